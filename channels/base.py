@@ -54,7 +54,8 @@ class Limits:
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """A parcel that arrived. ``token`` names it for ``confirm``. ``problem`` is set when what arrived
-    is not what was sent (for quarantine); ``label`` is then a guess."""
+    is not what was sent (for quarantine); ``label`` is then a guess.
+    """
 
     parcel: Parcel
     token: str
@@ -76,7 +77,8 @@ class Channel(Protocol):
 
     async def receive(self, limit: int) -> Sequence[Delivery]:
         """What lies ready, up to ``limit``, without waiting. Unconfirmed deliveries are not repeated within one process
-        unless ``forget`` was called; after a restart they come again."""
+        unless ``forget`` was called; after a restart they come again.
+        """
         ...
 
     async def confirm(self, tokens: Sequence[str]) -> None:

@@ -35,7 +35,7 @@ class Tracker(Protocol):
         """
         ...
 
-    async def read(self, locals: Sequence[str]) -> Mapping[str, Issue]:
+    async def read(self, issues: Sequence[str]) -> Mapping[str, Issue]:
         """The named issues as they stand; those that are gone are missing from the answer."""
         ...
 
