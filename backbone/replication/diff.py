@@ -1,0 +1,121 @@
+"""What an edit changes, and what a change set asks for: the base of capture and apply.
+
+A *shadow* is what a link knows of one issue: a register with its image for each cell. Functions here take
+cells in the agreement's words and give plans as values; the service carries them out.
+
+The image decides, never the sent value: a local edit is one where the tracker shows something else than
+what was last read back, so what a tracker makes of our writes (it rounds, trims, adds) is no edit and there is no echo.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from backbone.model import Cell, Cells, Value
+from backbone.replication import limits
+from backbone.replication.merge import EMPTY, Policy, Register, Side, Stamp, join, write
+from backbone.replication.message import ChangeSet, Operation
+
+Shadow: TypeAlias = Mapping[Cell, Register]
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Both sides wrote one cell without knowing of each other; ``lost`` is the value that does not stand."""
+
+    cell: Cell
+    stands: Value
+    lost: Value
+    lost_here: bool
+    """Our own value lost."""
+    open: bool
+    """The policy leaves it to a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """What a local edit comes to: the registers that changed, and the operations for the peer."""
+
+    registers: Shadow
+    operations: tuple[Operation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a remote change set comes to here: the registers that changed, what the tracker shall show, who lost."""
+
+    registers: Shadow
+    targets: Cells
+    conflicts: tuple[Conflict, ...]
+
+
+def capture(shadow: Shadow, cells: Cells, side: Side, inc: int, n: int) -> Captured:
+    """Cells as the tracker shows them after an edit, against the images. ``n`` is a fresh number of this side."""
+    registers: dict[Cell, Register] = {}
+    operations: list[Operation] = []
+    for cell, value in cells.items():
+        before = shadow.get(cell, EMPTY)
+        if value == before.image:
+            continue
+        after = replace(write(before, value, side, inc, n), image=value)
+        registers[cell] = after
+        operations.append(Operation(cell, value, after.write, after.known))
+    return Captured(registers, tuple(operations))
+
+
+def whole(shadow: Shadow, cells: Cells) -> Cells:
+    """``cells`` as a complete picture: what has an image and is not in it is absent."""
+    gone: dict[Cell, Value] = {
+        cell: None for cell, register in shadow.items() if register.image is not None and cell not in cells
+    }
+    return {**cells, **gone}
+
+
+def plan(shadow: Shadow, operations: Iterable[Operation], policy_of: Mapping[str, Policy]) -> Plan:
+    """Join each operation. The shadow must hold every local edit already: read before write."""
+    registers: dict[Cell, Register] = {}
+    targets: dict[Cell, Value] = {}
+    conflicts: dict[Cell, Conflict] = {}
+    for operation in operations:
+        cell = operation.cell
+        ours = registers.get(cell) or shadow.get(cell, EMPTY)
+        policy = policy_of[cell.field]
+        joined = join(policy, ours, operation.value, operation.write, operation.known)
+        registers[cell] = joined.register
+        if joined.theirs_stands:
+            targets[cell] = operation.value
+        if joined.conflict:
+            lost = ours.value if joined.theirs_stands else operation.value
+            conflicts[cell] = Conflict(cell, joined.register.value, lost, joined.theirs_stands, policy is Policy.MANUAL)
+    wanted = {cell: value for cell, value in targets.items() if registers[cell].image != value}
+    return Plan(registers, wanted, tuple(conflicts.values()))
+
+
+def read_back(shadow: Shadow, targets: Cells, answered: Cells) -> tuple[Shadow, Cells]:
+    """After a write: the registers with their new images, and what the tracker changed beyond what it was told.
+
+    ``answered`` holds every target as the tracker shows it, and its side effects. A target that it shows otherwise is
+    its way of showing it; another cell that no longer has its image was changed by the tracker itself, a
+    local edit like any other.
+    """
+    registers = {
+        cell: replace(shadow.get(cell, EMPTY), image=value) for cell, value in answered.items() if cell in targets
+    }
+    effects = {cell: value for cell, value in answered.items() if cell not in targets}
+    return registers, effects
+
+
+def in_pieces(change_set: ChangeSet) -> Iterator[ChangeSet]:
+    """The same change set in pieces that are applied quickly; nearly always itself."""
+    step = limits.operations_per_change_set
+    for start in range(0, len(change_set.operations), step):
+        yield replace(change_set, operations=change_set.operations[start : start + step])
+
+
+def highest_number(operations: Sequence[Operation]) -> int:
+    """The greatest number in any stamp: our own next one must exceed it."""
+    return max((max(o.write.newest, o.known.newest) for o in operations), default=0)
+
+
+__all__ = ["Captured", "Conflict", "Plan", "Shadow", "Stamp", "capture", "highest_number", "in_pieces", "plan",
+           "read_back", "whole"]  # fmt: skip

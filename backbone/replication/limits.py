@@ -1,0 +1,55 @@
+"""Every number that bounds the protocol, with its reason."""
+
+message_raw_bytes_max = 16 * 2**20
+"""A message, inflated. Large enough for 500 change sets with long texts; small enough to hold in memory twice."""
+
+header_bytes_max = 64 * 2**10
+"""A header holds numbers, hashes and at most 64 ranges in three lanes: 8 KiB in the worst case."""
+
+change_sets_per_message = 500
+"""One seal costs about 10 ms whatever it holds: at 500 the sealing is 20 microseconds a change set."""
+
+operations_per_change_set_max = 5_000
+"""One edit of one issue. A first snapshot of an issue with thousands of comments is cut into several."""
+
+operations_per_change_set = 400
+"""Where we cut: a small write holds the tracker's lock for a short time only."""
+
+body_bytes = 1 * 2**20
+"""Where a message is closed: what a mail server takes everywhere after base64, and a resend that costs little."""
+
+text_bytes_max = 4 * 2**20
+"""One value. The longest comment seen in the wild had 3.27 MB."""
+
+name_bytes_max = 1_000
+"""Names of fields, elements, authors and files."""
+
+blob_part_bytes = 4 * 2**20
+"""Attachments travel in parts of this size: under the size limit of common mail servers after base64."""
+
+attachment_bytes_max = 512 * 2**20
+"""Where the agreement says nothing smaller."""
+
+ranges_max = 64
+"""Missing or stored ranges named in one message; the rest is named in the next."""
+
+window_messages = 256
+"""Credit: messages that may be under way unapplied in one lane."""
+
+window_bytes = 64 * 2**20
+"""Credit: bytes that may be under way unapplied in one lane."""
+
+resend_seconds_max = 24 * 3600
+"""A resend is tried at least daily, for ever: the partner may be on holiday."""
+
+resend_growth = 2.0
+"""Each resend waits twice as long as the one before."""
+
+asked_share = 0.25
+"""What the peer asks for is sent again at once, but not more often than this share of the resend floor."""
+
+heartbeat_seconds = 24 * 3600
+"""An idle link says once a day that it lives."""
+
+backup_horizon_seconds = 35 * 24 * 3600
+"""Payloads are kept this long beyond their acknowledgement: a peer restored from a monthly backup can ask again."""

@@ -1,0 +1,325 @@
+"""The wire format of a message, before it is sealed: ``"BKB1" | u32 length | header | body``.
+
+Header and body are msgpack in one canonical form: what is decoded is encoded again, and other bytes are
+refused. Decoding bounds everything before it is looked at: sizes, depth, lengths; it refuses duplicate keys,
+floats and extension types. All errors are ``PeerError``.
+
+The body is compressed by us (zstd) and never by OpenPGP, so that it can be inflated within a bound.
+``digest`` covers what a repetition must not change; the volatile part of the header (acknowledgement,
+credit, time, attempt) is outside it.
+"""
+
+import hashlib
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, NoReturn
+
+import msgpack
+import zstandard
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from backbone.errors import PeerError
+from backbone.model import Cell, Record, Value
+from backbone.replication import limits
+from backbone.replication.merge import Stamp
+
+MAGIC = b"BKB1"
+VERSION = 1
+SUITE = 1
+"""OpenPGP with ed25519/cv25519 keys, AES-256, SHA-512; zstd inside."""
+
+
+class Kind(StrEnum):
+    """What a message is. The first block is numbered; the second is not and may get lost."""
+
+    DATA = "DATA"
+    BLOB = "BLOB"
+    DIGEST = "DIGEST"
+    RECEIPT = "RECEIPT"
+    CTRL = "CTRL"
+
+    ACK = "ACK"
+    NACK = "NACK"
+    HELLO = "HELLO"
+    CHALLENGE = "CHALLENGE"
+    PROBE = "PROBE"
+    ECHO = "ECHO"
+
+
+NUMBERED = frozenset({Kind.DATA, Kind.BLOB, Kind.DIGEST, Kind.RECEIPT, Kind.CTRL})
+LANE_OF = {Kind.DATA: "c", Kind.BLOB: "b", Kind.DIGEST: "k", Kind.RECEIPT: "k", Kind.CTRL: "k"}
+LANES = ("c", "b", "k")
+
+Digest = Annotated[bytes, Field(min_length=32, max_length=32)]
+Counter = Annotated[int, Field(ge=0, lt=2**53)]
+Hex32 = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
+Fingerprint = Annotated[str, Field(pattern="^[0-9A-F]{40}([0-9A-F]{24})?$")]
+Incarnation = tuple[Counter, Annotated[bytes, Field(min_length=8, max_length=8)]]
+"""``(counter, random part)``: one life of a node's store."""
+Ranges = Annotated[tuple[tuple[Counter, Counter], ...], Field(max_length=limits.ranges_max)]
+"""Closed ranges of numbers, ascending."""
+
+
+class Wire(BaseModel):
+    """Strict, frozen, nothing beyond what is named."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+class LaneAck(Wire):
+    """What we have of the peer's lane: ``recv`` and all before it is stored, ``applied`` took effect."""
+
+    recv: Counter
+    applied: Counter
+    chain: Digest
+    held: Ranges = ()
+
+
+class Ack(Wire):
+    """Our acknowledgement of the peer's stream, in every message."""
+
+    inc: Incarnation
+    boot: Counter
+    no: Counter
+    lanes: dict[str, LaneAck]
+
+
+class Chunk(Wire):
+    """Which part of which attachment a BLOB carries."""
+
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    total: Counter
+    offset: Counter
+
+
+class Header(Wire):
+    """The signed header; PROTOCOL 2.2."""
+
+    v: int = VERSION
+    suite: int = SUITE
+    caps: Annotated[bytes, Field(min_length=16, max_length=16)]
+    link: Hex32
+    sender: Hex32
+    receiver: Hex32
+    sfp: Fingerprint
+    rfp: Fingerprint
+    kind: Annotated[str, Field(min_length=1, max_length=16)]
+    inc: Incarnation
+    boot: Counter
+    lane: Annotated[str, Field(pattern="^[a-z]$")] = "k"
+    seq: Counter = 0
+    dig: Digest
+    prev: Digest = bytes(32)
+    high: dict[str, Counter]
+    ack: Ack
+    credit_messages: Counter
+    credit_bytes: Counter
+    ts: Counter
+    att: Counter = 1
+    body_enc: Annotated[str, Field(pattern="^(none|zstd)$")]
+    raw_len: Annotated[int, Field(ge=0, le=limits.message_raw_bytes_max)]
+    chunk: Chunk | None = None
+    pol: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    header: Header
+    body: bytes
+    """As it travels: compressed where ``body_enc`` says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A write of one cell: the value with its write stamp and the clock known to its writer."""
+
+    cell: Cell
+    value: Value
+    write: Stamp
+    known: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSet:
+    """The changes of one issue captured together, by one author at one time; applied together."""
+
+    gid: str
+    author: str
+    at: str
+    operations: tuple[Operation, ...]
+
+
+def chain(previous: bytes, digest: bytes) -> bytes:
+    """The hash of a lane's whole history after one more message."""
+    return hashlib.sha256(previous + digest).digest()
+
+
+def digest(
+    link: str, sender: str, inc: tuple[int, bytes], lane: str, seq: int, kind: str, chunk: Chunk | None, body: bytes
+) -> bytes:
+    """What a repetition of a message must not change (32 bytes)."""
+    part = None if chunk is None else [chunk.sha256, chunk.total, chunk.offset]
+    stable = _pack([link, sender, [inc[0], inc[1]], lane, seq, kind, part])
+    return hashlib.sha256(stable + body).digest()
+
+
+def compress(raw: bytes) -> tuple[str, bytes]:
+    """The body as it travels: ``(body_enc, bytes)``."""
+    packed = zstandard.ZstdCompressor(level=3).compress(raw)
+    return ("zstd", packed) if len(packed) < len(raw) else ("none", raw)
+
+
+def inflate(header: Header, body: bytes) -> bytes:
+    """The raw body, of exactly the length that the header announced."""
+    if header.body_enc == "none":
+        raw = body
+    else:
+        try:
+            raw = zstandard.ZstdDecompressor(max_window_size=2**27).decompress(
+                body, max_output_size=max(header.raw_len, 1), allow_extra_data=False
+            )
+        except zstandard.ZstdError as error:
+            raise PeerError("the message's body does not inflate to the length it announces") from error
+    if len(raw) != header.raw_len:
+        raise PeerError("the message's body does not have the length it announces")
+    return raw
+
+
+def encode(message: Message) -> bytes:
+    """The bytes that are signed and sealed."""
+    header = _pack(message.header.model_dump(exclude_none=True))
+    return MAGIC + struct.pack(">I", len(header)) + header + message.body
+
+
+def decode(data: bytes) -> Message:
+    """The inverse of ``encode``; verifies the canonical form and the digest."""
+    if len(data) > limits.message_raw_bytes_max + limits.header_bytes_max:
+        raise PeerError("the message is larger than the protocol allows")
+    if data[:4] != MAGIC or len(data) < 8:
+        raise PeerError("this is not a message of ours")
+    (length,) = struct.unpack(">I", data[4:8])
+    if length > limits.header_bytes_max or length > len(data) - 8:
+        raise PeerError("the message's header is cut off or too long")
+    packed = data[8 : 8 + length]
+    try:
+        header = Header.model_validate(_unpack(packed))
+    except ValidationError as error:
+        raise PeerError(f"the message's header is malformed: {_first(error)}") from error
+    if _pack(header.model_dump(exclude_none=True)) != packed:
+        raise PeerError("the message's header is not in canonical form")
+    message = Message(header, data[8 + length :])
+    if digest_of(message) != header.dig:
+        raise PeerError("the message's digest does not match its content")
+    return message
+
+
+def digest_of(message: Message) -> bytes:
+    """The digest recomputed from header and body."""
+    h = message.header
+    return digest(h.link, h.sender, h.inc, h.lane, h.seq, h.kind, h.chunk, message.body)
+
+
+def encode_change_sets(change_sets: Sequence[ChangeSet]) -> bytes:
+    """The raw body of a DATA message."""
+    return _pack(
+        [
+            [c.gid, c.author, c.at, [[*o.cell, o.value, [*o.write], [*o.known]] for o in c.operations]]
+            for c in change_sets
+        ]
+    )
+
+
+def decode_change_sets(raw: bytes) -> list[ChangeSet]:
+    """The inverse. Checks the form only; whether the peer may say this is ``Agreement.check``'s question."""
+    listed = _unpack(raw)
+    try:
+        parsed = _CHANGE_SETS.validate_python(listed)
+    except ValidationError as error:
+        raise PeerError(f"a change set is malformed: {_first(error)}") from error
+    if _pack(listed) != raw:
+        raise PeerError("the change sets are not in canonical form")
+    return [
+        ChangeSet(
+            gid, author, at, tuple(Operation(Cell(f, e), v, Stamp(*w), Stamp(*k)) for f, e, v, w, k in operations)
+        )
+        for gid, author, at, operations in parsed
+    ]
+
+
+def encode_record(record: dict[str, Any]) -> bytes:
+    """The raw body of a message with a single record (control, digests, receipts)."""
+    return _pack(record)
+
+
+def decode_record(raw: bytes) -> dict[str, Any]:
+    """The inverse; the record's own fields are checked by whoever asked for it."""
+    record = _unpack(raw)
+    if not isinstance(record, dict) or _pack(record) != raw:
+        raise PeerError("the record is not in canonical form")
+    return record
+
+
+_Name = Annotated[str, Field(max_length=limits.name_bytes_max)]
+_Text = Annotated[str, Field(max_length=limits.text_bytes_max)]
+_WireRecord = Annotated[dict[_Name, _Text | Counter], Field(max_length=8)]
+_WireStamp = tuple[Counter, Counter, Counter, Counter]
+_WireOperation = tuple[_Name, _Name, bool | _Text | _WireRecord | None, _WireStamp, _WireStamp]
+_WireChangeSet = tuple[
+    _Name,
+    _Name,
+    _Name,
+    Annotated[tuple[_WireOperation, ...], Field(max_length=limits.operations_per_change_set_max)],
+]
+_CHANGE_SETS: TypeAdapter[tuple[_WireChangeSet, ...]] = TypeAdapter(
+    Annotated[tuple[_WireChangeSet, ...], Field(max_length=4 * limits.change_sets_per_message)],
+    config=ConfigDict(strict=True),
+)
+
+
+def _pack(value: object) -> bytes:
+    return msgpack.packb(value, use_bin_type=True)  # type: ignore[no-any-return]
+
+
+def _unpack(data: bytes) -> Any:
+    size = len(data)
+    try:
+        value = msgpack.unpackb(
+            data,
+            raw=False,
+            use_list=False,
+            strict_map_key=True,
+            max_str_len=size,
+            max_bin_len=size,
+            max_array_len=size,
+            max_map_len=size,
+            object_pairs_hook=_unique,
+            ext_hook=_no_extension,
+        )
+    except (ValueError, msgpack.exceptions.UnpackException, RecursionError) as error:
+        raise PeerError("the message is not well-formed msgpack") from error
+    return value
+
+
+def _unique(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError("duplicate key")
+    return result
+
+
+def _no_extension(code: int, data: bytes) -> NoReturn:
+    raise ValueError(f"extension type {code} of {len(data)} bytes")
+
+
+def _first(error: ValidationError) -> str:
+    one = error.errors(include_input=False, include_url=False)[0]
+    return f"{'.'.join(str(part) for part in one['loc'])[:100]}: {one['msg'][:100]}"
+
+
+__all__ = [
+    "LANES", "LANE_OF", "NUMBERED", "Ack", "ChangeSet", "Chunk", "Header", "Kind", "LaneAck", "Message", "Operation",
+    "Record", "chain", "compress", "decode", "decode_change_sets", "decode_record", "digest", "digest_of", "encode",
+    "encode_change_sets", "encode_record", "inflate",
+]  # fmt: skip
