@@ -29,6 +29,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
+ISSUE = "issue"
 COMMENT = "comment"
 ATTACHMENT = "attachment"
 

@@ -8,9 +8,9 @@ import base64
 import hashlib
 
 
-def gid(node_id: str, local: str) -> str:
+def gid(node_id: str, kind: str, local: str) -> str:
     """The gid of something born here."""
-    digest = hashlib.sha256(f"{node_id}/{local}".encode()).digest()[:15]
+    digest = hashlib.sha256(f"{node_id}/{kind}/{local}".encode()).digest()[:15]
     return f"{node_id[:8]}-{base64.b32encode(digest).decode().lower()}"
 
 

@@ -1,6 +1,6 @@
 """The state machine of one link: numbering, acknowledgement, gaps, repeats, incarnations (PROTOCOL 2.3).
 
-Each direction of a link has three *lanes* (``c`` change sets, ``b`` attachments, ``k`` control), and each lane is numbered
+Each direction of a link has three *lanes* (``c`` change sets, ``b`` attachments, ``k`` control); each lane is numbered
 densely from 1 within one incarnation of its sender. The receiver stores a message (``recv``), applies it in
 order (``applied``) and acknowledges the two apart. A repetition has the same number and digest and changes nothing.
 The same number with another digest, an acknowledgement of something never sent, or a chain that does not fit,

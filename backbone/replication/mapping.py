@@ -12,7 +12,7 @@ from typing import Any
 import pydantic
 
 from backbone.errors import ConfigError
-from backbone.model import ATTACHMENT, COMMENT, SETS, Cell, Cells, FieldType, Record, Schema, Value
+from backbone.model import ATTACHMENT, COMMENT, ISSUE, SETS, Cell, Cells, FieldType, Record, Schema, Value
 from backbone.replication.agreement import Agreement, FieldName, Strict
 from backbone.replication.diff import Shadow
 
@@ -68,7 +68,8 @@ class Inward:
 class Names:
     """How issues, comments and attachments are called on both sides."""
 
-    gid_of: Callable[[str], str]
+    gid_of: Callable[[str, str], str]
+    """``(kind, local)``: kind is ``ISSUE``, ``COMMENT`` or ``ATTACHMENT``."""
     local_of: Callable[[str], str | None]
     born_here: Callable[[str], bool]
 
@@ -162,7 +163,7 @@ class Translation:
         shared = self._agreement.comments if cell.field == COMMENT else self._agreement.attachments
         if not shared:
             return
-        target = Cell(cell.field, names.gid_of(cell.element))
+        target = Cell(cell.field, names.gid_of(cell.field, cell.element))
         if not isinstance(value, dict):
             agreed[target] = None
             return
@@ -183,7 +184,7 @@ class Translation:
         if kind in SETS:
             element: str | None = cell.element
             if kind is FieldType.RELATION:
-                element = names.gid_of(cell.element)
+                element = names.gid_of(ISSUE, cell.element)
             elif kind is FieldType.USERS:
                 element = self._rules.users.get(cell.element)
             elif table:

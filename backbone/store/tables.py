@@ -1,0 +1,231 @@
+"""The tables. What stands here is all that a node knows; nothing that matters is in memory.
+
+Times are seconds since 1970, UTC. Booleans are 0 and 1. Every table but ``node`` belongs to a link.
+"""
+
+from sqlalchemy import (
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _link(*, primary: bool = False) -> Column[int]:
+    return Column("link", Integer, ForeignKey("link.id"), primary_key=primary, nullable=False)
+
+
+node = Table(
+    "node",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("node_id", Text, nullable=False),
+    Column("life", Integer, nullable=False),
+    Column("life_random", LargeBinary, nullable=False),
+    Column("boot", Integer, nullable=False, server_default="0"),
+    Column("commits", Integer, nullable=False, server_default="0"),
+    comment="one row: who we are, which life and start of this store it is, how often it was written",
+)
+
+link = Table(
+    "link",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("link_id", Text, nullable=False, unique=True),
+    Column("side", Text, nullable=False),
+    Column("pairing", LargeBinary, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("protocol", LargeBinary),
+    Column("home", Text, nullable=False),
+    Column("our_fingerprint", Text, nullable=False),
+    Column("peer", Text),
+    Column("agreement", Text, nullable=False),
+    Column("clock", Integer, nullable=False, server_default="0"),
+    Column("cursor", Text),
+    Column("populate_after", Text),
+    Column("populated", Integer, nullable=False, server_default="0"),
+    Column("created_at", Float, nullable=False),
+    comment="one link: pairing and protocol state, the feed's cursor, the logical clock of our writes",
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    _link(primary=True),
+    Column("life", Integer, primary_key=True),
+    Column("lane", Text, primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("prev", LargeBinary, nullable=False),
+    Column("chain", LargeBinary, nullable=False),
+    Column("body_enc", Text, nullable=False),
+    Column("raw_len", Integer, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("count", Integer, nullable=False, server_default="0"),
+    Column("body", LargeBinary),
+    Column("sha256", Text),
+    Column("blob_total", Integer),
+    Column("blob_offset", Integer),
+    Column("created_at", Float, nullable=False),
+    Column("sent_at", Float),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("asked", Integer, nullable=False, server_default="0"),
+    comment="our numbered messages; an attachment's parts name a file instead of holding a body",
+)
+Index(None, outbox.c.link, outbox.c.asked, sqlite_where=outbox.c.asked == 1, postgresql_where=outbox.c.asked == 1)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    _link(primary=True),
+    Column("life", Integer, primary_key=True),
+    Column("lane", Text, primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("prev", LargeBinary, nullable=False),
+    Column("header", LargeBinary),
+    Column("body", LargeBinary),
+    Column("received_at", Float, nullable=False),
+    comment="the peer's numbered messages; the body goes when its effects are durable, the digest stays",
+)
+
+identity = Table(
+    "identity",
+    metadata,
+    _link(primary=True),
+    Column("gid", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("local", Text, nullable=False),
+    Column("seen", Text),
+    Column("blocked", Integer, nullable=False, server_default="0"),
+    UniqueConstraint("link", "kind", "local"),
+    comment="gid <-> local name; for issues how far their journals are reflected here, and whether they wait",
+)
+
+shadow = Table(
+    "shadow",
+    metadata,
+    _link(primary=True),
+    Column("gid", Text, primary_key=True),
+    Column("part", Text, primary_key=True),
+    Column("registers", LargeBinary, nullable=False),
+    comment="registers and images: one row for an issue's fields, one for each comment and attachment",
+)
+
+intent = Table(
+    "intent",
+    metadata,
+    _link(primary=True),
+    Column("key", Text, primary_key=True),
+    Column("gid", Text, nullable=False),
+    Column("work", LargeBinary, nullable=False),
+    comment="writes that were begun in the tracker and whose outcome is not recorded yet",
+)
+
+held = Table(
+    "held",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _link(),
+    Column("gid", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("change_set", LargeBinary, nullable=False),
+    Column("ready", Integer, nullable=False, server_default="0"),
+    UniqueConstraint("link", "key"),
+    comment="change sets of an issue that waits for a person, in their order",
+)
+Index(None, held.c.link, held.c.gid)
+
+waiting = Table(
+    "waiting",
+    metadata,
+    _link(primary=True),
+    Column("gid", Text, primary_key=True),
+    Column("field", Text, primary_key=True),
+    Column("element", Text, primary_key=True),
+    Column("wants", Text, nullable=False),
+    Column("ready", Integer, nullable=False, server_default="0"),
+    comment="cells whose other end (an issue, an attachment's content) is not here yet",
+)
+Index(None, waiting.c.link, waiting.c.wants)
+
+blob = Table(
+    "blob",
+    metadata,
+    _link(primary=True),
+    Column("sha256", Text, primary_key=True),
+    Column("total", Integer, nullable=False),
+    Column("have", Integer, nullable=False, server_default="0"),
+    Column("complete", Integer, nullable=False, server_default="0"),
+    comment="attachments' contents that travelled on a link, by SHA-256; ``have`` bytes are here",
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _link(),
+    Column("kind", Text, nullable=False),
+    Column("gid", Text),
+    Column("local", Text),
+    Column("key", Text),
+    Column("reason", Text, nullable=False),
+    Column("advice", Text, nullable=False, server_default=""),
+    Column("payload", LargeBinary),
+    Column("state", Text, nullable=False, server_default="open"),
+    Column("attempts", Integer, nullable=False, server_default="1"),
+    Column("created_at", Float, nullable=False),
+    Column("changed_at", Float, nullable=False),
+    comment="what could not be opened, decoded or applied, with its reason; never dropped, replayable",
+)
+Index(None, quarantine.c.link, quarantine.c.state)
+
+conflict = Table(
+    "conflict",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _link(),
+    Column("gid", Text, nullable=False),
+    Column("field", Text, nullable=False),
+    Column("element", Text, nullable=False),
+    Column("stands", Text),
+    Column("lost", Text),
+    Column("lost_here", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    comment="values that lost against a concurrent write; ``open`` where a person has to decide",
+)
+Index(None, conflict.c.link, conflict.c.state)
+
+request = Table(
+    "request",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _link(),
+    Column("kind", Text, nullable=False),
+    Column("arguments", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default="open"),
+    Column("result", Text),
+    Column("created_at", Float, nullable=False),
+    comment="what a person asked for on the command line; the service carries it out",
+)
+Index(None, request.c.link, request.c.state)
