@@ -106,10 +106,24 @@ def read_back(shadow: Shadow, targets: Cells, answered: Cells) -> tuple[Shadow, 
 
 
 def in_pieces(change_set: ChangeSet) -> Iterator[ChangeSet]:
-    """The same change set in pieces that are applied quickly; nearly always itself."""
-    step = limits.operations_per_change_set
-    for start in range(0, len(change_set.operations), step):
-        yield replace(change_set, operations=change_set.operations[start : start + step])
+    """The same change set in pieces that are sent and applied quickly; nearly always itself."""
+    piece: list[Operation] = []
+    size = 0
+    for operation in change_set.operations:
+        if piece and (len(piece) >= limits.operations_per_change_set or size >= limits.body_bytes):
+            yield replace(change_set, operations=tuple(piece))
+            piece, size = [], 0
+        piece.append(operation)
+        size += size_of(operation.value)
+    if piece:
+        yield replace(change_set, operations=tuple(piece))
+
+
+def size_of(value: Value) -> int:
+    """About how many bytes a value takes; a character is counted as one."""
+    if isinstance(value, dict):
+        return sum(len(part) for part in value.values() if isinstance(part, str))
+    return len(value) if isinstance(value, str) else 1
 
 
 def highest_number(operations: Sequence[Operation]) -> int:
@@ -118,4 +132,4 @@ def highest_number(operations: Sequence[Operation]) -> int:
 
 
 __all__ = ["Captured", "Conflict", "Plan", "Shadow", "Stamp", "capture", "highest_number", "in_pieces", "plan",
-           "read_back", "whole"]  # fmt: skip
+           "read_back", "size_of", "whole"]  # fmt: skip

@@ -221,14 +221,16 @@ def digest_of(message: Message) -> bytes:
     return digest(h.link, h.sender, h.inc, h.lane, h.seq, h.kind, h.chunk, message.body)
 
 
-def encode_change_sets(change_sets: Sequence[ChangeSet]) -> bytes:
-    """The raw body of a DATA message."""
-    return _pack(
-        [
-            [c.gid, c.author, c.at, [[*o.cell, o.value, [*o.write], [*o.known]] for o in c.operations]]
-            for c in change_sets
-        ]
-    )
+def encode_change_set(change_set: ChangeSet) -> bytes:
+    """One change set as it stands in a body."""
+    operations = [(*o.cell, o.value, o.write, o.known) for o in change_set.operations]
+    return _pack((change_set.gid, change_set.author, change_set.at, operations))
+
+
+def encode_change_sets(encoded: Sequence[bytes]) -> bytes:
+    """The raw body of a DATA message, from encoded change sets."""
+    header: bytes = msgpack.Packer().pack_array_header(len(encoded))
+    return header + b"".join(encoded)
 
 
 def decode_change_sets(raw: bytes) -> list[ChangeSet]:
@@ -321,5 +323,5 @@ def _first(error: ValidationError) -> str:
 __all__ = [
     "LANES", "LANE_OF", "NUMBERED", "Ack", "ChangeSet", "Chunk", "Header", "Kind", "LaneAck", "Message", "Operation",
     "Record", "chain", "compress", "decode", "decode_change_sets", "decode_record", "digest", "digest_of", "encode",
-    "encode_change_sets", "encode_record", "inflate",
+    "encode_change_set", "encode_change_sets", "encode_record", "inflate",
 ]  # fmt: skip

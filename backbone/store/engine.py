@@ -6,12 +6,13 @@ must not keep the connection.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import StaticPool
 
@@ -87,6 +88,15 @@ def in_memory() -> Store:
     engine = sqlite_engine(None)
     metadata.create_all(engine)
     return Store(engine, threaded=False)
+
+
+def upsert(tx: Connection, table: Table, rows: list[dict[str, Any]], keys: Sequence[str], sets: Sequence[str]) -> None:
+    """Insert each row, or set the named columns where its key is there."""
+    if rows:
+        dialect: Any = postgresql if tx.dialect.name == "postgresql" else sqlite
+        insert = dialect.insert(table)
+        changed = {name: insert.excluded[name] for name in sets}
+        tx.execute(insert.on_conflict_do_update(index_elements=list(keys), set_=changed), rows)
 
 
 def _prepare(connection: Any, _record: object) -> None:

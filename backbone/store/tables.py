@@ -79,7 +79,7 @@ outbox = Table(
     Column("body_enc", Text, nullable=False),
     Column("raw_len", Integer, nullable=False),
     Column("size", Integer, nullable=False),
-    Column("count", Integer, nullable=False, server_default="0"),
+    Column("change_sets", Integer, nullable=False, server_default="0"),
     Column("body", LargeBinary),
     Column("sha256", Text),
     Column("blob_total", Integer),
@@ -116,9 +116,8 @@ identity = Table(
     Column("kind", Text, nullable=False),
     Column("local", Text, nullable=False),
     Column("seen", Text),
-    Column("blocked", Integer, nullable=False, server_default="0"),
     UniqueConstraint("link", "kind", "local"),
-    comment="gid <-> local name; for issues how far their journals are reflected here, and whether they wait",
+    comment="gid <-> local name; for issues how far their journals are reflected here",
 )
 
 shadow = Table(

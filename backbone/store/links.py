@@ -1,0 +1,149 @@
+"""The ``link`` and ``node`` tables."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from backbone.model import Position
+from backbone.replication.link import Life, LinkState
+from backbone.store.codec import pack_state, unpack_state
+from backbone.store.tables import link, node
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRow:
+    """Who we are, and which life and start of this store it is."""
+
+    node_id: str
+    life: Life
+    boot: int
+    commits: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRow:
+    """One link as it stands. ``peer`` is what the handshake told: node, name, fingerprint, caps (hex)."""
+
+    id: int
+    name: str
+    link_id: str
+    side: str
+    pairing: bytes
+    state: str
+    reason: str
+    home: str
+    our_fingerprint: str
+    peer: dict[str, Any] | None
+    agreement: dict[str, Any]
+    clock: int
+    cursor: Position | None
+    populate_after: str | None
+    populated: bool
+
+
+def create_node(tx: Connection, node_id: str, life_random: bytes) -> None:
+    """Once, when the store is made."""
+    tx.execute(node.insert().values(id=1, node_id=node_id, life=1, life_random=life_random))
+
+
+def get_node(tx: Connection) -> NodeRow:
+    """The only row."""
+    row = tx.execute(select(node)).one()
+    return NodeRow(row.node_id, (row.life, row.life_random), row.boot, row.commits)
+
+
+def next_boot(tx: Connection) -> int:
+    """The number of this start of the process."""
+    tx.execute(node.update().values(boot=node.c.boot + 1))
+    return get_node(tx).boot
+
+
+def add(tx: Connection, **values: Any) -> int:
+    """A new link's row; returns its id."""
+    for name in ("agreement", "peer"):
+        if values.get(name) is not None:
+            values[name] = json.dumps(values[name])
+    result = tx.execute(link.insert().values(**values))
+    assert result.inserted_primary_key is not None
+    return int(result.inserted_primary_key[0])
+
+
+def change(tx: Connection, link_row: int, **values: Any) -> None:
+    """Set columns of one link."""
+    for name in ("agreement", "peer", "cursor"):
+        if values.get(name) is not None:
+            values[name] = json.dumps(values[name])
+    tx.execute(link.update().where(link.c.id == link_row).values(**values))
+
+
+def remove(tx: Connection, link_row: int) -> None:
+    """Only for a link that never left the draft."""
+    tx.execute(link.delete().where(link.c.id == link_row))
+
+
+def get(tx: Connection, link_row: int) -> LinkRow:
+    """One link by row id."""
+    return _row(tx.execute(select(link).where(link.c.id == link_row)).one())
+
+
+def by_name(tx: Connection, name: str) -> LinkRow | None:
+    """One link by its local name."""
+    row = tx.execute(select(link).where(link.c.name == name)).one_or_none()
+    return None if row is None else _row(row)
+
+
+def by_link_id(tx: Connection, link_id: str) -> LinkRow | None:
+    """One link by the id that both sides know."""
+    row = tx.execute(select(link).where(link.c.link_id == link_id)).one_or_none()
+    return None if row is None else _row(row)
+
+
+def every(tx: Connection) -> list[LinkRow]:
+    """All links, by name."""
+    return [_row(row) for row in tx.execute(select(link).order_by(link.c.name))]
+
+
+def state(tx: Connection, link_row: int) -> LinkState:
+    """The protocol state; only links that were paired have one."""
+    data = tx.execute(select(link.c.protocol).where(link.c.id == link_row)).scalar_one()
+    assert data is not None, "this link has no partner yet"
+    return unpack_state(data)
+
+
+def save_state(tx: Connection, link_row: int, value: LinkState) -> None:
+    """Keep the protocol state."""
+    tx.execute(link.update().where(link.c.id == link_row).values(protocol=pack_state(value)))
+
+
+def take_numbers(tx: Connection, link_row: int, count: int) -> int:
+    """The first of ``count`` fresh numbers for write stamps: never used before, greater than all seen."""
+    first = int(tx.execute(select(link.c.clock).where(link.c.id == link_row)).scalar_one()) + 1
+    tx.execute(link.update().where(link.c.id == link_row).values(clock=first + count - 1))
+    return first
+
+
+def saw_number(tx: Connection, link_row: int, number: int) -> None:
+    """The peer used this number: ours will be greater."""
+    tx.execute(link.update().where(link.c.id == link_row, link.c.clock < number).values(clock=number))
+
+
+def _row(row: Any) -> LinkRow:
+    return LinkRow(
+        id=row.id,
+        name=row.name,
+        link_id=row.link_id,
+        side=row.side,
+        pairing=row.pairing,
+        state=row.state,
+        reason=row.reason,
+        home=row.home,
+        our_fingerprint=row.our_fingerprint,
+        peer=json.loads(row.peer) if row.peer else None,
+        agreement=json.loads(row.agreement),
+        clock=row.clock,
+        cursor=tuple(json.loads(row.cursor)) if row.cursor else None,
+        populate_after=row.populate_after,
+        populated=bool(row.populated),
+    )

@@ -1,0 +1,192 @@
+"""The lists that people read and act on: ``quarantine``, ``held``, ``conflict``, ``request``; and ``intent``."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select
+
+from backbone.model import Value
+from backbone.replication.diff import Conflict
+from backbone.replication.message import ChangeSet
+from backbone.store.codec import pack_change_set, unpack_change_set
+from backbone.store.engine import upsert
+from backbone.store.tables import conflict, held, intent, quarantine, request
+
+# quarantine
+
+
+def set_aside(tx: Connection, link: int, kind: str, reason: str, now: float, **values: Any) -> int:
+    """Keep something that could not be opened, decoded or applied, with its reason."""
+    result = tx.execute(
+        quarantine.insert().values(link=link, kind=kind, reason=reason, created_at=now, changed_at=now, **values)
+    )
+    assert result.inserted_primary_key is not None
+    return int(result.inserted_primary_key[0])
+
+
+def set_aside_count(tx: Connection, link: int) -> int:
+    """How many items wait for a person."""
+    query = select(func.count()).where(quarantine.c.link == link, quarantine.c.state == "open")
+    return int(tx.execute(query).scalar_one())
+
+
+def set_aside_items(tx: Connection, link: int | None, *, everything: bool = False) -> Sequence[Row[Any]]:
+    """Items, oldest first."""
+    query = select(quarantine).order_by(quarantine.c.id)
+    if link is not None:
+        query = query.where(quarantine.c.link == link)
+    if not everything:
+        query = query.where(quarantine.c.state == "open")
+    return tx.execute(query).all()
+
+
+def set_aside_item(tx: Connection, item: int) -> Row[Any] | None:
+    """One item."""
+    return tx.execute(select(quarantine).where(quarantine.c.id == item)).one_or_none()
+
+
+def set_aside_change(tx: Connection, item: int, now: float, **values: Any) -> None:
+    """An attempt was made, or a person decided."""
+    tx.execute(quarantine.update().where(quarantine.c.id == item).values(changed_at=now, **values))
+
+
+def set_aside_by_key(tx: Connection, link: int, key: str) -> Row[Any] | None:
+    """The open item of one change set."""
+    return tx.execute(
+        select(quarantine).where(quarantine.c.link == link, quarantine.c.key == key, quarantine.c.state == "open")
+    ).one_or_none()
+
+
+# held change sets
+
+
+def hold(tx: Connection, link: int, key: str, change_set: ChangeSet) -> None:
+    """A change set of an issue that waits; the same key once."""
+    if tx.execute(select(held.c.id).where(held.c.link == link, held.c.key == key)).one_or_none() is None:
+        tx.execute(held.insert().values(link=link, gid=change_set.gid, key=key, change_set=pack_change_set(change_set)))
+
+
+def held_ready(tx: Connection, link: int, limit: int) -> list[tuple[str, ChangeSet]]:
+    """The first held change set of each issue that may go on, with its key."""
+    first = select(func.min(held.c.id)).where(held.c.link == link, held.c.ready == 1).group_by(held.c.gid).limit(limit)
+    rows = tx.execute(select(held).where(held.c.id.in_(first)).order_by(held.c.id))
+    return [(row.key, unpack_change_set(row.change_set)) for row in rows]
+
+
+def let_go(tx: Connection, link: int, gid: str, *, ready: bool = True) -> None:
+    """A person released the issue (or it is stuck again)."""
+    tx.execute(held.update().where(held.c.link == link, held.c.gid == gid).values(ready=int(ready)))
+
+
+def unhold(tx: Connection, link: int, key: str) -> None:
+    """It was applied or skipped."""
+    tx.execute(held.delete().where(held.c.link == link, held.c.key == key))
+
+
+def holds(tx: Connection, link: int, gid: str) -> int:
+    """How many change sets of this issue wait."""
+    return int(tx.execute(select(func.count()).where(held.c.link == link, held.c.gid == gid)).scalar_one())
+
+
+def held_gids(tx: Connection, link: int) -> set[str]:
+    """The issues that have something held."""
+    return set(tx.execute(select(held.c.gid).where(held.c.link == link).distinct()).scalars())
+
+
+# intents
+
+
+def begin(tx: Connection, link: int, works: Mapping[str, ChangeSet]) -> None:
+    """These writes are about to be made in the tracker."""
+    rows = [{"link": link, "key": key, "gid": c.gid, "work": pack_change_set(c)} for key, c in works.items()]
+    upsert(tx, intent, rows, ("link", "key"), ("work",))
+
+
+def begun(tx: Connection, link: int) -> dict[str, ChangeSet]:
+    """Writes whose outcome is not recorded."""
+    rows = tx.execute(select(intent).where(intent.c.link == link))
+    return {row.key: unpack_change_set(row.work) for row in rows}
+
+
+def ended(tx: Connection, link: int, keys: Iterable[str]) -> None:
+    """Their outcome is recorded, in this transaction."""
+    wanted = list(keys)
+    if wanted:
+        tx.execute(intent.delete().where(intent.c.link == link, intent.c.key.in_(wanted)))
+
+
+# conflicts
+
+
+def record_conflicts(tx: Connection, link: int, gid: str, conflicts: Sequence[Conflict], now: float) -> None:
+    """Keep the losing values."""
+    if conflicts:
+        tx.execute(
+            conflict.insert(),
+            [
+                {
+                    "link": link, "gid": gid, "field": c.cell.field, "element": c.cell.element,
+                    "stands": json.dumps(c.stands), "lost": json.dumps(c.lost), "lost_here": int(c.lost_here),
+                    "state": "open" if c.open else "settled", "created_at": now,
+                }
+                for c in conflicts
+            ],
+        )  # fmt: skip
+
+
+def conflicts(tx: Connection, link: int | None, *, everything: bool) -> Sequence[Row[Any]]:
+    """Conflict records, oldest first; open ones only unless asked."""
+    query = select(conflict).order_by(conflict.c.id)
+    if link is not None:
+        query = query.where(conflict.c.link == link)
+    if not everything:
+        query = query.where(conflict.c.state == "open")
+    return tx.execute(query).all()
+
+
+def conflict_item(tx: Connection, item: int) -> Row[Any] | None:
+    """One record."""
+    return tx.execute(select(conflict).where(conflict.c.id == item)).one_or_none()
+
+
+def settle_conflict(tx: Connection, item: int, state: str) -> None:
+    """A person decided."""
+    tx.execute(conflict.update().where(conflict.c.id == item).values(state=state))
+
+
+def conflict_counts(tx: Connection, link: int) -> dict[str, int]:
+    """How many records, by state."""
+    rows = tx.execute(select(conflict.c.state, func.count()).where(conflict.c.link == link).group_by(conflict.c.state))
+    return {row[0]: int(row[1]) for row in rows}
+
+
+# requests
+
+
+def ask(tx: Connection, link: int, kind: str, arguments: Mapping[str, Any], now: float) -> int:
+    """A person asks the service for something."""
+    result = tx.execute(request.insert().values(link=link, kind=kind, arguments=json.dumps(arguments), created_at=now))
+    assert result.inserted_primary_key is not None
+    return int(result.inserted_primary_key[0])
+
+
+def asked(tx: Connection, link: int) -> list[tuple[int, str, dict[str, Any]]]:
+    """What is still to be done, oldest first."""
+    rows = tx.execute(select(request).where(request.c.link == link, request.c.state == "open").order_by(request.c.id))
+    return [(row.id, row.kind, json.loads(row.arguments)) for row in rows]
+
+
+def answer(tx: Connection, item: int, result: Mapping[str, Any], *, state: str = "done") -> None:
+    """It was done, with this result; or it goes on (``state`` other than ``done``)."""
+    tx.execute(request.update().where(request.c.id == item).values(state=state, result=json.dumps(result)))
+
+
+def request_item(tx: Connection, item: int) -> Row[Any] | None:
+    """One request with its result."""
+    return tx.execute(select(request).where(request.c.id == item)).one_or_none()
+
+
+def value_of(text: str | None) -> Value:
+    """A value as it stands in a record."""
+    return None if text is None else json.loads(text)

@@ -1,0 +1,210 @@
+"""The ``outbox`` and ``inbox`` tables: numbered messages on their way out and in."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, and_, func, or_, select, tuple_
+
+from backbone.replication.link import Life, LinkState, Range
+from backbone.replication.message import Chunk, Header, Message
+from backbone.replication.sending import Waiting
+from backbone.store.codec import pack, unpack
+from backbone.store.tables import inbox, outbox
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A numbered message of ours as it is kept. ``body`` is ``None`` for a part of an attachment."""
+
+    lane: str
+    seq: int
+    kind: str
+    digest: bytes
+    prev: bytes
+    chain: bytes
+    body_enc: str
+    raw_len: int
+    body: bytes | None
+    chunk: Chunk | None
+    change_sets: int = 0
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A numbered message of the peer's that was stored and whose effects are not durable yet."""
+
+    lane: str
+    seq: int
+    kind: str
+    digest: bytes
+    prev: bytes
+    message: Message
+
+
+def put_out(tx: Connection, link: int, life: Life, messages: Sequence[Outgoing], now: float) -> None:
+    """Keep new messages; their numbers were given in this transaction."""
+    rows = [
+        {
+            "link": link, "life": life[0], "lane": m.lane, "seq": m.seq, "kind": m.kind, "digest": m.digest,
+            "prev": m.prev, "chain": m.chain, "body_enc": m.body_enc, "raw_len": m.raw_len, "body": m.body,
+            "size": m.raw_len if m.body is None else len(m.body), "change_sets": m.change_sets, "created_at": now,
+            "sha256": m.chunk.sha256 if m.chunk else None, "blob_total": m.chunk.total if m.chunk else None,
+            "blob_offset": m.chunk.offset if m.chunk else None,
+        }
+        for m in messages
+    ]  # fmt: skip
+    if rows:
+        tx.execute(outbox.insert(), rows)
+
+
+def waiting(tx: Connection, link: int, state: LinkState, limit: int) -> list[Waiting]:
+    """What the peer has not applied, up to ``limit`` for each lane, and what it asks for."""
+    columns = (outbox.c.lane, outbox.c.seq, outbox.c.size, outbox.c.sent_at, outbox.c.attempts, outbox.c.asked)
+    ours = and_(outbox.c.link == link, outbox.c.life == state.life[0])
+    found: dict[tuple[str, int], Waiting] = {}
+    for lane, sending in state.out.items():
+        if sending.last > sending.applied:
+            rows = tx.execute(
+                select(*columns)
+                .where(ours, outbox.c.lane == lane, outbox.c.seq > sending.applied)
+                .order_by(outbox.c.seq)
+                .limit(limit)
+            )
+            found.update({(r.lane, r.seq): _waiting(r) for r in rows})
+    for row in tx.execute(select(*columns).where(outbox.c.link == link, outbox.c.asked == 1).limit(limit)):
+        found[row.lane, row.seq] = _waiting(row)
+    return list(found.values())
+
+
+def _waiting(row: Any) -> Waiting:
+    return Waiting(row.lane, row.seq, row.size, row.sent_at, row.attempts, bool(row.asked))
+
+
+def get_out(tx: Connection, link: int, life: Life, keys: Sequence[tuple[str, int]]) -> list[Outgoing]:
+    """The named messages, in no order."""
+    rows = tx.execute(
+        select(outbox).where(
+            outbox.c.link == link, outbox.c.life == life[0], tuple_(outbox.c.lane, outbox.c.seq).in_(keys)
+        )
+    )
+    return [
+        Outgoing(
+            r.lane, r.seq, r.kind, r.digest, r.prev, r.chain, r.body_enc, r.raw_len, r.body,
+            Chunk(sha256=r.sha256, total=r.blob_total, offset=r.blob_offset) if r.sha256 else None, r.change_sets, r.attempts,
+        )
+        for r in rows
+    ]  # fmt: skip
+
+
+def chain_at(tx: Connection, link: int, life: Life, lane: str, seq: int) -> bytes | None:
+    """Our chain after that message, where it is still kept."""
+    row = tx.execute(
+        select(outbox.c.chain).where(
+            outbox.c.link == link, outbox.c.life == life[0], outbox.c.lane == lane, outbox.c.seq == seq
+        )
+    ).one_or_none()
+    return None if row is None else bytes(row.chain)
+
+
+def mark_sent(tx: Connection, link: int, life: Life, keys: Sequence[tuple[str, int]], now: float) -> None:
+    """These left just now."""
+    tx.execute(
+        outbox.update()
+        .where(outbox.c.link == link, outbox.c.life == life[0], tuple_(outbox.c.lane, outbox.c.seq).in_(keys))
+        .values(sent_at=now, attempts=outbox.c.attempts + 1, asked=0)
+    )
+
+
+def mark_asked(tx: Connection, link: int, life: Life, lane: str, ranges: Sequence[Range]) -> None:
+    """The peer asks for these."""
+    for first, last in ranges:
+        tx.execute(
+            outbox.update()
+            .where(
+                outbox.c.link == link, outbox.c.life == life[0], outbox.c.lane == lane,
+                outbox.c.seq.between(first, last), outbox.c.attempts > 0,
+            )
+            .values(asked=1)
+        )  # fmt: skip
+
+
+def forget_out(tx: Connection, link: int, state: LinkState, before: float) -> int:
+    """Drop the bodies' rows that the peer has applied and that are older than the backup horizon."""
+    dropped = 0
+    for lane, sending in state.out.items():
+        dropped += tx.execute(
+            outbox.delete().where(
+                outbox.c.link == link, outbox.c.life == state.life[0], outbox.c.lane == lane,
+                outbox.c.seq < sending.applied, outbox.c.created_at < before,
+            )
+        ).rowcount  # fmt: skip
+    return dropped
+
+
+def put_in(tx: Connection, link: int, messages: Sequence[Message], now: float) -> None:
+    """Keep messages that the link's rules accepted."""
+    rows = [
+        {
+            "link": link, "life": m.header.inc[0], "lane": m.header.lane, "seq": m.header.seq, "kind": m.header.kind,
+            "digest": m.header.dig, "prev": m.header.prev, "body": m.body, "received_at": now,
+            "header": pack(m.header.model_dump(exclude_none=True)),
+        }
+        for m in messages
+    ]  # fmt: skip
+    if rows:
+        tx.execute(inbox.insert(), rows)
+
+
+def known_digest(tx: Connection, link: int, life: Life, lane: str, seq: int) -> bytes | None:
+    """Under which digest this number was stored."""
+    row = tx.execute(
+        select(inbox.c.digest).where(
+            inbox.c.link == link, inbox.c.life == life[0], inbox.c.lane == lane, inbox.c.seq == seq
+        )
+    ).one_or_none()
+    return None if row is None else bytes(row.digest)
+
+
+def next_in(tx: Connection, link: int, state: LinkState, lane: str, limit: int) -> list[Incoming]:
+    """The lane's next messages in order, as far as there is no gap."""
+    receiving = state.into[lane]
+    if receiving.applied == receiving.recv:
+        return []
+    rows = tx.execute(
+        select(inbox)
+        .where(
+            inbox.c.link == link, inbox.c.life == state.peer_life[0], inbox.c.lane == lane,
+            inbox.c.seq > receiving.applied, inbox.c.seq <= min(receiving.recv, receiving.applied + limit),
+        )
+        .order_by(inbox.c.seq)
+    )  # fmt: skip
+    return [
+        Incoming(r.lane, r.seq, r.kind, r.digest, r.prev, Message(Header.model_validate(unpack(r.header)), r.body))
+        for r in rows
+    ]
+
+
+def took(tx: Connection, link: int, life: Life, lane: str, seq: int) -> None:
+    """Its effects are durable: the body may go, the digest stays."""
+    tx.execute(
+        inbox.update()
+        .where(inbox.c.link == link, inbox.c.life == life[0], inbox.c.lane == lane, inbox.c.seq == seq)
+        .values(body=None, header=None)
+    )
+
+
+def unsent(tx: Connection, link: int) -> int:
+    """How many messages have never left."""
+    query = select(func.count()).where(outbox.c.link == link, outbox.c.attempts == 0)
+    return int(tx.execute(query).scalar_one())
+
+
+def change_sets_between(tx: Connection, link: int, life: Life, ranges: Mapping[str, Range]) -> int:
+    """How many change sets are in these of our messages (``first < seq <= last``)."""
+    spans = [and_(outbox.c.lane == lane, outbox.c.seq > a, outbox.c.seq <= b) for lane, (a, b) in ranges.items()]
+    query = select(func.coalesce(func.sum(outbox.c.change_sets), 0)).where(
+        outbox.c.link == link, outbox.c.life == life[0], or_(*spans)
+    )
+    return int(tx.execute(query).scalar_one())

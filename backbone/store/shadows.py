@@ -1,0 +1,230 @@
+"""The ``identity``, ``shadow`` and ``waiting`` tables: what a link knows of each issue.
+
+A ``Book`` is the picture that one transaction works on: it reads what is asked for in bulk, is changed in
+memory, and is written back in bulk by ``flush``.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection, and_, select
+
+from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Position
+from backbone.replication.diff import Shadow
+from backbone.replication.merge import Register
+from backbone.store.codec import pack_registers, unpack_registers
+from backbone.store.engine import upsert
+from backbone.store.tables import identity, shadow, waiting
+
+_AT_ONCE = 500
+_FIELDS = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A shared issue, comment or attachment, and its name here. ``seen`` is of issues only."""
+
+    gid: str
+    kind: str
+    local: str
+    seen: Position | None = None
+
+
+def part_of(cell: Cell) -> str:
+    """Which row of ``shadow`` holds this cell's register: comments and attachments have one each."""
+    return f"{cell.field}:{cell.element}" if cell.field in (COMMENT, ATTACHMENT) else _FIELDS
+
+
+class Book:
+    """Identities and shadows of some issues, within one transaction."""
+
+    def __init__(self, tx: Connection, link: int) -> None:
+        self._tx = tx
+        self._link = link
+        self._by_gid: dict[str, Known | None] = {}
+        self._by_local: dict[tuple[str, str], Known | None] = {}
+        self._parts: dict[tuple[str, str], dict[Cell, Register]] = {}
+        self._dirty_names: dict[str, Known] = {}
+        self._dirty_parts: set[tuple[str, str]] = set()
+
+    # reading
+
+    def load_locals(self, names: Iterable[tuple[str, str]]) -> None:
+        """Read the identities of these ``(kind, local)``."""
+        wanted: dict[str, list[str]] = {}
+        for kind, local in set(names):
+            if (kind, local) not in self._by_local:
+                self._by_local[kind, local] = None
+                wanted.setdefault(kind, []).append(local)
+        for kind, locals_ in wanted.items():
+            for piece in _pieces(locals_):
+                self._read_names(and_(identity.c.kind == kind, identity.c.local.in_(piece)))
+
+    def load_gids(self, gids: Iterable[str]) -> None:
+        """Read the identities of these gids."""
+        fresh = [gid for gid in set(gids) if gid not in self._by_gid]
+        self._by_gid.update(dict.fromkeys(fresh))
+        for piece in _pieces(fresh):
+            self._read_names(identity.c.gid.in_(piece))
+
+    def load_cells(self, cells: Mapping[str, Iterable[Cell]]) -> None:
+        """Read the registers of these cells, by gid; an issue's fields come together."""
+        wanted: dict[str, list[str]] = {}
+        for gid, named in cells.items():
+            for part in {_FIELDS, *map(part_of, named)}:
+                if (gid, part) not in self._parts:
+                    self._parts[gid, part] = {}
+                    wanted.setdefault(gid if part != _FIELDS else _FIELDS, []).append(part or gid)
+        for piece in _pieces(wanted.pop(_FIELDS, [])):
+            self._read_parts(and_(shadow.c.gid.in_(piece), shadow.c.part == _FIELDS))
+        for gid, parts in wanted.items():
+            for piece in _pieces(parts):
+                self._read_parts(and_(shadow.c.gid == gid, shadow.c.part.in_(piece)))
+
+    def load_whole(self, gid: str) -> dict[Cell, Register]:
+        """Every register of one issue."""
+        self._read_parts(shadow.c.gid == gid)
+        return self.registers(gid)
+
+    def by_local(self, kind: str, local: str) -> Known | None:
+        """Something by its name here, after ``load_locals``."""
+        return self._by_local.get((kind, local))
+
+    def by_gid(self, gid: str) -> Known | None:
+        """Something by its gid, after ``load_gids``; read at once if it was not named before."""
+        if gid not in self._by_gid:
+            self.load_gids([gid])
+        return self._by_gid[gid]
+
+    def fields(self, gid: str, cells: Iterable[Cell]) -> dict[Cell, Register]:
+        """The registers of an issue's fields and of the comments and attachments among ``cells``."""
+        merged = dict(self._parts.get((gid, _FIELDS), {}))
+        for cell in cells:
+            part = part_of(cell)
+            if part != _FIELDS:
+                merged.update(self._parts.get((gid, part), {}))
+        return merged
+
+    def registers(self, gid: str) -> dict[Cell, Register]:
+        """Everything read so far of one issue."""
+        merged: dict[Cell, Register] = {}
+        for (owner, _), part in self._parts.items():
+            if owner == gid:
+                merged.update(part)
+        return merged
+
+    # writing
+
+    def name(self, known: Known) -> None:
+        """Something has this name here, from now on."""
+        before = self._by_gid.get(known.gid)
+        if before != known:
+            self._remember(known)
+            self._dirty_names[known.gid] = known
+
+    def see(self, gid: str, position: Position) -> None:
+        """The issue's journals are reflected here up to ``position``."""
+        known = self._by_gid[gid]
+        assert known is not None
+        self.name(replace(known, seen=position))
+
+    def put(self, gid: str, registers: Shadow) -> None:
+        """Registers that changed; their parts must have been read."""
+        for cell, register in registers.items():
+            key = (gid, part_of(cell))
+            self._parts.setdefault(key, {})[cell] = register
+            self._dirty_parts.add(key)
+
+    def flush(self) -> None:
+        """Write back what changed."""
+        names = [
+            {
+                "link": self._link, "gid": k.gid, "kind": k.kind, "local": k.local,
+                "seen": None if k.seen is None else json.dumps(k.seen),
+            }
+            for k in self._dirty_names.values()
+        ]  # fmt: skip
+        upsert(self._tx, identity, names, ("link", "gid"), ("local", "seen"))
+        parts = [
+            {"link": self._link, "gid": gid, "part": part, "registers": pack_registers(self._parts[gid, part])}
+            for gid, part in self._dirty_parts
+        ]
+        upsert(self._tx, shadow, parts, ("link", "gid", "part"), ("registers",))
+        self._dirty_names.clear()
+        self._dirty_parts.clear()
+
+    def _remember(self, known: Known) -> None:
+        self._by_gid[known.gid] = known
+        self._by_local[known.kind, known.local] = known
+
+    def _read_names(self, condition: Any) -> None:
+        for row in self._tx.execute(select(identity).where(identity.c.link == self._link, condition)):
+            seen = None if row.seen is None else tuple(json.loads(row.seen))
+            self._remember(Known(row.gid, row.kind, row.local, seen))
+
+    def _read_parts(self, condition: Any) -> None:
+        query = select(shadow.c.gid, shadow.c.part, shadow.c.registers).where(shadow.c.link == self._link, condition)
+        for gid, part, registers in self._tx.execute(query):
+            if (gid, part) not in self._dirty_parts:
+                self._parts[gid, part] = unpack_registers(registers)
+
+
+def pages(tx: Connection, link: int, after: str, limit: int) -> list[Known]:
+    """Shared issues in the order of their gids, behind ``after``."""
+    rows = tx.execute(
+        select(identity)
+        .where(identity.c.link == link, identity.c.kind == ISSUE, identity.c.gid > after)
+        .order_by(identity.c.gid)
+        .limit(limit)
+    )
+    return [Known(r.gid, r.kind, r.local) for r in rows]
+
+
+def local_names(tx: Connection, link: int) -> Iterator[tuple[str, str]]:
+    """``(gid, local)`` of every shared issue."""
+    for row in tx.execute(
+        select(identity.c.gid, identity.c.local).where(identity.c.link == link, identity.c.kind == ISSUE)
+    ):
+        yield row.gid, row.local
+
+
+def wait(tx: Connection, link: int, gid: str, cells: Mapping[Cell, str]) -> None:
+    """These cells wait for an issue or an attachment's content."""
+    rows = [
+        {"link": link, "gid": gid, "field": cell.field, "element": cell.element, "wants": wants, "ready": 0}
+        for cell, wants in cells.items()
+    ]
+    upsert(tx, waiting, rows, ("link", "gid", "field", "element"), ("wants", "ready"))
+
+
+def arrived(tx: Connection, link: int, wants: Iterable[str]) -> None:
+    """What was waited for is here."""
+    for piece in _pieces(list(wants)):
+        tx.execute(waiting.update().where(waiting.c.link == link, waiting.c.wants.in_(piece)).values(ready=1))
+
+
+def ready(tx: Connection, link: int, limit: int) -> dict[str, list[Cell]]:
+    """Cells that can be completed, by issue."""
+    found: dict[str, list[Cell]] = {}
+    rows = tx.execute(select(waiting).where(waiting.c.link == link, waiting.c.ready == 1).limit(limit))
+    for row in rows:
+        found.setdefault(row.gid, []).append(Cell(row.field, row.element))
+    return found
+
+
+def completed(tx: Connection, link: int, gid: str, cells: Iterable[Cell]) -> None:
+    """These wait no longer."""
+    for cell in cells:
+        tx.execute(
+            waiting.delete().where(
+                waiting.c.link == link, waiting.c.gid == gid, waiting.c.field == cell.field,
+                waiting.c.element == cell.element,
+            )
+        )  # fmt: skip
+
+
+def _pieces(items: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(items), _AT_ONCE):
+        yield items[start : start + _AT_ONCE]
