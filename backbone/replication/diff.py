@@ -71,8 +71,14 @@ def whole(shadow: Shadow, cells: Cells) -> Cells:
     return {**cells, **gone}
 
 
-def plan(shadow: Shadow, operations: Iterable[Operation], policy_of: Mapping[str, Policy]) -> Plan:
-    """Join each operation. The shadow must hold every local edit already: read before write."""
+def plan(
+    shadow: Shadow, operations: Iterable[Operation], policy_of: Mapping[str, Policy], *, redo: bool = False
+) -> Plan:
+    """Join each operation. The shadow must hold every local edit already: read before write.
+
+    ``redo`` also asks for writes that stand already but that the tracker does not show: what waited for its other
+    end, or for a person.
+    """
     registers: dict[Cell, Register] = {}
     targets: dict[Cell, Value] = {}
     conflicts: dict[Cell, Conflict] = {}
@@ -82,7 +88,7 @@ def plan(shadow: Shadow, operations: Iterable[Operation], policy_of: Mapping[str
         policy = policy_of[cell.field]
         joined = join(policy, ours, operation.value, operation.write, operation.known)
         registers[cell] = joined.register
-        if joined.theirs_stands:
+        if joined.theirs_stands or (redo and ours.write == operation.write):
             targets[cell] = operation.value
         if joined.conflict:
             lost = ours.value if joined.theirs_stands else operation.value

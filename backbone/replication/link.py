@@ -220,14 +220,6 @@ class Acknowledged:
 
 
 @dataclass(frozen=True, slots=True)
-class Resend:
-    """The peer asks for these numbers, acknowledged or not."""
-
-    lane: str
-    ranges: tuple[Range, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Say:
     """Send an unnumbered message of this kind."""
 
@@ -241,7 +233,7 @@ class Halt:
     reason: str
 
 
-Effect: TypeAlias = Store | Drop | Refuse | Acknowledged | Resend | Say | Halt
+Effect: TypeAlias = Store | Drop | Refuse | Acknowledged | Say | Halt
 
 
 def step(state: LinkState, given: Input, identity: Identity, timing: Timing) -> tuple[LinkState, tuple[Effect, ...]]:

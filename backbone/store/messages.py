@@ -92,7 +92,8 @@ def get_out(tx: Connection, link: int, life: Life, keys: Sequence[tuple[str, int
     return [
         Outgoing(
             r.lane, r.seq, r.kind, r.digest, r.prev, r.chain, r.body_enc, r.raw_len, r.body,
-            Chunk(sha256=r.sha256, total=r.blob_total, offset=r.blob_offset) if r.sha256 else None, r.change_sets, r.attempts,
+            Chunk(sha256=r.sha256, total=r.blob_total, offset=r.blob_offset) if r.sha256 else None,
+            r.change_sets, r.attempts,
         )
         for r in rows
     ]  # fmt: skip

@@ -71,17 +71,15 @@ class Book:
 
     def load_cells(self, cells: Mapping[str, Iterable[Cell]]) -> None:
         """Read the registers of these cells, by gid; an issue's fields come together."""
-        wanted: dict[str, list[str]] = {}
+        wanted: dict[str, set[str]] = {}
         for gid, named in cells.items():
             for part in {_FIELDS, *map(part_of, named)}:
                 if (gid, part) not in self._parts:
                     self._parts[gid, part] = {}
-                    wanted.setdefault(gid if part != _FIELDS else _FIELDS, []).append(part or gid)
-        for piece in _pieces(wanted.pop(_FIELDS, [])):
-            self._read_parts(and_(shadow.c.gid.in_(piece), shadow.c.part == _FIELDS))
-        for gid, parts in wanted.items():
-            for piece in _pieces(parts):
-                self._read_parts(and_(shadow.c.gid == gid, shadow.c.part.in_(piece)))
+                    wanted.setdefault(gid, set()).add(part)
+        for piece in _pieces(list(wanted)):
+            parts = {part for gid in piece for part in wanted[gid]}
+            self._read_parts(and_(shadow.c.gid.in_(piece), shadow.c.part.in_(parts)))
 
     def load_whole(self, gid: str) -> dict[Cell, Register]:
         """Every register of one issue."""

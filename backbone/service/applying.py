@@ -1,0 +1,419 @@
+"""From the inbox to the tracker: read -> record local edits -> plan -> intend -> write -> read back.
+
+One message at a time, its issues side by side, the change sets of one issue in rounds. For each round:
+
+1. The tracker is asked what people did to these issues since they were last seen.
+2. One transaction records those edits as local writes, joins each change set, and keeps an *intent* for each write.
+3. The tracker makes the writes, each under its key and only if nobody edited in between.
+4. One transaction keeps registers, images, names and conflicts, and ends the intents.
+
+A crash between 3 and 4 is found by ``resume``: a write whose key the tracker knows is finished, any other is
+planned again from the beginning. Nothing else touches shadows meanwhile: capture and apply take turns.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Connection
+
+from backbone.errors import PeerError
+from backbone.model import ATTACHMENT, ISSUE, Applied, Cell, Cells, Edit, Outcome, Refused, Stale, Touched, Write
+from backbone.replication import diff
+from backbone.replication.diff import Plan
+from backbone.replication.identity import marker
+from backbone.replication.link import Stopped, step
+from backbone.replication.mapping import Inward
+from backbone.replication.message import ChangeSet, Kind, Operation, decode_change_sets, encode_record, inflate
+from backbone.service.endpoint import Endpoint
+from backbone.service.inbound import follows, halt, take
+from backbone.service.outbound import fetch_contents
+from backbone.service.recording import emit, number, record
+from backbone.store import blobs, links, lists, messages, shadows
+from backbone.store.messages import Incoming
+from backbone.store.shadows import Book, Known
+
+ATTEMPTS_IN_A_ROW = 20
+"""How often a write is planned anew because somebody edits the issue at the same moment."""
+HELD_AT_ONCE = 100
+LATE_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A change set to apply, with the key of its write. ``late`` completes cells that waited for something."""
+
+    key: str
+    change_set: ChangeSet
+    held: bool = False
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A task as it meets the present state."""
+
+    task: Task
+    plan: Plan
+    inward: Inward
+    write: Write
+
+
+async def resume(ep: Endpoint) -> None:
+    """Finish what a crash interrupted. Must succeed once before anything is captured or applied."""
+    begun = await ep.store.read(lambda tx: lists.begun(tx, ep.row))
+    if not begun:
+        return
+    found = await ep.tracker.find(list(begun))
+    tasks = {key: _as_task(key, change_set) for key, change_set in begun.items()}
+
+    def finish(tx: Connection) -> None:
+        planned = _plan_again(tx, ep, [task for key, task in tasks.items() if key in found])
+        _finish(tx, ep, planned, [found[p.task.key] for p in planned])
+        lists.ended(tx, ep.row, [key for key in begun if key not in found])
+
+    await ep.store.run(finish)
+
+
+async def apply(ep: Endpoint) -> int:
+    """The next message of change sets, what a person released, what can be completed; returns how much there was."""
+    done = await _apply_next(ep)
+    done += await _apply_held(ep)
+    return done + await _apply_late(ep)
+
+
+async def _apply_next(ep: Endpoint) -> int:
+    found = await ep.store.read(lambda tx: messages.next_in(tx, ep.row, links.state(tx, ep.row), "c", 1))
+    if not found:
+        return 0
+    incoming = found[0]
+    if not await ep.store.run(lambda tx: follows(tx, ep, incoming)):
+        return 1
+    tasks = await _tasks(ep, incoming)
+    if tasks is None:
+        return 1
+    for round_ in _rounds(tasks):
+        await _apply_round(ep, round_)
+    await ep.store.run(lambda tx: take(tx, ep, incoming))
+    return max(len(tasks), 1)
+
+
+async def _tasks(ep: Endpoint, incoming: Incoming) -> list[Task] | None:
+    """The change sets of one message; ``None`` when the message is beyond repair, and the link stopped."""
+    header = incoming.message.header
+    if incoming.kind != Kind.DATA:
+        await ep.store.run(lambda tx: _keep_unknown(tx, ep, incoming))
+        return None
+    try:
+        change_sets = decode_change_sets(inflate(header, incoming.message.body))
+    except PeerError as error:
+        reason = f"message {header.seq} of the partner cannot be read ({error})"
+        await ep.store.run(lambda tx: _stop(tx, ep, incoming, reason))
+        return None
+    return [
+        Task(marker(ep.link_id, change_set.gid, header.seq, index), change_set)
+        for index, change_set in enumerate(change_sets)
+    ]
+
+
+def _keep_unknown(tx: Connection, ep: Endpoint, incoming: Incoming) -> None:
+    reason = f"a message of kind {incoming.kind!r}, which this version does not know"
+    payload = incoming.message.body
+    lists.set_aside(tx, ep.row, "message", reason, ep.clock(), payload=payload, advice="update Backbone")
+    take(tx, ep, incoming)
+
+
+def _stop(tx: Connection, ep: Endpoint, incoming: Incoming, reason: str) -> None:
+    state, _ = step(links.state(tx, ep.row), Stopped(reason), ep.identity, ep.timing)
+    links.save_state(tx, ep.row, state)
+    lists.set_aside(
+        tx, ep.row, "message", reason, ep.clock(), payload=incoming.message.body, advice="tell the partner's admin"
+    )
+    halt(tx, ep, reason)
+
+
+def _rounds(tasks: Sequence[Task]) -> list[list[Task]]:
+    """Rounds in which each issue stands at most once; an issue's change sets keep their order."""
+    rounds: list[list[Task]] = []
+    turn: dict[str, int] = {}
+    for task in tasks:
+        index = turn.get(task.change_set.gid, 0)
+        if index == len(rounds):
+            rounds.append([])
+        rounds[index].append(task)
+        turn[task.change_set.gid] = index + 1
+    return rounds
+
+
+async def _apply_round(ep: Endpoint, tasks: Sequence[Task]) -> None:
+    """Plan, write, read back; what somebody edited in between is planned again."""
+    remaining = list(tasks)
+    for _ in range(ATTEMPTS_IN_A_ROW):
+        touched = await _read(ep, remaining)
+        planned = await ep.store.run(lambda tx, t=touched, r=remaining: _plan(tx, ep, r, t))  # type: ignore[misc]
+        if not planned:
+            return
+        outcomes = await ep.tracker.apply([p.write for p in planned])
+        await ep.store.run(lambda tx, p=planned, o=outcomes: _finish(tx, ep, p, o))  # type: ignore[misc]
+        stale = {outcome.key for outcome in outcomes if isinstance(outcome, Stale)}
+        remaining = [p.task for p in planned if p.task.key in stale]
+        if not remaining:
+            return
+    words = "the issue is edited again and again while it is being written"
+    for task in remaining:
+        await ep.store.run(lambda tx, t=task: _refuse(tx, ep, t, words))  # type: ignore[misc]
+
+
+async def _read(ep: Endpoint, tasks: Sequence[Task]) -> Mapping[str, Touched]:
+    """What people did to these issues since they were last seen, by local name."""
+    gids = [task.change_set.gid for task in tasks]
+    positions = await ep.store.read(lambda tx: _positions(tx, ep, gids))
+    if not positions:
+        return {}
+    touched = await ep.tracker.touched_of(positions)
+    for one in touched.values():
+        for edit in one.edits:
+            await fetch_contents(ep, edit.cells)
+    return touched
+
+
+def _positions(tx: Connection, ep: Endpoint, gids: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    book = Book(tx, ep.row)
+    book.load_gids(gids)
+    known = [book.by_gid(gid) for gid in gids]
+    return {k.local: k.seen for k in known if k is not None and k.seen is not None}
+
+
+def _plan(tx: Connection, ep: Endpoint, tasks: Sequence[Task], touched: Mapping[str, Touched]) -> list[Planned]:
+    """Record what people did, join, and keep intents; what needs no write is finished here."""
+    book = _load(tx, ep, tasks)
+    change_sets = record(tx, ep, book, [edit for one in touched.values() for edit in one.edits])
+    for local, one in touched.items():
+        known = book.by_local(ISSUE, local)
+        assert known is not None
+        book.see(known.gid, one.position)
+    stuck = lists.held_gids(tx, ep.row)
+    planned = [p for task in tasks if (p := _plan_one(tx, ep, book, task, touched, stuck)) is not None]
+    links.saw_number(tx, ep.row, diff.highest_number([o for t in tasks for o in t.change_set.operations]))
+    lists.begin(tx, ep.row, {p.task.key: _for_resume(p.task) for p in planned})
+    book.flush()
+    emit(tx, ep, change_sets)
+    return planned
+
+
+def _load(tx: Connection, ep: Endpoint, tasks: Sequence[Task]) -> Book:
+    book = Book(tx, ep.row)
+    gids: set[str] = set()
+    cells: dict[str, list[Cell]] = {}
+    for task in tasks:
+        gids.add(task.change_set.gid)
+        named = [operation.cell for operation in task.change_set.operations]
+        gids.update(cell.element for cell in named if "-" in cell.element)
+        cells[task.change_set.gid] = named
+    book.load_gids(gids)
+    book.load_cells(cells)
+    return book
+
+
+def _plan_one(
+    tx: Connection, ep: Endpoint, book: Book, task: Task, touched: Mapping[str, Touched], stuck: set[str]
+) -> Planned | None:
+    gid = task.change_set.gid
+    if gid in stuck and not task.held:
+        lists.hold(tx, ep.row, task.key, task.change_set)
+        return None
+    known = book.by_gid(gid)
+    refusal = _why_not(ep, task, known, touched)
+    if refusal is not None:
+        _refuse(tx, ep, task, refusal)
+        return None
+    planned = _join(tx, ep, book, task, known)
+    if planned.inward.problems:
+        _refuse(tx, ep, task, "; ".join(planned.inward.problems))
+        return None
+    if known is not None and not planned.write.cells:
+        _settle(tx, ep, book, planned)
+        return None
+    return planned
+
+
+def _why_not(ep: Endpoint, task: Task, known: Known | None, touched: Mapping[str, Touched]) -> str | None:
+    try:
+        ep.agreement.check(task.change_set)
+    except PeerError as error:
+        return str(error)
+    if known is None and ep.born_here(task.change_set.gid):
+        return "the partner names an issue of ours that this link does not know"
+    if known is not None and known.local not in touched:
+        return f"{known.local} was deleted here"
+    return None
+
+
+def _join(tx: Connection, ep: Endpoint, book: Book, task: Task, known: Known | None) -> Planned:
+    change_set = task.change_set
+    shadow = book.fields(change_set.gid, [o.cell for o in change_set.operations])
+    plan = diff.plan(shadow, change_set.operations, ep.policies, redo=task.late or task.held)
+    inward = ep.translation.to_local(
+        plan.targets, ep.schema, ep.names(book), lambda sha256: blobs.is_complete(tx, ep.row, sha256)
+    )
+    cells: Cells = inward.cells if known else {**ep.translation.on_create, **inward.cells}
+    write = Write(
+        key=task.key,
+        local=known.local if known else None,
+        expected=known.seen if known else None,
+        cells=cells,
+        author=ep.translation.login(change_set.author),
+        at=change_set.at,
+        files=_files(ep, inward.cells),
+    )
+    return Planned(task, plan, inward, write)
+
+
+def _files(ep: Endpoint, cells: Cells) -> dict[str, str]:
+    wanted = [v for c, v in cells.items() if c.field == ATTACHMENT and isinstance(v, dict)]
+    return {str(v["sha256"]): str(ep.contents.path(str(v["sha256"]))) for v in wanted}
+
+
+def _settle(tx: Connection, ep: Endpoint, book: Book, planned: Planned) -> None:
+    """What is known once the tracker shows it (or needs no write): registers, conflicts, what waits."""
+    gid = planned.task.change_set.gid
+    book.put(gid, planned.plan.registers)
+    lists.record_conflicts(tx, ep.row, gid, planned.plan.conflicts, ep.clock())
+    if planned.task.late:
+        shadows.completed(tx, ep.row, gid, [o.cell for o in planned.task.change_set.operations])
+    shadows.wait(tx, ep.row, gid, planned.inward.waiting)
+    if planned.task.held:
+        _released(tx, ep, planned.task)
+
+
+def _plan_again(tx: Connection, ep: Endpoint, tasks: Sequence[Task]) -> list[Planned]:
+    """The plans of writes that the tracker is known to have made: nothing is recorded or intended."""
+    book = _load(tx, ep, tasks)
+    return [_join(tx, ep, book, task, book.by_gid(task.change_set.gid)) for task in tasks]
+
+
+def _finish(tx: Connection, ep: Endpoint, planned: Sequence[Planned], outcomes: Sequence[Outcome]) -> None:
+    """Keep what came of each write, and tell the peer what the tracker did beyond it."""
+    book = _load(tx, ep, [p.task for p in planned])
+    effects: list[Edit] = []
+    born: list[str] = []
+    for one, outcome in zip(planned, outcomes, strict=True):
+        if isinstance(outcome, Applied):
+            effects += _applied(tx, ep, book, one, outcome)
+            born.append(one.task.change_set.gid)
+        elif isinstance(outcome, Refused):
+            _refuse(tx, ep, one.task, outcome.words)
+    change_sets = record(tx, ep, book, effects)
+    for one, outcome in zip(planned, outcomes, strict=True):
+        if isinstance(outcome, Applied):
+            book.see(one.task.change_set.gid, outcome.position)
+    lists.ended(tx, ep.row, [p.task.key for p in planned])
+    shadows.arrived(tx, ep.row, [gid for gid, p in zip(born, planned, strict=False) if p.write.local is None])
+    book.flush()
+    emit(tx, ep, change_sets)
+
+
+def _applied(tx: Connection, ep: Endpoint, book: Book, one: Planned, outcome: Applied) -> list[Edit]:
+    """Names, registers and images of one write; returns what the tracker changed beyond it, as an edit."""
+    gid = one.task.change_set.gid
+    known = book.by_gid(gid)
+    seen = known.seen if known else None
+    book.name(Known(gid, ISSUE, outcome.local, seen))
+    for cell in one.inward.cells:
+        if cell.element.startswith("+") and cell.element[1:] in outcome.created:
+            book.name(Known(cell.element[1:], cell.field, outcome.created[cell.element[1:]]))
+    _settle(tx, ep, book, one)
+    shadow = book.fields(gid, one.inward.back.values())
+    book.load_locals((c.field, c.element) for c in outcome.cells)
+    agreed = ep.translation.to_agreed(outcome.cells, ep.schema, ep.names(book), shadow).cells
+    targets = {cell: one.plan.targets[cell] for cell in one.inward.back.values()}
+    registers, effects = diff.read_back(shadow, targets, agreed)
+    book.put(gid, registers)
+    if not effects:
+        return []
+    own = {c: v for c, v in outcome.cells.items() if c not in one.write.cells and not _is_new(c, outcome)}
+    return [Edit(outcome.local, outcome.position, "", one.write.at or "", own)]
+
+
+def _is_new(cell: Cell, outcome: Applied) -> bool:
+    return cell.element in outcome.created.values()
+
+
+def _refuse(tx: Connection, ep: Endpoint, task: Task, words: str) -> None:
+    """The tracker (or a rule) will not take it: its issue waits for a person, and the peer is told."""
+    gid, now = task.change_set.gid, ep.clock()
+    item = lists.set_aside_by_key(tx, ep.row, task.key)
+    if task.late:
+        shadows.completed(tx, ep.row, gid, [o.cell for o in task.change_set.operations])
+    if item is not None:
+        lists.set_aside_change(tx, item.id, now, reason=words, attempts=item.attempts + 1)
+        lists.let_go(tx, ep.row, gid, ready=False)
+        return
+    lists.hold(tx, ep.row, task.key, task.change_set)
+    lists.set_aside(
+        tx, ep.row, "issue", words, now, gid=gid, key=task.key,
+        advice="mend the cause in the tracker or in the link's file, then: backbone queue retry NUMBER (or skip)",
+    )  # fmt: skip
+    tell(tx, ep, {"gid": gid, "key": task.key, "outcome": "refused", "reason": words[:1000]})
+    ep.log.warning("refused", gid=gid, reason=words)
+
+
+def _released(tx: Connection, ep: Endpoint, task: Task) -> None:
+    lists.unhold(tx, ep.row, task.key)
+    item = lists.set_aside_by_key(tx, ep.row, task.key)
+    if item is not None:
+        lists.set_aside_change(tx, item.id, ep.clock(), state="applied")
+        tell(tx, ep, {"gid": task.change_set.gid, "key": task.key, "outcome": "applied", "reason": ""})
+
+
+def tell(tx: Connection, ep: Endpoint, receipt: Mapping[str, str]) -> None:
+    """A receipt for the peer: what became of one of its change sets."""
+    number(tx, ep, [(Kind.RECEIPT, encode_record(dict(receipt)), 0, None)])
+
+
+async def _apply_held(ep: Endpoint) -> int:
+    ready = await ep.store.read(lambda tx: lists.held_ready(tx, ep.row, HELD_AT_ONCE))
+    if ready:
+        await _apply_round(ep, [Task(key, change_set, held=True) for key, change_set in ready])
+    return len(ready)
+
+
+async def _apply_late(ep: Endpoint) -> int:
+    """Cells whose other end has arrived since."""
+    ready = await ep.store.read(lambda tx: _late(tx, ep))
+    if ready:
+        await _apply_round(ep, ready)
+    return len(ready)
+
+
+def _late(tx: Connection, ep: Endpoint) -> list[Task]:
+    tasks: list[Task] = []
+    stuck = lists.held_gids(tx, ep.row)
+    for gid, cells in shadows.ready(tx, ep.row, LATE_AT_ONCE).items():
+        if gid in stuck:
+            continue
+        book = Book(tx, ep.row)
+        book.load_cells({gid: cells})
+        registers = book.fields(gid, cells)
+        operations = tuple(
+            Operation(cell, registers[cell].value, registers[cell].write, registers[cell].known) for cell in cells
+        )
+        stamps = "/".join(str(tuple(o.write)) for o in operations)
+        change_set = ChangeSet(gid, "", "", operations)
+        tasks.append(Task(marker(ep.link_id, f"{gid}/{stamps}", 0, len(operations)), change_set, late=True))
+    return tasks
+
+
+_LATE = "late/"
+_HELD = "held/"
+
+
+def _for_resume(task: Task) -> ChangeSet:
+    """The change set as an intent keeps it: where it came from stands in front of its author."""
+    prefix = _LATE if task.late else _HELD if task.held else "new/"
+    return replace(task.change_set, author=prefix + task.change_set.author)
+
+
+def _as_task(key: str, change_set: ChangeSet) -> Task:
+    prefix, _, author = change_set.author.partition("/")
+    plain = replace(change_set, author=author)
+    return Task(key, plain, held=prefix == _HELD[:-1], late=prefix == _LATE[:-1])

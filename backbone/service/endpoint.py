@@ -1,0 +1,64 @@
+"""Our half of one link, ready to work: its rules, its store, its tracker, its channel and its keys."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from handshake.base import KeyRing
+
+from backbone.model import Schema
+from backbone.replication.agreement import Agreement
+from backbone.replication.identity import born_at, gid
+from backbone.replication.link import Identity, Timing
+from backbone.replication.mapping import Names, Translation
+from backbone.replication.merge import Side
+from backbone.service.contents import Contents
+from backbone.store.engine import Store
+from backbone.store.shadows import Book
+from backbone.trackers.base import Tracker
+from channels.base import Channel
+
+
+@dataclass(slots=True)
+class Endpoint:
+    """What the steps of ``outbound``, ``inbound`` and ``applying`` work with. Holds no state of the link."""
+
+    row: int
+    name: str
+    link_id: str
+    tag: str
+    side: Side
+    identity: Identity
+    timing: Timing
+    agreement: Agreement
+    translation: Translation
+    schema: Schema
+    store: Store
+    tracker: Tracker
+    channel: Channel
+    keyring: KeyRing
+    contents: Contents
+    clock: Callable[[], float]
+    log: Any
+    encrypt: bool = True
+    policies: dict[str, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.policies = self.agreement.policies()
+
+    def names(self, book: Book) -> Names:
+        """Names of issues, comments and attachments, as one transaction knows them."""
+
+        def gid_of(kind: str, local: str) -> str:
+            known = book.by_local(kind, local)
+            return known.gid if known else gid(self.identity.us, kind, local)
+
+        def local_of(name: str) -> str | None:
+            known = book.by_gid(name)
+            return known.local if known else None
+
+        return Names(gid_of, local_of, self.born_here)
+
+    def born_here(self, name: str) -> bool:
+        """Whether a gid was given by this node: such a thing is never created here."""
+        return born_at(name, self.identity.us)

@@ -1,0 +1,247 @@
+"""From the channel to the inbox: store -> open -> admit; and the lanes beside the change sets.
+
+``receive`` opens what lies ready, asks the link's rules, and keeps each message in the inbox or in quarantine;
+only then is the delivery confirmed. ``take_parts`` and ``take_control`` carry out the lanes ``b`` and ``k`` in
+order; ``applying`` does the lane ``c``.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from handshake.errors import Refused
+from sqlalchemy import Connection
+
+from backbone.errors import PeerError
+from backbone.replication import limits
+from backbone.replication.link import (
+    Acknowledged,
+    Drop,
+    Effect,
+    Halt,
+    LinkState,
+    Received,
+    Refuse,
+    Say,
+    Store,
+    Took,
+    step,
+)
+from backbone.replication.message import LANES, Kind, Message, decode, decode_record, inflate
+from backbone.service.endpoint import Endpoint
+from backbone.store import blobs, links, lists, messages, shadows
+from backbone.store.messages import Incoming
+from channels.base import Delivery
+
+RECEIVED_AT_ONCE = 16
+PARCEL_KEPT_BYTES = 1 << 20
+"""So much of a bad parcel is kept in quarantine: enough to look at, not enough to fill the disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What became of one delivery: a message, or why it is none."""
+
+    delivery: Delivery
+    message: Message | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one call of ``receive`` did."""
+
+    count: int
+    special: tuple[Message, ...] = ()
+    """Unnumbered messages for the connection test."""
+
+
+async def receive(ep: Endpoint) -> Report:
+    """Keep what lies ready; confirmed only after it is in the store. Raises what the channel raises."""
+    deliveries = await ep.channel.receive(RECEIVED_AT_ONCE)
+    if not deliveries:
+        return Report(0)
+    try:
+        opened = await asyncio.gather(*(_open(ep, delivery) for delivery in deliveries))
+        special = await ep.store.run(lambda tx: _admit_all(tx, ep, opened))
+    except BaseException:
+        await ep.channel.forget([d.token for d in deliveries])
+        raise
+    await ep.channel.confirm([d.token for d in deliveries])
+    return Report(len(deliveries), special)
+
+
+async def _open(ep: Endpoint, delivery: Delivery) -> Opened:
+    if delivery.problem is not None:
+        return Opened(delivery, None, delivery.problem)
+    try:
+        data = await ep.keyring.open(
+            delivery.parcel.data,
+            signer=ep.identity.peer_fingerprint,
+            message_bytes_max=limits.message_raw_bytes_max + limits.header_bytes_max,
+            encrypted=ep.encrypt,
+        )
+        return Opened(delivery, decode(data))
+    except (Refused, PeerError) as error:
+        return Opened(delivery, None, str(error))
+
+
+def _admit_all(tx: Connection, ep: Endpoint, opened: Sequence[Opened]) -> tuple[Message, ...]:
+    state = links.state(tx, ep.row)
+    special: list[Message] = []
+    for one in opened:
+        if one.message is None:
+            _quarantine(tx, ep, one.delivery, one.reason)
+            continue
+        state = _admit(tx, ep, state, one)
+        if one.message.header.kind in (Kind.PROBE, Kind.ECHO):
+            special.append(one.message)
+    links.save_state(tx, ep.row, state)
+    return tuple(special)
+
+
+def _admit(tx: Connection, ep: Endpoint, state: LinkState, one: Opened) -> LinkState:
+    message = one.message
+    assert message is not None
+    header = message.header
+    known = None
+    if header.seq and header.lane in state.into and state.into[header.lane].has(header.seq):
+        known = messages.known_digest(tx, ep.row, state.peer_life, header.lane, header.seq)
+    chains = {lane: link for lane in LANES if (link := _chain_at(tx, ep, state, message, lane)) is not None}
+    state, effects = step(state, Received(ep.clock(), header, known, chains), ep.identity, ep.timing)
+    for effect in effects:
+        _carry_out(tx, ep, state, one, effect)
+    if header.kind == Kind.NACK and not any(isinstance(e, Refuse | Drop) for e in effects):
+        _asked_for(tx, ep, state, message)
+    return state
+
+
+def _chain_at(tx: Connection, ep: Endpoint, state: LinkState, message: Message, lane: str) -> bytes | None:
+    said = message.header.ack.lanes.get(lane)
+    if said is None or tuple(message.header.ack.inc) != tuple(state.life):
+        return None
+    if said.applied == 0:
+        return bytes(32)
+    if said.applied == state.out[lane].applied == state.out[lane].last:
+        return state.out[lane].chain
+    return messages.chain_at(tx, ep.row, state.life, lane, said.applied)
+
+
+def _carry_out(tx: Connection, ep: Endpoint, state: LinkState, one: Opened, effect: Effect) -> None:
+    message = one.message
+    assert message is not None
+    header = message.header
+    match effect:
+        case Store():
+            messages.put_in(tx, ep.row, [message], ep.clock())
+        case Drop():
+            ep.log.info("dropped", reason=effect.reason, lane=header.lane, seq=header.seq)
+        case Refuse():
+            _quarantine(tx, ep, one.delivery, effect.reason)
+        case Halt():
+            halt(tx, ep, effect.reason)
+        case Acknowledged():
+            ep.log.debug("acknowledged", lane=effect.lane, stored=effect.stored, applied=effect.applied)
+        case Say():
+            lists.ask(tx, ep.row, "say", {"kind": str(effect.kind)}, ep.clock())
+
+
+def halt(tx: Connection, ep: Endpoint, reason: str) -> None:
+    """The link stops in a clear state; a person reads why in ``backbone status``."""
+    links.change(tx, ep.row, state="resync", reason=reason)
+    ep.log.error("stopped", reason=reason)
+
+
+def _asked_for(tx: Connection, ep: Endpoint, state: LinkState, message: Message) -> None:
+    try:
+        asked = decode_record(inflate(message.header, message.body))
+        for lane, ranges in asked.items():
+            if lane in state.out and len(ranges) <= limits.ranges_max:
+                messages.mark_asked(tx, ep.row, state.life, lane, [(int(a), int(b)) for a, b in ranges])
+    except (PeerError, TypeError, ValueError) as error:
+        ep.log.warning("ignored", kind="NACK", reason=str(error))
+
+
+def _quarantine(tx: Connection, ep: Endpoint, delivery: Delivery, reason: str) -> None:
+    data = delivery.parcel.data
+    lists.set_aside(
+        tx,
+        ep.row,
+        "parcel",
+        reason,
+        ep.clock(),
+        payload=data[:PARCEL_KEPT_BYTES],
+        advice="nothing was changed; ask the partner's admin if it goes on; skip it when it is understood",
+    )
+    ep.log.warning("quarantined", reason=reason, bytes=len(data))
+
+
+def follows(tx: Connection, ep: Endpoint, incoming: Incoming) -> bool:
+    """Whether this message continues the history that was applied; the link stops when it does not."""
+    return _take(tx, ep, incoming) is not None
+
+
+def take(tx: Connection, ep: Endpoint, incoming: Incoming) -> bool:
+    """The effects of the lane's next message are durable with this transaction; ``False`` when the link stopped."""
+    state = _take(tx, ep, incoming)
+    if state is None:
+        return False
+    links.save_state(tx, ep.row, state)
+    messages.took(tx, ep.row, state.peer_life, incoming.lane, incoming.seq)
+    return True
+
+
+def _take(tx: Connection, ep: Endpoint, incoming: Incoming) -> LinkState | None:
+    given = Took(ep.clock(), incoming.lane, incoming.digest, incoming.prev)
+    state, effects = step(links.state(tx, ep.row), given, ep.identity, ep.timing)
+    for effect in effects:
+        if isinstance(effect, Halt):
+            links.save_state(tx, ep.row, state)
+            halt(tx, ep, effect.reason)
+            return None
+    return state
+
+
+async def take_parts(ep: Endpoint) -> int:
+    """The next parts of attachments: to disk, then durable, then taken."""
+    found = await ep.store.read(lambda tx: messages.next_in(tx, ep.row, links.state(tx, ep.row), "b", 4))
+    for incoming in found:
+        await ep.store.run(lambda tx, incoming=incoming: _take_part(tx, ep, incoming))  # type: ignore[misc]
+    return len(found)
+
+
+def _take_part(tx: Connection, ep: Endpoint, incoming: Incoming) -> None:
+    header = incoming.message.header
+    chunk = header.chunk
+    problem = None
+    if incoming.kind != Kind.BLOB or chunk is None:
+        problem = f"a message of unknown kind {incoming.kind!r} in the attachments' lane"
+    elif chunk.total > ep.agreement.attachment_bytes_max or chunk.offset + header.raw_len > chunk.total:
+        problem = "an attachment is larger than the agreement allows"
+    else:
+        problem = _keep_part(tx, ep, incoming)
+    if problem is not None:
+        lists.set_aside(tx, ep.row, "message", problem, ep.clock(), advice="tell the partner's admin")
+    take(tx, ep, incoming)
+
+
+def _keep_part(tx: Connection, ep: Endpoint, incoming: Incoming) -> str | None:
+    header = incoming.message.header
+    chunk = header.chunk
+    assert chunk is not None
+    have = blobs.received(tx, ep.row, chunk.sha256, chunk.total)
+    if blobs.is_complete(tx, ep.row, chunk.sha256):
+        return None
+    if chunk.offset != have:
+        return "a part of an attachment does not follow the one before it"
+    part = inflate(header, incoming.message.body)
+    ep.contents.append(ep.row, chunk.sha256, have, part)
+    have += len(part)
+    if have < chunk.total:
+        blobs.advance(tx, ep.row, chunk.sha256, have, complete=False)
+        return None
+    if not ep.contents.finish(ep.row, chunk.sha256):
+        return "an attachment's content does not have the hash under which it was announced"
+    blobs.advance(tx, ep.row, chunk.sha256, have, complete=True)
+    shadows.arrived(tx, ep.row, [f"sha256:{chunk.sha256}"])
+    return None

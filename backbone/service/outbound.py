@@ -1,0 +1,228 @@
+"""From the tracker to the channel: capture -> record -> number -> seal -> send.
+
+``capture`` reads the tracker's feed and records, in one transaction, registers, images, cursor and the numbered
+messages. ``send`` seals what is due and hands it to the channel. Between the two stands only the store: either
+may die at any line.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from backbone.model import ATTACHMENT, Cells, Edit, Issue
+from backbone.replication import limits
+from backbone.replication.link import LinkState, Phase, Say, Spoke, Tick, acknowledgement, step
+from backbone.replication.message import Header, Kind, Message, compress, digest, encode, encode_record
+from backbone.replication.sending import Waiting, due, due_at
+from backbone.service.endpoint import Endpoint
+from backbone.service.recording import emit, record
+from backbone.store import links, messages
+from backbone.store.messages import Outgoing
+from backbone.store.shadows import Book
+from channels.base import Label, Parcel
+
+CAPTURED_AT_ONCE = 500
+BACKLOG = limits.window_messages
+"""Capture rests while so many messages wait for the peer: the tracker's own journal is the queue then."""
+
+
+async def capture(ep: Endpoint) -> int:
+    """One piece of what happened in the tracker, recorded and numbered; returns how many edits were looked at."""
+    row = await ep.store.read(lambda tx: links.get(tx, ep.row))
+    if row.cursor is None:
+        head = await ep.tracker.head()
+        await ep.store.run(lambda tx: links.change(tx, ep.row, cursor=head))
+        return await capture(ep)
+    if not row.populated:
+        return await _populate(ep, row.populate_after)
+    touched = await ep.tracker.touched(row.cursor, CAPTURED_AT_ONCE)
+    if touched.position == row.cursor:
+        return 0
+    await _fetch_contents(ep, touched.edits)
+
+    def keep(tx: Connection) -> None:
+        _keep(tx, ep, touched.edits)
+        links.change(tx, ep.row, cursor=touched.position)
+
+    await ep.store.run(keep)
+    return max(len(touched.edits), 1)
+
+
+async def _populate(ep: Endpoint, after: str | None) -> int:
+    """One page of the issues that existed before the link did."""
+    page = await ep.tracker.issues(after, CAPTURED_AT_ONCE)
+    edits = [_as_edit(issue) for issue in page]
+    await _fetch_contents(ep, edits)
+
+    def keep(tx: Connection) -> None:
+        if page:
+            _keep(tx, ep, edits)
+            links.change(tx, ep.row, populate_after=page[-1].local)
+        else:
+            links.change(tx, ep.row, populated=1)
+
+    await ep.store.run(keep)
+    return max(len(edits), 1)
+
+
+def _as_edit(issue: Issue) -> Edit:
+    return Edit(issue.local, issue.position, issue.author, issue.created, issue.cells, created=True)
+
+
+def _keep(tx: Connection, ep: Endpoint, edits: Sequence[Edit]) -> None:
+    book = Book(tx, ep.row)
+    change_sets = record(tx, ep, book, edits)
+    book.flush()
+    emit(tx, ep, change_sets)
+
+
+async def _fetch_contents(ep: Endpoint, edits: Iterable[Edit]) -> None:
+    """Copy the contents of new attachments beside the store: they are sent from there, whatever becomes of them."""
+    for edit in edits:
+        await fetch_contents(ep, edit.cells)
+
+
+async def fetch_contents(ep: Endpoint, cells: Cells) -> None:
+    """As above, for one bag of local cells."""
+    for cell, value in cells.items():
+        if cell.field != ATTACHMENT or not isinstance(value, dict):
+            continue
+        sha256, size = str(value["sha256"]), int(value["size"])
+        if size <= ep.agreement.attachment_bytes_max and not ep.contents.has(sha256):
+            fresh = ep.contents.fresh()
+            await ep.tracker.open_attachment(cell.element, fresh)
+            ep.contents.adopt(fresh, sha256)
+
+
+async def backlog(ep: Endpoint) -> int:
+    """How many of our change-set messages the peer has not applied."""
+
+    def count(tx: Connection) -> int:
+        lane = links.state(tx, ep.row).out["c"]
+        return lane.last - lane.applied
+
+    return await ep.store.read(count)
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    state: LinkState
+    numbered: list[Outgoing]
+    say: tuple[Kind, ...]
+    wait: float
+
+
+async def send(ep: Endpoint, at_once: int = 8) -> float:
+    """Seal and send what is due now, up to ``at_once`` messages; returns the seconds until something is due again.
+
+    What the channel did not take stays due. Raises what the channel raises, after recording what it did take.
+    """
+    found = await ep.store.read(lambda tx: _find_due(tx, ep, at_once))
+    if not found.numbered and not found.say:
+        return found.wait
+    ready = [_numbered(ep, found.state, out) for out in found.numbered]
+    ready += [_unnumbered(ep, found.state, kind) for kind in found.say]
+    results = await asyncio.gather(*(post(ep, message) for message in ready), return_exceptions=True)
+    sent = [m for m, result in zip(ready, results, strict=True) if not isinstance(result, BaseException)]
+    if sent:
+        await ep.store.run(lambda tx: _mark(tx, ep, sent))
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return 0.0
+
+
+def _find_due(tx: Connection, ep: Endpoint, at_once: int) -> _Due:
+    now = ep.clock()
+    state, effects = step(links.state(tx, ep.row), Tick(now), ep.identity, ep.timing)
+    waiting = messages.waiting(tx, ep.row, state, limits.window_messages)
+    chosen = due(state, waiting, now, ep.timing)[:at_once]
+    numbered = messages.get_out(tx, ep.row, state.life, [(w.lane, w.seq) for w in chosen]) if chosen else []
+    numbered.sort(key=lambda out: (out.lane != "k", out.lane == "b", out.seq))
+    say = tuple(effect.kind for effect in effects if isinstance(effect, Say))
+    if numbered:
+        say = tuple(kind for kind in say if kind is not Kind.ACK)
+    return _Due(state, numbered, say, _next_due(state, waiting, now, ep))
+
+
+def _next_due(state: LinkState, waiting: Sequence[Waiting], now: float, ep: Endpoint) -> float:
+    if state.phase is Phase.STOPPED:
+        return limits.heartbeat_seconds
+    times = [t for t in (state.ack_due, state.ask_due, state.hello_due, state.hold_until) if t is not None]
+    times.append((state.spoke_at or now) + limits.heartbeat_seconds)
+    if state.phase is Phase.RUNNING:
+        times += [due_at(state, w, ep.timing) for w in waiting if w.sent_at is not None]
+    return max(0.0, min(times) - now)
+
+
+def _mark(tx: Connection, ep: Endpoint, sent: Sequence[Message]) -> None:
+    now = ep.clock()
+    state = links.state(tx, ep.row)
+    keys = [(m.header.lane, m.header.seq) for m in sent if m.header.seq]
+    if keys:
+        messages.mark_sent(tx, ep.row, state.life, keys, now)
+    state, _ = step(state, Tick(now), ep.identity, ep.timing)
+    state, _ = step(state, Spoke(now), ep.identity, ep.timing)
+    links.save_state(tx, ep.row, state)
+
+
+async def post(ep: Endpoint, message: Message) -> None:
+    """Seal one message and hand it to the channel."""
+    sealed = await ep.keyring.seal(encode(message), recipient=ep.identity.peer_fingerprint, encrypt=ep.encrypt)
+    header = message.header
+    label = Label(ep.tag, header.inc[1].hex()[:8], header.lane, header.seq)
+    await ep.channel.send(Parcel(label, sealed))
+    ep.log.debug("sent", kind=header.kind, lane=header.lane, seq=header.seq, bytes=len(sealed))
+
+
+def _numbered(ep: Endpoint, state: LinkState, out: Outgoing) -> Message:
+    body = out.body
+    if out.chunk is not None:
+        body = ep.contents.read(out.chunk.sha256, out.chunk.offset, out.raw_len)
+    assert body is not None
+    header = _header(ep, state, Kind(out.kind)).model_copy(
+        update={
+            "lane": out.lane, "seq": out.seq, "dig": out.digest, "prev": out.prev, "body_enc": out.body_enc,
+            "raw_len": out.raw_len, "chunk": out.chunk, "att": out.attempts + 1,
+        }
+    )  # fmt: skip
+    return Message(header, body)
+
+
+def _unnumbered(ep: Endpoint, state: LinkState, kind: Kind) -> Message:
+    missing = {lane: into.missing() for lane, into in state.into.items()}
+    return unnumbered(ep, state, kind, encode_record(missing) if kind is Kind.NACK else b"")
+
+
+def unnumbered(ep: Endpoint, state: LinkState, kind: Kind, raw: bytes) -> Message:
+    """A message outside the numbered streams. What is missing stands in its acknowledgement."""
+    encoding, body = compress(raw)
+    dig = digest(ep.link_id, ep.identity.us, state.life, "k", 0, kind, None, body)
+    header = _header(ep, state, kind).model_copy(update={"dig": dig, "body_enc": encoding, "raw_len": len(raw)})
+    return Message(header, body)
+
+
+def _header(ep: Endpoint, state: LinkState, kind: Kind) -> Header:
+    identity = ep.identity
+    return Header(
+        caps=identity.caps,
+        link=identity.link,
+        sender=identity.us,
+        receiver=identity.peer,
+        sfp=identity.our_fingerprint,
+        rfp=identity.peer_fingerprint,
+        kind=kind,
+        inc=state.life,
+        boot=state.boot,
+        dig=bytes(32),
+        high={lane: sending.last for lane, sending in state.out.items()},
+        ack=acknowledgement(state),
+        credit_messages=limits.window_messages,
+        credit_bytes=limits.window_bytes,
+        ts=int(ep.clock()),
+        body_enc="none",
+        raw_len=0,
+        pol=identity.policy_hash,
+    )

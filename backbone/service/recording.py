@@ -1,0 +1,181 @@
+"""What a local edit leaves in the store: registers, images, numbered messages. Runs inside a transaction."""
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection
+
+from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Cells, Edit, FieldType, Position, covers
+from backbone.replication import diff, limits
+from backbone.replication.link import LinkState, Numbered, step
+from backbone.replication.message import (
+    LANE_OF,
+    ChangeSet,
+    Chunk,
+    Kind,
+    chain,
+    compress,
+    digest,
+    encode_change_set,
+    encode_change_sets,
+)
+from backbone.service.endpoint import Endpoint
+from backbone.store import blobs, links, lists, messages
+from backbone.store.messages import Outgoing
+from backbone.store.shadows import Book, Known
+
+_CONTENT = (COMMENT, ATTACHMENT)
+
+
+def record(tx: Connection, ep: Endpoint, book: Book, edits: Sequence[Edit]) -> list[ChangeSet]:
+    """Register local edits, in commit order, and return what the peer must hear. Images follow the tracker."""
+    _load(ep, book, edits)
+    first = links.take_numbers(tx, ep.row, len(edits)) if edits else 0
+    change_sets: list[ChangeSet] = []
+    for number, edit in enumerate(edits, first):
+        change_set = _record_one(tx, ep, book, edit, number)
+        if change_set is not None:
+            change_sets.append(change_set)
+    return change_sets
+
+
+def emit(tx: Connection, ep: Endpoint, change_sets: Iterable[ChangeSet]) -> int:
+    """Number what the peer must hear, in as few messages as their limits allow; returns the change sets."""
+    pieces = [piece for change_set in change_sets for piece in diff.in_pieces(change_set)]
+    if not pieces:
+        return 0
+    outgoing: list[tuple[Kind, bytes, int, Chunk | None]] = []
+    batch: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        encoded = encode_change_set(piece)
+        if batch and (len(batch) >= limits.change_sets_per_message or size + len(encoded) > limits.body_bytes):
+            outgoing.append((Kind.DATA, encode_change_sets(batch), len(batch), None))
+            batch, size = [], 0
+        batch.append(encoded)
+        size += len(encoded)
+    outgoing.append((Kind.DATA, encode_change_sets(batch), len(batch), None))
+    outgoing += _attachments(tx, ep, pieces)
+    number(tx, ep, outgoing)
+    return len(pieces)
+
+
+def number(tx: Connection, ep: Endpoint, outgoing: Sequence[tuple[Kind, bytes, int, Chunk | None]]) -> None:
+    """Give each ``(kind, raw body, change sets, chunk)`` its lane's next number and put it into the outbox."""
+    state = links.state(tx, ep.row)
+    rows: list[Outgoing] = []
+    for kind, raw, count, chunk in outgoing:
+        state, row = _number_one(ep, state, kind, raw, count, chunk)
+        rows.append(row)
+    messages.put_out(tx, ep.row, state.life, rows, ep.clock())
+    links.save_state(tx, ep.row, state)
+
+
+def _number_one(
+    ep: Endpoint, state: LinkState, kind: Kind, raw: bytes, count: int, chunk: Chunk | None
+) -> tuple[LinkState, Outgoing]:
+    lane = LANE_OF[kind]
+    sending = state.out[lane]
+    seq = sending.last + 1
+    encoding, body = ("none", raw) if chunk else compress(raw)
+    dig = digest(ep.link_id, ep.identity.us, state.life, lane, seq, kind, chunk, body)
+    row = Outgoing(
+        lane=lane,
+        seq=seq,
+        kind=kind,
+        digest=dig,
+        prev=sending.chain,
+        chain=chain(sending.chain, dig),
+        body_enc=encoding,
+        raw_len=len(raw),
+        body=None if chunk else body,
+        chunk=chunk,
+        change_sets=count,
+    )
+    after, _ = step(state, Numbered(lane, dig), ep.identity, ep.timing)
+    return after, row
+
+
+def _load(ep: Endpoint, book: Book, edits: Sequence[Edit]) -> None:
+    relations = {name for name, field in ep.schema.fields.items() if field.type is FieldType.RELATION}
+    named: set[tuple[str, str]] = set()
+    for edit in edits:
+        named.add((ISSUE, edit.local))
+        for cell in edit.cells:
+            if cell.field in _CONTENT:
+                named.add((cell.field, cell.element))
+            elif cell.field in relations:
+                named.add((ISSUE, cell.element))
+    book.load_locals(named)
+    gid_of = ep.names(book).gid_of
+    wanted: dict[str, list[Cell]] = {}
+    for edit in edits:
+        content = [Cell(c.field, gid_of(c.field, c.element)) for c in edit.cells if c.field in _CONTENT]
+        wanted.setdefault(gid_of(ISSUE, edit.local), []).extend(content)
+    book.load_cells(wanted)
+
+
+def _record_one(tx: Connection, ep: Endpoint, book: Book, edit: Edit, fresh: int) -> ChangeSet | None:
+    names = ep.names(book)
+    known = book.by_local(ISSUE, edit.local)
+    if known is not None and known.seen is not None and covers(known.seen, edit.position):
+        return None
+    gid = names.gid_of(ISSUE, edit.local)
+    own = {Cell(c.field, names.gid_of(c.field, c.element)): c for c in edit.cells if c.field in _CONTENT}
+    shadow = book.fields(gid, own)
+    outward = ep.translation.to_agreed(edit.cells, ep.schema, names, shadow)
+    for problem in outward.problems:
+        _complain(tx, ep, edit, gid, problem)
+    cells = _bounded(tx, ep, edit, gid, outward.cells)
+    captured = diff.capture(shadow, cells, ep.side, _life(tx), fresh)
+    seen = _later(known.seen if known else None, edit.position)
+    book.name(Known(gid, ISSUE, edit.local, seen))
+    for cell in captured.registers:
+        if cell in own and book.by_local(cell.field, own[cell].element) is None:
+            book.name(Known(cell.element, cell.field, own[cell].element))
+    book.put(gid, captured.registers)
+    if not captured.operations:
+        return None
+    return ChangeSet(gid, ep.translation.person(edit.author, ep.schema), edit.at, captured.operations)
+
+
+def _life(tx: Connection) -> int:
+    """Our incarnation's counter, the first half of every write stamp's own component."""
+    return links.get_node(tx).life[0]
+
+
+def _later(seen: Position | None, position: Position) -> Position:
+    return position if seen is None else tuple(max(a, b) for a, b in zip(seen, position, strict=True))
+
+
+def _bounded(tx: Connection, ep: Endpoint, edit: Edit, gid: str, cells: Cells) -> Cells:
+    kept = {cell: value for cell, value in cells.items() if diff.size_of(value) <= limits.text_bytes_max}
+    for cell in cells.keys() - kept.keys():
+        _complain(tx, ep, edit, gid, f"{cell.field}: the text is longer than {limits.text_bytes_max} bytes")
+    return kept
+
+
+def _complain(tx: Connection, ep: Endpoint, edit: Edit, gid: str, problem: str) -> None:
+    advice = f"amend links/{ep.name}.toml or the issue, then: backbone queue retry NUMBER"
+    lists.set_aside(
+        tx, ep.row, "outbound", f"{edit.local}: {problem}", ep.clock(), gid=gid, local=edit.local, advice=advice
+    )
+
+
+def _attachments(
+    tx: Connection, ep: Endpoint, change_sets: Iterable[ChangeSet]
+) -> list[tuple[Kind, bytes, int, Chunk | None]]:
+    """The parts of the contents that these change sets name and the peer does not have."""
+    parts: list[tuple[Kind, bytes, int, Chunk | None]] = []
+    for change_set in change_sets:
+        for operation in change_set.operations:
+            value = operation.value
+            if operation.cell.field != ATTACHMENT or not isinstance(value, dict):
+                continue
+            sha256, total = str(value["sha256"]), int(value["size"])
+            if not blobs.sent_or_got(tx, ep.row, sha256) and ep.contents.has(sha256):
+                blobs.add_sent(tx, ep.row, sha256, total)
+                step_ = limits.blob_part_bytes
+                for offset in range(0, max(total, 1), step_):
+                    part = ep.contents.read(sha256, offset, step_)
+                    parts.append((Kind.BLOB, part, 0, Chunk(sha256=sha256, total=total, offset=offset)))
+    return parts
