@@ -1,0 +1,126 @@
+"""The file that keeps a memory tracker: one JSON line per commit, the marker in the same line.
+
+Several processes may have the same file open: a writer locks it, reads what the others appended, and appends. A line
+without its end is what a killed process left; it never happened, and the next writer cuts it off. A commit
+survives the process, not the machine's power: it is written, not synced.
+"""
+
+import base64
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from backbone.model import Applied, Cell, Cells, Edit, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What happened at once: an edit, or an issue removed, or neither (a write that changed nothing)."""
+
+    edit: Edit | None
+    removed: str | None = None
+    applied: Applied | None = None
+    contents: Mapping[str, bytes] = field(default_factory=dict)
+    """By attachment id."""
+
+
+class JournalFile:
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        self._seen = 0
+        self._looked = 0
+        self._pending: list[bytes] = []
+
+    def grown(self) -> bool:
+        """Whether another process appended something since the last look: one system call."""
+        return os.fstat(self._file).st_size > max(self._seen, self._looked)
+
+    def read_new(self) -> Iterator[Commit]:
+        """The commits behind what was read or written so far."""
+        self._looked = os.fstat(self._file).st_size
+        lines = _pread(self._file, self._looked - self._seen, self._seen)
+        for line in lines[: lines.rfind(b"\n") + 1].splitlines(keepends=True):
+            self._seen += len(line)
+            yield _decode(line)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Nobody else writes in here. What was appended is in the file when this ends."""
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            self._write()
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def append(self, commit: Commit) -> None:
+        self._pending.append(_encode(commit))
+
+    def close(self) -> None:
+        os.close(self._file)
+
+    def _write(self) -> None:
+        lines, self._pending = b"".join(self._pending), []
+        if not lines:
+            return
+        os.ftruncate(self._file, self._seen)
+        self._looked = self._seen
+        while lines:
+            written = os.pwrite(self._file, lines, self._seen)
+            self._seen += written
+            lines = lines[written:]
+
+
+def _pread(file: int, size: int, offset: int) -> bytes:
+    pieces: list[bytes] = []
+    while size > 0 and (piece := os.pread(file, size, offset)):
+        pieces.append(piece)
+        size -= len(piece)
+        offset += len(piece)
+    return b"".join(pieces)
+
+
+def _encode(commit: Commit) -> bytes:
+    line: dict[str, object] = {}
+    edit, applied = commit.edit, commit.applied
+    if edit is not None:
+        line["edit"] = [edit.local, edit.position[0], edit.author, edit.at, edit.created, _listed(edit.cells)]
+    if commit.removed is not None:
+        line["removed"] = commit.removed
+    if applied is not None:
+        same = edit is not None and applied.cells == edit.cells
+        cells = None if same else _listed(applied.cells)
+        line["applied"] = [applied.key, applied.local, applied.position[0], cells, dict(applied.created)]
+    if commit.contents:
+        line["contents"] = {local: base64.b64encode(data).decode() for local, data in commit.contents.items()}
+    return json.dumps(line, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
+
+
+def _decode(data: bytes) -> Commit:
+    line = json.loads(data.decode("utf-8", "surrogatepass"))
+    edit = applied = None
+    if "edit" in line:
+        local, number, author, at, created, cells = line["edit"]
+        edit = Edit(local, (number,), author, at, _cells(cells), created)
+    if "applied" in line:
+        key, local, number, cells, made = line["applied"]
+        if cells is None:
+            assert edit is not None, "a marker without cells has those of its edit"
+        applied = Applied(
+            key, local, (number,), _cells(cells) if cells is not None or edit is None else edit.cells, made
+        )
+    contents = {local: base64.b64decode(data) for local, data in line.get("contents", {}).items()}
+    return Commit(edit, line.get("removed"), applied, contents)
+
+
+def _listed(cells: Cells) -> list[tuple[str, str, Value]]:
+    return [(name, element, value) for (name, element), value in cells.items()]
+
+
+def _cells(listed: list[tuple[str, str, Value]]) -> Cells:
+    return {Cell(name, element): value for name, element, value in listed}

@@ -1,0 +1,181 @@
+"""What a commit makes of an issue: the memory tracker's own rules, without state."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+from backbone.model import ATTACHMENT, COMMENT, SETS, Cell, Cells, Field, FieldType, Record, Schema, Value
+
+Normalise: TypeAlias = Callable[[Cell, Value], Value]
+SideEffect: TypeAlias = Callable[[Cells, Cells], Cells]
+
+NEW = "+"
+_CHOICE_TYPES = frozenset({FieldType.CHOICE, FieldType.CHOICES})
+
+
+class Impossible(Exception):
+    """The tracker cannot hold what was asked for; the text says why, in its own words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What somebody asks of an issue: cells as in ``Write.cells``, by whom and when, with contents by SHA-256."""
+
+    cells: Cells
+    author: str
+    at: str
+    contents: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What it comes to: the issue's cells afterwards, those that changed, and what was asked for as it stands now."""
+
+    cells: Cells
+    changed: Cells
+    answered: Cells
+    created: Mapping[str, str]
+    contents: Mapping[str, bytes]
+    """By attachment id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    schema: Schema
+    normalise: Normalise | None = None
+    side_effect: SideEffect | None = None
+
+    def settle(self, present: Cells | None, wanted: Wanted, number: int) -> Settled:
+        """The outcome of ``wanted`` for an issue that holds ``present`` (``None``: it is made). ``number`` is the
+        commit's own, from which comments and attachments get their ids. Raises ``Impossible``.
+        """
+        before: Cells = present if present is not None else {}
+        cells, created = _named(wanted.cells, number)
+        single = [self._check(cell, value) for cell, value in cells.items() if value is not None]
+        values = {cell: self._value(cell, value, before, wanted, created) for cell, value in cells.items()}
+        if any(single):
+            values = _with_one_target_each(values, before, {name for name in single if name})
+        if self.side_effect is not None:
+            effects = self.side_effect(before, values)
+            values.update({cell: self._normal(cell, value) for cell, value in effects.items()})
+        after = _merged(before, values)
+        self._check_required(after, values, new=present is None)
+        changed = after if present is None else {c: v for c, v in values.items() if before.get(c) != v}
+        made = {local: marker for marker, local in created.items()}
+        contents = {
+            local: wanted.contents[str(value["sha256"])]
+            for (name, local), value in values.items()
+            if name == ATTACHMENT and local in made and isinstance(value, dict)
+        }
+        return Settled(after, changed, _answer(values, after), created, contents)
+
+    def _check(self, cell: Cell, value: Value) -> str | None:
+        """The field's name if it holds one target only."""
+        name = cell[0]
+        if name in {COMMENT, ATTACHMENT}:
+            return None
+        known = self.schema.fields.get(name)
+        if known is None:
+            raise Impossible(f"there is no field {name!r}")
+        if bool(cell[1]) != (known.type in SETS):
+            raise Impossible(f"field {name!r} is not a set" if cell[1] else f"field {name!r} is a set")
+        if known.values is not None and not known.open and known.type in _CHOICE_TYPES:
+            label = cell[1] or value
+            if label not in known.values:
+                raise Impossible(f"field {name!r} has no value {label!r}")
+        return name if known.single else None
+
+    def _value(self, cell: Cell, value: Value, before: Cells, wanted: Wanted, created: Mapping[str, str]) -> Value:
+        if value is None or cell[0] not in {COMMENT, ATTACHMENT}:
+            return self._normal(cell, value)
+        assert isinstance(value, dict), f"{cell} is a record"
+        if cell[1] not in created.values():
+            return self._rewritten(cell, value, before)
+        record: Record = {
+            "author": self._author(str(value.get("author") or wanted.author), wanted.author),
+            "created": str(value.get("created") or wanted.at),
+        }
+        if cell[0] == COMMENT:
+            return self._normal(cell, {"text": str(value["text"]), **record})
+        content = wanted.contents.get(str(value["sha256"]))
+        if content is None:
+            raise Impossible(f"the content of {value.get('name')!r} is not here")
+        about: Record = {
+            "name": str(value["name"]),
+            "type": str(value.get("type") or "application/octet-stream"),
+            "size": len(content),
+            "sha256": hashlib.sha256(content).hexdigest(),
+        }
+        return self._normal(cell, {**about, **record})
+
+    def _rewritten(self, cell: Cell, value: Record, before: Cells) -> Value:
+        """An existing comment or attachment keeps its author and time, and an attachment its content."""
+        old = before.get(cell)
+        if not isinstance(old, dict):
+            raise Impossible(f"there is no {cell[0]} {cell[1]!r}")
+        editable = "text" if cell[0] == COMMENT else "name"
+        return self._normal(cell, {**old, editable: str(value[editable])})
+
+    def _author(self, login: str, otherwise: str) -> str:
+        return login if not self.schema.people or login in self.schema.people else otherwise
+
+    def _normal(self, cell: Cell, value: Value) -> Value:
+        if self.normalise is not None and value is not None:
+            value = self.normalise(cell, value)
+        if value == "" or (value is False and cell[1]):
+            return None
+        return value
+
+    def _check_required(self, after: Cells, values: Cells, new: bool) -> None:
+        for name, known in self.schema.fields.items():
+            cell = Cell(name)
+            if known.required and (new or cell in values) and after.get(cell) is None:
+                raise Impossible(f"field {name!r} is required")
+
+
+def _named(cells: Cells, number: int) -> tuple[dict[Cell, Value], dict[str, str]]:
+    """The cells with ``+MARKER`` elements under the ids that they get: the commit's number, and a count from the
+    second on, so that a replayed journal gives the same ids.
+    """
+    if not any(element.startswith(NEW) for _, element in cells):
+        return dict(cells), {}
+    created: dict[str, str] = {}
+    named: dict[Cell, Value] = {}
+    for cell, value in cells.items():
+        if cell[0] in {COMMENT, ATTACHMENT} and cell[1].startswith(NEW):
+            count = f"-{len(created) + 1}" if created else ""
+            created[cell[1]] = f"{cell[0][0]}{number}{count}"
+            named[Cell(cell[0], created[cell[1]])] = value
+        else:
+            named[cell] = value
+    return named, created
+
+
+def _with_one_target_each(values: dict[Cell, Value], before: Cells, single: set[str]) -> dict[Cell, Value]:
+    """Where a relation holds one target, the last one asked for stays and every other one goes."""
+    last = {cell[0]: cell for cell, value in values.items() if value is not None and cell[0] in single}
+    gone = {c: None for c in (*before, *values) if c[0] in last and last[c[0]] != c}
+    return {**values, **gone}
+
+
+def _merged(before: Cells, values: Cells) -> Cells:
+    if not before and None not in values.values():
+        return values
+    return {cell: value for cell, value in {**before, **values}.items() if value is not None}
+
+
+def _answer(values: Cells, after: Cells) -> Cells:
+    """The same mapping where possible: fifty thousand issues are not held twice."""
+    return after if len(values) == len(after) and None not in values.values() else values
+
+
+def with_values(schema: Schema, cells: Cells) -> Schema:
+    """The schema once ``cells`` are in an issue: values of open choices that nobody used before exist from then on."""
+    fields: dict[str, Field] = {}
+    for cell, value in cells.items():
+        known = fields.get(cell[0]) or schema.fields.get(cell[0])
+        label = cell[1] or value
+        if known and value is not None and known.open and known.values is not None and label not in known.values:
+            fields[cell[0]] = replace(known, values=(*known.values, str(label)))
+    return replace(schema, fields={**schema.fields, **fields}) if fields else schema

@@ -1,0 +1,348 @@
+"""The tracker itself: issues with a growing journal, edited by people (plain methods) and through the port.
+
+Nothing in here suspends except ``hints``. Values are shared, never copied: an issue, the edit that made it and the
+answer to the write hold the same mapping.
+"""
+
+import asyncio
+import hashlib
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from backbone.errors import TrackerUnavailable
+from backbone.model import (
+    ATTACHMENT,
+    COMMENT,
+    Applied,
+    Cell,
+    Cells,
+    Edit,
+    Field,
+    FieldType,
+    Issue,
+    Outcome,
+    Position,
+    Refused,
+    Schema,
+    Stale,
+    Touched,
+    Write,
+)
+from backbone.trackers.memory.journal import Commit, JournalFile
+from backbone.trackers.memory.settle import Impossible, Normalise, Rules, Settled, SideEffect, Wanted, with_values
+
+DEFAULT_SCHEMA = Schema(
+    {
+        known.name: known
+        for known in (
+            Field("title", FieldType.TEXT, required=True),
+            Field("description", FieldType.RICHTEXT),
+            Field("status", FieldType.CHOICE, ("new", "open", "in progress", "resolved", "closed")),
+            Field("priority", FieldType.CHOICE, ("low", "normal", "high", "urgent")),
+            Field("assignee", FieldType.USER),
+            Field("watchers", FieldType.USERS),
+            Field("labels", FieldType.CHOICES, (), open=True),
+            Field("due", FieldType.DATE),
+            Field("estimate", FieldType.NUMBER),
+            Field("effort", FieldType.DURATION),
+            Field("private", FieldType.BOOLEAN),
+            Field("depends", FieldType.RELATION),
+            Field("duplicate_of", FieldType.RELATION, single=True),
+        )
+    }
+)
+
+POLL_SECONDS = 0.02
+"""How often a waiting listener looks whether another process wrote: an fstat costs a microsecond."""
+
+
+def utc_now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass(slots=True)
+class _Held:
+    """An issue as it is kept; ``cells`` is replaced, never altered."""
+
+    cells: Cells
+    author: str
+    created: str
+    numbers: list[int] = field(default_factory=list)
+
+
+class MemoryTracker:
+    """The port over memory. ``refuse`` gives the words with which a write is refused; ``normalise`` rewrites each
+    value that comes in; ``side_effect`` gets the issue's cells and what changes, and gives what changes along.
+    """
+
+    def __init__(
+        self,
+        schema: Schema = DEFAULT_SCHEMA,
+        *,
+        user: str = "backbone",
+        path: Path | None = None,
+        normalise: Normalise | None = None,
+        refuse: Callable[[Write], str | None] | None = None,
+        side_effect: SideEffect | None = None,
+        now: Callable[[], str] = utc_now,
+    ) -> None:
+        self.user = user
+        self.refuse = refuse
+        self._now = now
+        self._rules = Rules(schema, normalise, side_effect)
+        self._open_fields = frozenset(name for name, known in schema.fields.items() if known.open)
+        self._journal: list[Edit | None] = []
+        self._issues: dict[str, _Held] = {}
+        self._order: list[str] = []
+        self._applied: dict[str, Applied] = {}
+        self._contents: dict[str, bytes] = {}
+        self._listeners: set[asyncio.Event] = set()
+        self._file = JournalFile(path) if path is not None else None
+        self._catch_up()
+
+    # What people do.
+
+    def create(
+        self,
+        cells: Cells,
+        author: str = "alice",
+        at: str | None = None,
+        files: Sequence[bytes] = (),
+    ) -> str:
+        """Make an issue, give its id. Attachments find their content in ``files``. Raises ``Impossible``."""
+        contents = {hashlib.sha256(data).hexdigest(): data for data in files}
+        return self._by_person(None, Wanted(cells, author, at or self._now(), contents))[0]
+
+    def edit(self, local: str, cells: Cells, author: str = "alice", at: str | None = None) -> None:
+        """Change cells of an issue in one commit. Raises ``Impossible``."""
+        self._by_person(local, Wanted(cells, author, at or self._now()))
+
+    def comment(self, local: str, text: str, author: str = "alice", at: str | None = None) -> str:
+        """Add a comment and give its id."""
+        wanted = Wanted({Cell(COMMENT, "+c"): {"text": text}}, author, at or self._now())
+        return self._by_person(local, wanted)[1]["+c"]
+
+    def edit_comment(self, local: str, comment: str, text: str, author: str = "alice", at: str | None = None) -> None:
+        self.edit(local, {Cell(COMMENT, comment): {"text": text}}, author, at)
+
+    def remove_comment(self, local: str, comment: str, author: str = "alice", at: str | None = None) -> None:
+        self.edit(local, {Cell(COMMENT, comment): None}, author, at)
+
+    def attach(
+        self,
+        local: str,
+        name: str,
+        content: bytes,
+        author: str = "alice",
+        at: str | None = None,
+        media_type: str = "application/octet-stream",
+    ) -> str:
+        """Add an attachment and give its id."""
+        digest = hashlib.sha256(content).hexdigest()
+        cells: Cells = {Cell(ATTACHMENT, "+a"): {"name": name, "type": media_type, "sha256": digest}}
+        return self._by_person(local, Wanted(cells, author, at or self._now(), {digest: content}))[1]["+a"]
+
+    def remove_attachment(self, local: str, attachment: str, author: str = "alice", at: str | None = None) -> None:
+        self.edit(local, {Cell(ATTACHMENT, attachment): None}, author, at)
+
+    def remove(self, local: str) -> None:
+        """Delete an issue: its history goes with it."""
+        with self._writing():
+            if local not in self._issues:
+                raise Impossible(f"there is no issue {local!r}")
+            self._commit(Commit(None, removed=local))
+
+    # The port.
+
+    async def describe(self) -> Schema:
+        self._catch_up()
+        return self._rules.schema
+
+    async def check(self) -> Sequence[str]:
+        return ()
+
+    async def head(self) -> Position:
+        self._catch_up()
+        return self._head()
+
+    async def issues(self, after: str | None, limit: int) -> Sequence[Issue]:
+        self._catch_up()
+        found: list[Issue] = []
+        number = int(after) if after is not None else 0
+        while number < len(self._order) and len(found) < limit:
+            if self._order[number] in self._issues:
+                found.append(self._issue(self._order[number]))
+            number += 1
+        return found
+
+    async def read(self, issues: Sequence[str]) -> Mapping[str, Issue]:
+        self._catch_up()
+        return {local: self._issue(local) for local in issues if local in self._issues}
+
+    async def touched(self, since: Position, limit: int) -> Touched:
+        self._catch_up()
+        end = min(since[0] + limit, len(self._journal))
+        edits = [edit for edit in self._journal[since[0] : end] if edit is not None and edit.local in self._issues]
+        return Touched(edits, (end,), more=end < len(self._journal))
+
+    async def touched_of(self, issues: Mapping[str, Position]) -> Mapping[str, Touched]:
+        self._catch_up()
+        return {
+            local: Touched(self._edits_of(local, position[0]), self._head())
+            for local, position in issues.items()
+            if local in self._issues
+        }
+
+    async def apply(self, writes: Sequence[Write]) -> Sequence[Outcome]:
+        with self._writing():
+            return [self._write(write) for write in writes]
+
+    async def find(self, keys: Sequence[str]) -> Mapping[str, Applied]:
+        self._catch_up()
+        return {key: self._applied[key] for key in keys if key in self._applied}
+
+    async def open_attachment(self, local: str, destination: Path) -> None:
+        self._catch_up()
+        content = self._contents.get(local)
+        if content is None:
+            raise TrackerUnavailable(f"attachment {local} is not in the tracker (any more); read its issue again")
+        with destination.open("xb") as file:
+            file.write(content)
+
+    async def hints(self) -> AsyncIterator[None]:
+        changed = asyncio.Event()
+        self._listeners.add(changed)
+        try:
+            while True:
+                await self._wait(changed)
+                changed.clear()
+                yield None
+        finally:
+            self._listeners.discard(changed)
+
+    async def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    # How it is kept.
+
+    def _head(self) -> Position:
+        return (len(self._journal),)
+
+    def _issue(self, local: str) -> Issue:
+        held = self._issues[local]
+        return Issue(local, self._head(), held.cells, held.author, held.created)
+
+    def _edits_of(self, local: str, since: int) -> list[Edit]:
+        numbers = self._issues[local].numbers
+        own = (self._journal[number - 1] for number in numbers[bisect_right(numbers, since) :])
+        return [edit for edit in own if edit is not None]
+
+    def _write(self, write: Write) -> Outcome:
+        known = self._applied.get(write.key)
+        if known is not None:
+            return known
+        held = self._issues.get(write.local) if write.local is not None else None
+        if write.local is not None and held is None:
+            return Refused(write.key, f"there is no issue {write.local!r} (any more)")
+        if held is not None and write.expected is not None and held.numbers[-1] > write.expected[0]:
+            return Stale(write.key)
+        words = self.refuse(write) if self.refuse is not None else None
+        if words is not None:
+            return Refused(write.key, words)
+        wanted = Wanted(write.cells, write.author or self.user, write.at or self._now(), _contents(write))
+        try:
+            settled = self._rules.settle(held.cells if held else None, wanted, len(self._journal) + 1)
+        except Impossible as impossible:
+            return Refused(write.key, str(impossible))
+        return self._settle(write.local, wanted, settled, write.key)
+
+    def _by_person(self, local: str | None, wanted: Wanted) -> tuple[str, Mapping[str, str]]:
+        with self._writing():
+            held = self._issues.get(local) if local is not None else None
+            if local is not None and held is None:
+                raise Impossible(f"there is no issue {local!r}")
+            settled = self._rules.settle(held.cells if held else None, wanted, len(self._journal) + 1)
+            applied = self._settle(local, wanted, settled, key=None)
+            return applied.local, applied.created
+
+    def _settle(self, local: str | None, wanted: Wanted, settled: Settled, key: str | None) -> Applied:
+        """Commit what was settled. A write that changes nothing leaves its marker and no edit."""
+        created = local is None
+        if local is None:
+            local = str(len(self._order) + 1)
+        edit = None
+        position = self._head()
+        if created or settled.changed:
+            position = (position[0] + 1,)
+            edit = Edit(local, position, wanted.author, wanted.at, settled.changed, created)
+        applied = Applied(key or "", local, position, settled.answered, settled.created)
+        self._commit(Commit(edit, applied=applied if key else None, contents=settled.contents))
+        return applied
+
+    def _commit(self, commit: Commit) -> None:
+        if self._file is not None:
+            self._file.append(commit)
+        self._take(commit)
+        for listener in self._listeners:
+            listener.set()
+
+    def _take(self, commit: Commit) -> None:
+        """Bring a commit, made here or read from the file, into memory."""
+        if commit.edit is not None:
+            self._take_edit(commit.edit)
+        if commit.removed is not None:
+            self._journal.append(None)
+            del self._issues[commit.removed]
+        if commit.applied is not None:
+            self._applied[commit.applied.key] = commit.applied
+        if commit.contents:
+            self._contents.update(commit.contents)
+
+    def _take_edit(self, edit: Edit) -> None:
+        assert edit.position == (len(self._journal) + 1,), "the journal is dense"
+        self._journal.append(edit)
+        if edit.created:
+            self._order.append(edit.local)
+            self._issues[edit.local] = _Held(edit.cells, edit.author, edit.at, [edit.position[0]])
+        else:
+            held = self._issues[edit.local]
+            merged = {**held.cells, **edit.cells}
+            held.cells = {cell: value for cell, value in merged.items() if value is not None}
+            held.numbers.append(edit.position[0])
+        if any(cell[0] in self._open_fields for cell in edit.cells):
+            self._rules = replace(self._rules, schema=with_values(self._rules.schema, edit.cells))
+
+    def _catch_up(self) -> None:
+        if self._file is not None and self._file.grown():
+            for commit in self._file.read_new():
+                self._take(commit)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        if self._file is None:
+            yield
+            return
+        with self._file.locked():
+            self._catch_up()
+            yield
+
+    async def _wait(self, changed: asyncio.Event) -> None:
+        if self._file is None:
+            await changed.wait()
+            return
+        while not changed.is_set():
+            try:
+                await asyncio.wait_for(changed.wait(), POLL_SECONDS)
+            except TimeoutError:
+                if self._file is None or self._file.grown():
+                    return
+
+
+def _contents(write: Write) -> Mapping[str, bytes]:
+    return {digest: Path(path).read_bytes() for digest, path in write.files.items()} if write.files else {}

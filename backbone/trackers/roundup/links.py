@@ -1,0 +1,53 @@
+"""Finding what a link shall point to, and acting as somebody."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from backbone.model import FieldType
+from backbone.trackers.roundup.shape import USER_CLASS, Property, can_be_made
+
+
+def linked_node(db: Any, known: Property, label: str) -> str:
+    """The id of the item that a link shall point to; made, if its name is all it needs. Raises ``ValueError``."""
+    node = lookup(db, known, label)
+    if node is not None:
+        return node
+    linked = db.getclass(known.linked)
+    if known.type is FieldType.CHOICES and can_be_made(linked, known.label):
+        return str(linked.create(**{str(known.label): label}))
+    raise ValueError(f"{known.name} has no value {label!r}")
+
+
+def lookup(db: Any, known: Property, label: str) -> str | None:
+    linked = db.getclass(known.linked)
+    if known.label is None:
+        there = label.isascii() and label.isdigit() and linked.hasnode(label)
+        return label if there else None
+    if known.linked == USER_CLASS:
+        return user_node(db, label)
+    if linked.getkey() == known.label:
+        return _by_key(linked, label)
+    return next((node for node in linked.list() if linked.get(node, known.label) == label), None)
+
+
+def user_node(db: Any, login: str) -> str | None:
+    return _by_key(db.user, login) if login else None
+
+
+def _by_key(linked: Any, label: str) -> str | None:
+    try:
+        return str(linked.lookup(label))
+    except KeyError:
+        return None
+
+
+@contextmanager
+def acting(db: Any, login: str) -> Iterator[None]:
+    """Journal what is done in here as done by this user."""
+    before = db.journaltag
+    db.setCurrentUser(login)
+    try:
+        yield
+    finally:
+        db.setCurrentUser(before)
