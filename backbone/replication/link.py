@@ -287,11 +287,11 @@ def foreign(header: Header, identity: Identity) -> str | None:
 
 
 def _start(state: LinkState, given: Started, timing: Timing) -> LinkState:
-    hold = not given.clean and state.phase is Phase.RUNNING
+    hold = state.phase is Phase.HOLD or (state.phase is Phase.RUNNING and not given.clean)
     return replace(
         state,
         boot=given.boot,
-        phase=Phase.HOLD if hold or state.phase is Phase.HOLD else state.phase,
+        phase=Phase.HOLD if hold else state.phase,
         hello_due=given.now if hold else None,
         hold_until=given.now + timing.resend_floor if hold else None,
         ack_due=given.now + timing.ack_delay,

@@ -319,8 +319,8 @@ def _applied(tx: Connection, ep: Endpoint, book: Book, one: Planned, outcome: Ap
     seen = known.seen if known else None
     book.name(Known(gid, ISSUE, outcome.local, seen))
     for cell in one.inward.cells:
-        if cell.element.startswith("+") and cell.element[1:] in outcome.created:
-            book.name(Known(cell.element[1:], cell.field, outcome.created[cell.element[1:]]))
+        if cell.element in outcome.created:
+            book.name(Known(cell.element[1:], cell.field, outcome.created[cell.element]))
     _settle(tx, ep, book, one)
     shadow = book.fields(gid, one.inward.back.values())
     book.load_locals((c.field, c.element) for c in outcome.cells)

@@ -1,8 +1,9 @@
 """Our half of one link, ready to work: its rules, its store, its tracker, its channel and its keys."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from handshake.base import KeyRing
 
@@ -17,6 +18,15 @@ from backbone.store.engine import Store
 from backbone.store.shadows import Book
 from backbone.trackers.base import Tracker
 from channels.base import Channel
+
+
+Together: TypeAlias = Callable[[Sequence[Coroutine[Any, Any, Any]]], Awaitable[list[Any]]]
+"""Runs coroutines and gives each one's result, or the exception that ended it."""
+
+
+async def side_by_side(work: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
+    """All at once."""
+    return await asyncio.gather(*work, return_exceptions=True)
 
 
 @dataclass(slots=True)
@@ -41,6 +51,7 @@ class Endpoint:
     clock: Callable[[], float]
     log: Any
     encrypt: bool = True
+    together: Together = side_by_side
     policies: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -5,7 +5,6 @@ only then is the delivery confirmed. ``take_parts`` and ``take_control`` carry o
 order; ``applying`` does the lane ``c``.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -62,13 +61,22 @@ async def receive(ep: Endpoint) -> Report:
     if not deliveries:
         return Report(0)
     try:
-        opened = await asyncio.gather(*(_open(ep, delivery) for delivery in deliveries))
+        opened = await _open_all(ep, deliveries)
         special = await ep.store.run(lambda tx: _admit_all(tx, ep, opened))
     except BaseException:
         await ep.channel.forget([d.token for d in deliveries])
         raise
     await ep.channel.confirm([d.token for d in deliveries])
     return Report(len(deliveries), special)
+
+
+async def _open_all(ep: Endpoint, deliveries: Sequence[Delivery]) -> list[Opened]:
+    opened: list[Opened] = []
+    for result in await ep.together([_open(ep, delivery) for delivery in deliveries]):
+        if isinstance(result, BaseException):
+            raise result
+        opened.append(result)
+    return opened
 
 
 async def _open(ep: Endpoint, delivery: Delivery) -> Opened:

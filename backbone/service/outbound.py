@@ -5,7 +5,6 @@ messages. ``send`` seals what is due and hands it to the channel. Between the tw
 may die at any line.
 """
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -124,7 +123,7 @@ async def send(ep: Endpoint, at_once: int = 8) -> float:
         return found.wait
     ready = [_numbered(ep, found.state, out) for out in found.numbered]
     ready += [_unnumbered(ep, found.state, kind) for kind in found.say]
-    results = await asyncio.gather(*(post(ep, message) for message in ready), return_exceptions=True)
+    results = await ep.together([post(ep, message) for message in ready])
     sent = [m for m, result in zip(ready, results, strict=True) if not isinstance(result, BaseException)]
     if sent:
         await ep.store.run(lambda tx: _mark(tx, ep, sent))

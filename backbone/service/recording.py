@@ -26,13 +26,16 @@ from backbone.store.shadows import Book, Known
 _CONTENT = (COMMENT, ATTACHMENT)
 
 
-def record(tx: Connection, ep: Endpoint, book: Book, edits: Sequence[Edit]) -> list[ChangeSet]:
-    """Register local edits, in commit order, and return what the peer must hear. Images follow the tracker."""
+def record(tx: Connection, ep: Endpoint, book: Book, edits: Sequence[Edit], *, again: bool = False) -> list[ChangeSet]:
+    """Register local edits, in commit order, and return what the peer must hear. Images follow the tracker.
+
+    Edits that were seen already are passed over, unless they shall be looked at ``again``.
+    """
     _load(ep, book, edits)
     first = links.take_numbers(tx, ep.row, len(edits)) if edits else 0
     change_sets: list[ChangeSet] = []
     for number, edit in enumerate(edits, first):
-        change_set = _record_one(tx, ep, book, edit, number)
+        change_set = _record_one(tx, ep, book, edit, number, again=again)
         if change_set is not None:
             change_sets.append(change_set)
     return change_sets
@@ -114,10 +117,10 @@ def _load(ep: Endpoint, book: Book, edits: Sequence[Edit]) -> None:
     book.load_cells(wanted)
 
 
-def _record_one(tx: Connection, ep: Endpoint, book: Book, edit: Edit, fresh: int) -> ChangeSet | None:
+def _record_one(tx: Connection, ep: Endpoint, book: Book, edit: Edit, fresh: int, *, again: bool) -> ChangeSet | None:
     names = ep.names(book)
     known = book.by_local(ISSUE, edit.local)
-    if known is not None and known.seen is not None and covers(known.seen, edit.position):
+    if known is not None and known.seen is not None and covers(known.seen, edit.position) and not again:
         return None
     gid = names.gid_of(ISSUE, edit.local)
     own = {Cell(c.field, names.gid_of(c.field, c.element)): c for c in edit.cells if c.field in _CONTENT}

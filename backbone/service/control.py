@@ -1,0 +1,77 @@
+"""The control lane: receipts, digests, and what pairing has to say, in order."""
+
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+from sqlalchemy import Connection
+
+from backbone.errors import PeerError
+from backbone.replication.agreement import Strict
+from backbone.replication.message import Kind, decode_record, inflate
+from backbone.service import audit
+from backbone.service.endpoint import Endpoint
+from backbone.service.inbound import follows, take
+from backbone.store import links, lists, messages
+from backbone.store.messages import Incoming
+
+_Short = Annotated[str, Field(max_length=1_000)]
+
+
+class Receipt(Strict):
+    """What became of one of our change sets at the partner's."""
+
+    gid: _Short
+    key: _Short
+    outcome: Annotated[str, Field(pattern="^(refused|applied|skipped)$")]
+    reason: _Short
+
+
+async def take_control(ep: Endpoint) -> int:
+    """Carry out the control lane's next messages; returns how many there were."""
+    found = await ep.store.read(lambda tx: messages.next_in(tx, ep.row, links.state(tx, ep.row), "k", 16))
+    for incoming in found:
+        if not await ep.store.run(lambda tx, i=incoming: follows(tx, ep, i)):  # type: ignore[misc]
+            break
+        answer = await _prepare(ep, incoming)
+        await ep.store.run(lambda tx, i=incoming, a=answer: _take(tx, ep, i, a))  # type: ignore[misc]
+    return len(found)
+
+
+async def _prepare(ep: Endpoint, incoming: Incoming) -> audit.Scrubbed | None:
+    """What has to be read from the tracker before a message can be answered."""
+    return await audit.scrub(ep) if incoming.kind == Kind.DIGEST else None
+
+
+def _take(tx: Connection, ep: Endpoint, incoming: Incoming, scrubbed: audit.Scrubbed | None) -> None:
+    try:
+        record = decode_record(inflate(incoming.message.header, incoming.message.body))
+        if incoming.kind == Kind.RECEIPT:
+            _keep_receipt(tx, ep, Receipt.model_validate(record))
+        elif incoming.kind == Kind.DIGEST and scrubbed is not None:
+            audit.compare(tx, ep, audit.parse(record), scrubbed)
+        elif incoming.kind == Kind.CTRL:
+            ep.log.info("control", record=str(record)[:200])
+        else:
+            raise PeerError(f"a message of kind {incoming.kind!r}, which this version does not know")
+    except (PeerError, ValidationError) as error:
+        reason = str(error) if isinstance(error, PeerError) else "a control message is malformed"
+        payload = incoming.message.body
+        lists.set_aside(tx, ep.row, "message", reason, ep.clock(), payload=payload, advice="tell the partner's admin")
+    take(tx, ep, incoming)
+
+
+def _keep_receipt(tx: Connection, ep: Endpoint, receipt: Receipt) -> None:
+    key, now = f"peer/{receipt.key}", ep.clock()
+    item = lists.set_aside_by_key(tx, ep.row, key)
+    if receipt.outcome != "refused":
+        if item is not None:
+            lists.set_aside_change(tx, item.id, now, state=receipt.outcome)
+        return
+    reason = f"the partner could not apply our change: {receipt.reason}"
+    if item is not None:
+        lists.set_aside_change(tx, item.id, now, reason=reason)
+        return
+    lists.set_aside(
+        tx, ep.row, "peer", reason, now, gid=receipt.gid, key=key,
+        advice="the partner's admin has it on the list: agree with them what shall become of it",
+    )  # fmt: skip

@@ -1,0 +1,188 @@
+"""One node of the simulation: durable store and tracker, and a runtime that may die."""
+
+import logging
+import shutil
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from backbone.model import Cell, Cells, Value
+from backbone.replication.agreement import Agreement
+from backbone.replication.link import Identity, LinkState, Started, Timing, step
+from backbone.replication.mapping import Rules, Translation
+from backbone.replication.merge import Side
+from backbone.service import applying, control, inbound, outbound, requests
+from backbone.service.contents import Contents
+from backbone.service.endpoint import Endpoint
+from backbone.store import engine, links
+from backbone.trackers.memory import MemoryTracker
+from handshake.memory import MemoryKeyRing
+from tests.simulation.channel import LIMITS, SimulatedChannel
+from tests.simulation.faults import Pointed, PointedStore, PointedTracker, World
+
+LINK = "ab" * 16
+TIMING = Timing(LIMITS.ack_delay_seconds, 1.0, LIMITS.resend_floor_seconds)
+AGREEMENT = {
+    "fields": {
+        "title": {"type": "text", "policy": "newest"},
+        "description": {"type": "richtext", "policy": "master"},
+        "status": {"type": "choice", "policy": "slave"},
+        "estimate": {"type": "number", "policy": "manual"},
+        "labels": {"type": "choices", "policy": "newest"},
+        "depends": {"type": "relation", "policy": "newest"},
+    }
+}
+RULES = {"fields": {name: {"local": name} for name in AGREEMENT["fields"]}}
+
+
+class Log:
+    """What the service logs, for the story of a failing seed."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def _line(self, event: str, **values: object) -> None:
+        self.lines.append(f"{event} {values}")
+
+    debug = info = warning = error = _line
+
+
+def normalise(cell: Cell, value: Value) -> Value:
+    """A tracker that trims titles and texts, and rounds estimates down to tens."""
+    if cell.field == "title" and isinstance(value, str):
+        return value.strip()
+    if cell.field == "estimate" and isinstance(value, str):
+        return str(int(value) // 10 * 10)
+    if cell.field == "comment" and isinstance(value, dict):
+        return {**value, "text": str(value["text"]).strip()}
+    return value
+
+
+def reopen(before: Cells, changes: Cells) -> Cells:
+    """A workflow: a comment on a resolved issue opens it again."""
+    commented = any(cell.field == "comment" and value is not None for cell, value in changes.items())
+    if commented and before.get(Cell("status")) == "resolved" and Cell("status") not in changes:
+        return {Cell("status"): "open"}
+    return {}
+
+
+class Node:
+    """A whole node over a durable store, a tracker, and one end of the channel."""
+
+    def __init__(
+        self, side: Side, peer: str, folder: Path, channel: SimulatedChannel, world: World, clock: Callable[[], float]
+    ) -> None:
+        self.side = side
+        self.name = str(side)
+        self.node_id = _node_id(self.name)
+        self.peer_id = _node_id(peer)
+        self.peer = peer
+        self.folder = folder
+        self.channel = channel
+        self.world = world
+        self.clock = clock
+        self.log = Log()
+        self.store = engine.in_memory()
+        lossy = side is Side.SLAVE
+        self.tracker = MemoryTracker(
+            normalise=normalise if lossy else None, side_effect=reopen if lossy else None, now=lambda: "2026-01-01"
+        )
+        self.boots = 0
+        self.ep: Endpoint
+        self.store.run_now(self._create)
+
+    def _create(self, tx: Connection) -> None:
+        links.create_node(tx, self.node_id, self.node_id[:8].encode())
+        state = LinkState((1, self.node_id[:8].encode()), 0, (1, self.peer_id[:8].encode()))
+        links.add(
+            tx, name="peer", link_id=LINK, side=self.name, pairing=b"", state="active", home="", created_at=0.0,
+            our_fingerprint="", agreement=AGREEMENT,
+        )  # fmt: skip
+        links.save_state(tx, 1, state)
+
+    async def start(self) -> None:
+        """A process begins: everything but store, tracker and what lies in the channel is new."""
+        self.boots += 1
+        self.channel.restart()
+        keys = MemoryKeyRing(self.name)
+        other = MemoryKeyRing(self.peer)
+        await keys.add_peer(await other.public_key(), other.fingerprint)
+        agreement = Agreement.parse(AGREEMENT, "agreement")
+        identity = Identity(
+            LINK, self.node_id, self.peer_id, keys.fingerprint, other.fingerprint, bytes(16), agreement.policy_hash()
+        )
+        self.ep = Endpoint(
+            row=1, name="peer", link_id=LINK, tag=LINK[:16], side=self.side, identity=identity, timing=TIMING,
+            agreement=agreement, translation=Translation(agreement, Rules.parse(RULES, "rules"), self.name),
+            schema=await self.tracker.describe(), store=PointedStore(self.store, self.world, self.name),
+            tracker=self._pointed(PointedTracker, self.tracker, "tracker"),
+            channel=self._pointed(Pointed, self.channel, "channel"), keyring=self._pointed(Pointed, keys, "keys"),
+            contents=Contents(self.folder / self.name), clock=self.clock, log=self.log,
+            together=one_by_one,
+        )  # fmt: skip
+        self.store.run_now(self._boot)
+
+    def _pointed(self, kind: type[Pointed], inner: object, name: str) -> Any:
+        return kind(inner, self.world, self.name, name)
+
+    def _boot(self, tx: Connection) -> None:
+        boot = links.next_boot(tx)
+        state, _ = step(
+            links.state(tx, 1), Started(self.clock(), boot, clean=boot == 1), self.ep.identity, self.ep.timing
+        )
+        links.save_state(tx, 1, state)
+
+    def state(self) -> LinkState:
+        """The link's protocol state as it is in the store."""
+        return self.store.read_now(lambda tx: links.state(tx, 1))
+
+    async def recover(self) -> None:
+        """What must succeed before anything is captured or applied."""
+        await applying.resume(self.ep)
+
+    async def act(self, what: str) -> float:
+        """One step of the service."""
+        match what:
+            case "capture":
+                return await outbound.capture(self.ep)
+            case "apply":
+                return await applying.apply(self.ep)
+            case "send":
+                return await outbound.send(self.ep, 3)
+            case "receive":
+                return (await inbound.receive(self.ep)).count
+            case "parts":
+                return await inbound.take_parts(self.ep)
+            case "requests":
+                return await requests.carry_out(self.ep)
+            case _:
+                return await control.take_control(self.ep)
+
+
+async def one_by_one(work: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
+    """In order, so that a story replays; a crash ends them all."""
+    results: list[Any] = []
+    try:
+        for coroutine in work:
+            try:
+                results.append(await coroutine)
+            except Exception as error:  # noqa: BLE001 - what the real one does: the caller looks at each
+                results.append(error)
+    finally:
+        for coroutine in work:
+            coroutine.close()
+    return results
+
+
+def _node_id(name: str) -> str:
+    return {"master": "11", "slave": "22"}[name] * 16
+
+
+def remove(folder: Path) -> None:
+    """The folder of a world that is over."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+logging.getLogger("sqlalchemy").setLevel(logging.ERROR)

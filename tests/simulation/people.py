@@ -1,0 +1,91 @@
+"""People who edit: issues, fields, labels, comments, attachments, relations, in the tracker itself."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from backbone.model import ATTACHMENT, COMMENT, Cell, Cells, Value
+from backbone.trackers.memory import MemoryTracker
+
+
+@dataclass
+class Person:
+    """Somebody on one side, with a counter shared by all so that every text is unique."""
+
+    name: str
+    tracker: MemoryTracker
+    dice: random.Random
+    counter: Iterator[int]
+    made: list[str] = field(default_factory=list)
+    """The unique texts of issues and comments that were made on this side."""
+
+    async def act(self) -> None:
+        """One edit."""
+        issues = [issue.local for issue in await self.tracker.issues(None, 1_000)]
+        roll = self.dice.random()
+        if not issues or roll < 0.15:
+            self._create()
+            return
+        local = self.dice.choice(issues)
+        cells = (await self.tracker.read([local]))[local].cells
+        if roll < 0.55:
+            self._field(local)
+        elif roll < 0.7:
+            text = self._unique("comment")
+            self.made.append(text)
+            self.tracker.comment(local, text, self.name)
+        elif roll < 0.78:
+            self._edit_comment(local, cells)
+        elif roll < 0.84:
+            self.tracker.attach(local, self._unique("file"), self._unique("bytes").encode() * 3, self.name)
+        elif roll < 0.94:
+            label = self.dice.choice(("red", "green", "blue"))
+            old = cells.get(Cell("labels", label))
+            self.tracker.edit(local, {Cell("labels", label): None if old else True}, self.name)
+        else:
+            other = self.dice.choice(issues)
+            self.tracker.edit(local, {Cell("depends", other): True}, self.name)
+
+    def _create(self) -> None:
+        text = self._unique("issue")
+        self.made.append(text)
+        self.tracker.create(
+            {
+                Cell("title"): text,
+                Cell("description"): text,
+                Cell("status"): "new",
+                Cell("labels", self.dice.choice(("red", "green"))): True,
+            },
+            self.name,
+        )
+
+    def _field(self, local: str) -> None:
+        name = self.dice.choice(("title", "title", "status", "estimate"))
+        value: Value = self._unique("title")
+        if name == "status":
+            value = self.dice.choice(("new", "open", "resolved", "closed"))
+        elif name == "estimate":
+            value = self.dice.choice((None, str(next(self.counter))))
+        self.tracker.edit(local, {Cell(name): value}, self.name)
+
+    def _edit_comment(self, local: str, cells: Cells) -> None:
+        comments = [cell for cell, value in cells.items() if cell.field == COMMENT and isinstance(value, dict)]
+        if not comments:
+            return
+        cell = self.dice.choice(comments)
+        value = cells[cell]
+        assert isinstance(value, dict)
+        self.tracker.edit_comment(local, cell.element, f"{value['text']} {self._unique('edit')}", self.name)
+
+    def _unique(self, word: str) -> str:
+        return f"{word} {next(self.counter)} "
+
+
+def texts(cells: Cells) -> list[str]:
+    """The comments of an issue."""
+    return [str(v["text"]) for c, v in cells.items() if c.field == COMMENT and isinstance(v, dict)]
+
+
+def files(cells: Cells) -> list[str]:
+    """The attachments of an issue, by content."""
+    return [str(v["sha256"]) for c, v in cells.items() if c.field == ATTACHMENT and isinstance(v, dict)]

@@ -1,0 +1,219 @@
+"""The promises, as checks over both nodes. The names are those of PROTOCOL section 3 where it has one."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from backbone.model import COMMENT, ISSUE, Cell, Issue
+from backbone.replication.merge import Register
+from backbone.replication.message import LANES, decode_change_sets, inflate
+from backbone.store import lists, shadows
+from backbone.store.codec import unpack_registers
+from backbone.store.tables import conflict, identity, outbox, shadow
+from sqlalchemy import Connection, select
+
+from tests.simulation.people import files, texts
+
+if TYPE_CHECKING:
+    from tests.simulation.node import Node
+    from tests.simulation.world import World
+
+
+def always(world: "World") -> list[str]:
+    """What holds after every step."""
+    a, b = world.nodes
+    broken: list[str] = []
+    for ours, theirs in ((a, b), (b, a)):
+        out, into = ours.state(), theirs.state()
+        for lane in LANES:
+            if out.out[lane].stored > into.into[lane].recv or out.out[lane].applied > into.into[lane].applied:
+                broken.append(f"I7 {ours.name}: acknowledged {lane} beyond what {theirs.name} has")
+            if into.into[lane].high > out.out[lane].last:
+                broken.append(f"I6 {theirs.name}: lane {lane} is higher than what {ours.name} numbered")
+        if out.phase == "stopped":
+            broken.append(f"{ours.name} stopped: {out.reason}")
+        broken += _doubles(ours, world)
+    return broken
+
+
+def _doubles(node: "Node", world: "World") -> list[str]:
+    seen: Counter[str] = Counter()
+    for issue in _issues(node):
+        seen[str(issue.cells[Cell("description")])] += 1
+    return [f"I3 {node.name}: {text!r} stands {count} times" for text, count in seen.items() if count > 1]
+
+
+def quiet(world: "World") -> bool:
+    """Whether everything that was numbered is applied and nothing is left to send."""
+    a, b = world.nodes
+    pairs = ((a.state(), b.state()), (b.state(), a.state()))
+    return all(
+        o.out[lane].last == i.into[lane].applied == o.out[lane].applied for o, i in pairs for lane in LANES
+    ) and not any(node.channel._into.flying for node in world.nodes)
+
+
+def finally_(world: "World") -> list[str]:
+    """What holds when everybody rests."""
+    a, b = world.nodes
+    broken = _same_registers(a, b)
+    made = [text for person in world.people for text in person.made]
+    for node in world.nodes:
+        broken += _images(node)
+        broken += _nothing_missing(node, made)
+        broken += node.store.read_now(lambda tx, n=node: list(_leftovers(tx, n)))  # type: ignore[misc]
+    broken += _same_content(a, b)
+    broken += _conflicts(a, b)
+    return broken
+
+
+def _same_registers(a: "Node", b: "Node") -> list[str]:
+    ours, theirs = _registers(a), _registers(b)
+    broken = []
+    for key in ours.keys() | theirs.keys():
+        left, right = ours.get(key), theirs.get(key)
+        if left is None or right is None or (left.write, left.value) != (right.write, right.value):
+            broken.append(f"I1 {key}: {left} != {right}")
+    return broken
+
+
+def _images(node: "Node") -> list[str]:
+    """I2: the tracker shows the images, and shows the register's value as this tracker shows it."""
+    broken = []
+    registers = _registers(node)
+    gids = _names(node)
+    issues = {gids[issue.local]: issue for issue in _issues(node) if issue.local in gids}
+    for (gid, cell), register in registers.items():
+        issue = issues.get(gid)
+        if issue is None:
+            broken.append(f"I2 {node.name}: {gid} is not in the tracker")
+        elif cell.field in ("title", "status", "estimate", "description"):
+            shown = issue.cells.get(cell)
+            if shown != register.image:
+                broken.append(f"I2 {node.name}: {gid} {cell.field} shows {shown!r}, image {register.image!r}")
+            if not _shows(node, register, shown):
+                broken.append(f"I2 {node.name}: {gid} {cell.field} shows {shown!r} for {register.value!r}")
+    return broken
+
+
+def _shows(node: "Node", register: Register, shown: object) -> bool:
+    value = register.value
+    if shown == value:
+        return True
+    if node.name == "master" or not isinstance(value, str):
+        return False
+    return shown in (value.strip(), str(int(value) // 10 * 10) if value.strip().isdigit() else None)
+
+
+def _nothing_missing(node: "Node", made: Iterable[str]) -> list[str]:
+    """Nothing lost, nothing twice: every issue and every comment that anybody made is here once."""
+    issues = _issues(node)
+    found = [str(issue.cells[Cell("description")]).strip() for issue in issues]
+    comments = [text for issue in issues for text in texts(issue.cells)]
+    broken = []
+    for text in made:
+        key = text.strip()
+        count = found.count(key) if key.startswith("issue") else sum(_begins(c, key) for c in comments)
+        if count != 1:
+            broken.append(f"I3 {node.name}: {key!r} stands {count} times")
+    for issue in issues:
+        contents = files(issue.cells)
+        if len(contents) != len(set(contents)):
+            broken.append(f"I3 {node.name}: an attachment stands twice in {issue.local}")
+    return broken
+
+
+def _begins(comment: str, key: str) -> bool:
+    text = comment.split("wrote:\n\n")[-1]
+    return text == key or text.startswith(key + " ")
+
+
+def _same_content(a: "Node", b: "Node") -> list[str]:
+    """Attachments and relations, in the trackers themselves."""
+    left = {gid: sorted(files(issue.cells)) for gid, issue in _by_gid(a).items()}
+    right = {gid: sorted(files(issue.cells)) for gid, issue in _by_gid(b).items()}
+    broken = [] if left == right else ["attachments differ"]
+    for name in ("depends", "labels"):
+        if _sets(a, name) != _sets(b, name):
+            broken.append(f"{name} differ")
+    return broken
+
+
+def _sets(node: "Node", field: str) -> dict[str, list[str]]:
+    names = _names(node)
+    return {
+        gid: sorted(names.get(c.element, c.element) for c, v in issue.cells.items() if c.field == field and v)
+        for gid, issue in _by_gid(node).items()
+    }
+
+
+def _conflicts(a: "Node", b: "Node") -> list[str]:
+    """I4: a last edit of either side that does not stand, and that the other side did not know, is on a list."""
+    broken = []
+    registers = _registers(a)
+    recorded = {node.name: node.store.read_now(_recorded) for node in (a, b)}
+    for node, other in ((a, b), (b, a)):
+        for key, operation in node.store.read_now(_last_writes).items():
+            register = registers[key]
+            own = operation.write[:2] if node.name == "master" else operation.write[2:]
+            standing = register.write[:2] if node.name == "master" else register.write[2:]
+            if own <= standing or operation.value == register.value:
+                continue
+            text = (key[0], key[1].field, key[1].element)
+            if not any(text in recorded[n.name] for n in (node, other)):
+                broken.append(f"I4 {node.name}: {key} {operation.value!r} lost without a record")
+    return broken
+
+
+def _recorded(tx: Connection) -> set[tuple[str, str, str]]:
+    return {(row.gid, row.field, row.element) for row in tx.execute(select(conflict))}
+
+
+def _last_writes(tx: Connection) -> dict:  # type: ignore[type-arg]
+    last = {}
+    rows = tx.execute(select(outbox).where(outbox.c.lane == "c").order_by(outbox.c.seq))
+    for row in rows:
+        header = type("H", (), {"body_enc": row.body_enc, "raw_len": row.raw_len})
+        for change_set in decode_change_sets(inflate(header, row.body)):
+            for operation in change_set.operations:
+                last[change_set.gid, operation.cell] = operation
+    return last
+
+
+def _leftovers(tx: Connection, node: "Node") -> Iterable[str]:
+    if lists.begun(tx, 1):
+        yield f"{node.name}: intents are left"
+    for item in lists.set_aside_items(tx, 1):
+        if item.kind != "parcel":
+            yield f"{node.name}: in quarantine: {item.kind} {item.reason}"
+    if lists.held_gids(tx, 1):
+        yield f"{node.name}: change sets are held"
+
+
+def _registers(node: "Node") -> dict[tuple[str, Cell], Register]:
+    def read(tx: Connection) -> dict[tuple[str, Cell], Register]:
+        return {
+            (row.gid, cell): register
+            for row in tx.execute(select(shadow))
+            for cell, register in unpack_registers(row.registers).items()
+        }
+
+    return node.store.read_now(read)
+
+
+def _names(node: "Node") -> dict[str, str]:
+    def read(tx: Connection) -> dict[str, str]:
+        return {r.local: r.gid for r in tx.execute(select(identity).where(identity.c.kind == ISSUE))}
+
+    return node.store.read_now(read)
+
+
+def _by_gid(node: "Node") -> dict[str, Issue]:
+    names = _names(node)
+    return {names[issue.local]: issue for issue in _issues(node) if issue.local in names}
+
+
+def _issues(node: "Node") -> list[Issue]:
+    return [node.tracker._issue(local) for local in node.tracker._issues]
+
+
+__all__ = ["COMMENT", "always", "finally_", "quiet", "shadows"]

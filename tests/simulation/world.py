@@ -1,0 +1,142 @@
+"""A seeded world: what happens next is a throw of its dice, and replays exactly."""
+
+import itertools
+import random
+import tempfile
+from pathlib import Path
+
+from backbone.replication.merge import Side
+from tests.simulation import promises
+from tests.simulation.channel import Air, SimulatedChannel, Weather
+from tests.simulation.faults import Crash
+from tests.simulation.node import Node, remove
+from tests.simulation.people import Person
+
+EXCLUSIVE = ("capture", "apply")
+ACTIONS = ("capture", "apply", "send", "receive", "parts", "control", "send", "receive")
+QUIET_ROUNDS = 60
+
+
+class World:
+    """Two nodes, two people, two directions of air."""
+
+    def __init__(self, seed: int) -> None:
+        self.dice = random.Random(seed)
+        self.now = 1_000.0
+        self.calm = False
+        self.depth = 0
+        self.story: list[str] = []
+        weather = Weather(
+            lose=self.dice.choice((0.0, 0.1, 0.3)),
+            repeat=self.dice.choice((0.0, 0.1, 0.5)),
+            replay=self.dice.choice((0.0, 0.1)),
+            alter=self.dice.choice((0.0, 0.05)),
+        )
+        self.crash = self.dice.choice((0.0, 0.01, 0.03))
+        self.nested = self.dice.choice((0.0, 0.05, 0.15))
+        self.airs = [Air(weather, self.dice), Air(weather, self.dice)]
+        self.folder = Path(tempfile.mkdtemp(prefix="bbsim"))
+        there, back = self.airs
+        self.nodes = [
+            Node(Side.MASTER, "slave", self.folder, SimulatedChannel(there, back), self, lambda: self.now),
+            Node(Side.SLAVE, "master", self.folder, SimulatedChannel(back, there), self, lambda: self.now),
+        ]
+        counter = itertools.count(1)
+        self.people = [Person(n, node.tracker, self.dice, counter) for n, node in zip(("alice", "bob"), self.nodes)]
+        self.busy: list[tuple[Node, str]] = []
+
+    async def point(self, node: str, name: str) -> None:
+        """Between any two effects: a crash, somebody's edit, or another task."""
+        if self.calm:
+            return
+        if self.dice.random() < self.crash:
+            self.story.append(f"{'  ' * self.depth}{node} dies {name}")
+            raise Crash
+        if self.depth < 3 and self.dice.random() < self.nested:
+            if self.dice.random() < 0.4:
+                await self._person()
+            else:
+                await self._action()
+
+    async def run(self, steps: int) -> list[str]:
+        """The whole story; returns the promises that were broken."""
+        try:
+            for node in self.nodes:
+                await node.start()
+            for _ in range(steps):
+                await self._step()
+                broken = promises.always(self)
+                if broken:
+                    return broken
+            return await self._calm_down()
+        finally:
+            remove(self.folder)
+
+    async def _step(self) -> None:
+        self.now += self.dice.choice((0.01, 0.1, 1.0, 10.0))
+        if self.dice.random() < 0.15:
+            await self._person()
+        else:
+            await self._action()
+
+    async def _person(self) -> None:
+        person = self.dice.choice(self.people)
+        self.story.append(f"{'  ' * self.depth}{person.name} edits")
+        await person.act()
+
+    async def _action(self) -> None:
+        node = self.dice.choice(self.nodes)
+        what = self.dice.choice(ACTIONS)
+        running = [w for n, w in self.busy if n is node]
+        if running and self.busy[-1][0] is not node:
+            return
+        if what in running or (what in EXCLUSIVE and any(w in EXCLUSIVE for w in running)):
+            return
+        await self._act(node, what)
+
+    async def _act(self, node: Node, what: str) -> float:
+        """One action. When the node dies in it, its other running actions die too, and it starts again."""
+        self.story.append(f"{'  ' * self.depth}{node.name} {what}")
+        self.depth += 1
+        self.busy.append((node, what))
+        try:
+            return await node.act(what)
+        except Crash:
+            if sum(n is node for n, _ in self.busy) > 1:
+                raise
+            await self._restart(node)
+            return 1.0
+        finally:
+            self.busy.pop()
+            self.depth -= 1
+
+    async def _restart(self, node: Node) -> None:
+        self.busy.append((node, "apply"))
+        while True:
+            try:
+                await node.start()
+                await node.recover()
+            except Crash:
+                continue
+            else:
+                break
+        self.busy.pop()
+
+    async def _calm_down(self) -> list[str]:
+        """No faults and no edits any more: both sides must come to rest and agree."""
+        self.calm = True
+        self.story.append("calm")
+        for air in self.airs:
+            air.calm = True
+        for _ in range(QUIET_ROUNDS):
+            if not await self._round() and promises.quiet(self):
+                return promises.finally_(self) + promises.always(self)
+            self.now += 45.0
+        return ["no quiescence: " + "; ".join(self.story[-20:])]
+
+    async def _round(self) -> bool:
+        moved = False
+        for node in self.nodes:
+            for what in ("receive", "parts", "control", "apply", "capture", "requests", "send", "send"):
+                moved |= bool(await self._act(node, what)) and what not in ("send", "receive")
+        return moved
