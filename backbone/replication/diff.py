@@ -7,7 +7,7 @@ The image decides, never the sent value: a local edit is one where the tracker s
 what was last read back, so what a tracker makes of our writes (it rounds, trims, adds) is no edit and there is no echo.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -63,10 +63,12 @@ def capture(shadow: Shadow, cells: Cells, side: Side, inc: int, n: int) -> Captu
     return Captured(registers, tuple(operations))
 
 
-def whole(shadow: Shadow, cells: Cells) -> Cells:
-    """``cells`` as a complete picture: what has an image and is not in it is absent."""
+def whole(shadow: Shadow, cells: Cells, unsaid: Collection[Cell]) -> Cells:
+    """``cells`` as a complete picture: what has an image and is not in it is absent, unless it could not be said."""
     gone: dict[Cell, Value] = {
-        cell: None for cell, register in shadow.items() if register.image is not None and cell not in cells
+        cell: None
+        for cell, register in shadow.items()
+        if register.image is not None and cell not in cells and cell not in unsaid
     }
     return {**cells, **gone}
 

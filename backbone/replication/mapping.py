@@ -46,10 +46,11 @@ class Rules(Strict):
 
 @dataclass(frozen=True, slots=True)
 class Outward:
-    """Cells in agreed words; ``problems`` are sentences about cells that could not be put into them."""
+    """Cells in agreed words. ``problems`` are sentences about those that could not be put into them: ``unsaid``."""
 
     cells: Cells
     problems: tuple[str, ...] = ()
+    unsaid: tuple[Cell, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ class Translation:
     def to_agreed(self, cells: Cells, schema: Schema, names: Names, shadow: Shadow) -> Outward:
         """What the tracker shows, in agreed words. What is not in the agreement is left out without a word."""
         agreed: dict[Cell, Value] = {}
-        problems: list[str] = []
+        problems: dict[Cell, str] = {}
         for cell, value in cells.items():
             if cell.field in (COMMENT, ATTACHMENT):
                 self._content_out(cell, value, schema, names, shadow, agreed)
@@ -154,8 +155,9 @@ class Translation:
             try:
                 self._field_out(name, cell, value, names, agreed)
             except KeyError as error:
-                problems.append(f"{cell.field}: the value {error.args[0]!r} has no row under fields.{name}.values")
-        return Outward(agreed, tuple(problems))
+                words = f"{cell.field}: the value {error.args[0]!r} has no row under fields.{name}.values"
+                problems[Cell(name, cell.element)] = words
+        return Outward(agreed, tuple(problems.values()), tuple(problems))
 
     def _content_out(
         self, cell: Cell, value: Value, schema: Schema, names: Names, shadow: Shadow, agreed: dict[Cell, Value]

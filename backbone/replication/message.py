@@ -14,7 +14,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, Protocol
 
 import msgpack
 import zstandard
@@ -171,7 +171,16 @@ def compress(raw: bytes) -> tuple[str, bytes]:
     return ("zstd", packed) if len(packed) < len(raw) else ("none", raw)
 
 
-def inflate(header: Header, body: bytes) -> bytes:
+class Packed(Protocol):
+    """How a body is packed: what a header, or a row of the outbox, says of it."""
+
+    @property
+    def body_enc(self) -> str: ...
+    @property
+    def raw_len(self) -> int: ...
+
+
+def inflate(header: Packed, body: bytes) -> bytes:
     """The raw body, of exactly the length that the header announced."""
     if header.body_enc == "none":
         raw = body

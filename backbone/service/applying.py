@@ -280,9 +280,17 @@ def _settle(tx: Connection, ep: Endpoint, book: Book, planned: Planned) -> None:
     lists.record_conflicts(tx, ep.row, gid, planned.plan.conflicts, ep.clock())
     if planned.task.late:
         shadows.completed(tx, ep.row, gid, [o.cell for o in planned.task.change_set.operations])
-    shadows.wait(tx, ep.row, gid, planned.inward.waiting)
+    waiting = planned.inward.waiting
+    shadows.wait(tx, ep.row, gid, waiting)
+    shadows.arrived(tx, ep.row, [wants for wants in waiting.values() if _is_here(tx, ep, book, wants)])
     if planned.task.held:
         _released(tx, ep, planned.task)
+
+
+def _is_here(tx: Connection, ep: Endpoint, book: Book, wants: str) -> bool:
+    """What a cell waits for may have come while the rest of its change set was being written."""
+    kind, _, sha256 = wants.partition(":")
+    return blobs.is_complete(tx, ep.row, sha256) if kind == "sha256" else book.by_gid(wants) is not None
 
 
 def _plan_again(tx: Connection, ep: Endpoint, tasks: Sequence[Task]) -> list[Planned]:

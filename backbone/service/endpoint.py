@@ -5,8 +5,6 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from handshake.base import KeyRing
-
 from backbone.model import Schema
 from backbone.replication.agreement import Agreement
 from backbone.replication.identity import born_at, gid
@@ -18,7 +16,7 @@ from backbone.store.engine import Store
 from backbone.store.shadows import Book
 from backbone.trackers.base import Tracker
 from channels.base import Channel
-
+from handshake.base import KeyRing
 
 Together: TypeAlias = Callable[[Sequence[Coroutine[Any, Any, Any]]], Awaitable[list[Any]]]
 """Runs coroutines and gives each one's result, or the exception that ended it."""

@@ -8,7 +8,6 @@ order; ``applying`` does the lane ``c``.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from handshake.errors import Refused
 from sqlalchemy import Connection
 
 from backbone.errors import PeerError
@@ -31,6 +30,7 @@ from backbone.service.endpoint import Endpoint
 from backbone.store import blobs, links, lists, messages, shadows
 from backbone.store.messages import Incoming
 from channels.base import Delivery
+from handshake.errors import Refused
 
 RECEIVED_AT_ONCE = 16
 PARCEL_KEPT_BYTES = 1 << 20

@@ -57,7 +57,7 @@ async def _populate(ep: Endpoint, after: str | None) -> int:
 
     def keep(tx: Connection) -> None:
         if page:
-            _keep(tx, ep, edits)
+            _keep(tx, ep, edits, whole=True)
             links.change(tx, ep.row, populate_after=page[-1].local)
         else:
             links.change(tx, ep.row, populated=1)
@@ -70,9 +70,9 @@ def _as_edit(issue: Issue) -> Edit:
     return Edit(issue.local, issue.position, issue.author, issue.created, issue.cells, created=True)
 
 
-def _keep(tx: Connection, ep: Endpoint, edits: Sequence[Edit]) -> None:
+def _keep(tx: Connection, ep: Endpoint, edits: Sequence[Edit], *, whole: bool = False) -> None:
     book = Book(tx, ep.row)
-    change_sets = record(tx, ep, book, edits)
+    change_sets = record(tx, ep, book, edits, whole=whole)
     book.flush()
     emit(tx, ep, change_sets)
 

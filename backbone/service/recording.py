@@ -26,16 +26,17 @@ from backbone.store.shadows import Book, Known
 _CONTENT = (COMMENT, ATTACHMENT)
 
 
-def record(tx: Connection, ep: Endpoint, book: Book, edits: Sequence[Edit], *, again: bool = False) -> list[ChangeSet]:
+def record(tx: Connection, ep: Endpoint, book: Book, edits: Sequence[Edit], *, whole: bool = False) -> list[ChangeSet]:
     """Register local edits, in commit order, and return what the peer must hear. Images follow the tracker.
 
-    Edits that were seen already are passed over, unless they shall be looked at ``again``.
+    Edits that were seen already are passed over. ``whole``: these are no steps but complete pictures of issues, so what
+    is not in one is absent.
     """
     _load(ep, book, edits)
     first = links.take_numbers(tx, ep.row, len(edits)) if edits else 0
     change_sets: list[ChangeSet] = []
     for number, edit in enumerate(edits, first):
-        change_set = _record_one(tx, ep, book, edit, number, again=again)
+        change_set = _record_one(tx, ep, book, edit, number, whole=whole)
         if change_set is not None:
             change_sets.append(change_set)
     return change_sets
@@ -117,18 +118,19 @@ def _load(ep: Endpoint, book: Book, edits: Sequence[Edit]) -> None:
     book.load_cells(wanted)
 
 
-def _record_one(tx: Connection, ep: Endpoint, book: Book, edit: Edit, fresh: int, *, again: bool) -> ChangeSet | None:
+def _record_one(tx: Connection, ep: Endpoint, book: Book, edit: Edit, fresh: int, *, whole: bool) -> ChangeSet | None:
     names = ep.names(book)
     known = book.by_local(ISSUE, edit.local)
-    if known is not None and known.seen is not None and covers(known.seen, edit.position) and not again:
+    if known is not None and known.seen is not None and covers(known.seen, edit.position) and not whole:
         return None
     gid = names.gid_of(ISSUE, edit.local)
     own = {Cell(c.field, names.gid_of(c.field, c.element)): c for c in edit.cells if c.field in _CONTENT}
-    shadow = book.fields(gid, own)
+    shadow = book.load_whole(gid) if whole and known is not None else book.fields(gid, own)
     outward = ep.translation.to_agreed(edit.cells, ep.schema, names, shadow)
     for problem in outward.problems:
         _complain(tx, ep, edit, gid, problem)
-    cells = _bounded(tx, ep, edit, gid, outward.cells)
+    shown = diff.whole(shadow, outward.cells, outward.unsaid) if whole else outward.cells
+    cells = _bounded(tx, ep, edit, gid, shown)
     captured = diff.capture(shadow, cells, ep.side, _life(tx), fresh)
     seen = _later(known.seen if known else None, edit.position)
     book.name(Known(gid, ISSUE, edit.local, seen))

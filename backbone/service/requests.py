@@ -78,7 +78,7 @@ async def _capture_again(ep: Endpoint, item: int, aside: int, local: str) -> Non
         if issue is not None:
             book = Book(tx, ep.row)
             edit = Edit(issue.local, issue.position, issue.author, issue.created, issue.cells)
-            change_sets = record(tx, ep, book, [edit], again=True)
+            change_sets = record(tx, ep, book, [edit], whole=True)
             book.flush()
             emit(tx, ep, change_sets)
 

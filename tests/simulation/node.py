@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -144,21 +144,17 @@ class Node:
 
     async def act(self, what: str) -> float:
         """One step of the service."""
-        match what:
-            case "capture":
-                return await outbound.capture(self.ep)
-            case "apply":
-                return await applying.apply(self.ep)
-            case "send":
-                return await outbound.send(self.ep, 3)
-            case "receive":
-                return (await inbound.receive(self.ep)).count
-            case "parts":
-                return await inbound.take_parts(self.ep)
-            case "requests":
-                return await requests.carry_out(self.ep)
-            case _:
-                return await control.take_control(self.ep)
+        steps: dict[str, Callable[[Endpoint], Awaitable[Any]]] = {
+            "capture": outbound.capture,
+            "apply": applying.apply,
+            "send": outbound.send,
+            "receive": inbound.receive,
+            "parts": inbound.take_parts,
+            "control": control.take_control,
+            "requests": requests.carry_out,
+        }
+        done = await steps[what](self.ep)
+        return done.count if isinstance(done, inbound.Report) else float(done)
 
 
 async def one_by_one(work: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:

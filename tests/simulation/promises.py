@@ -4,14 +4,14 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from sqlalchemy import Connection, select
+
 from backbone.model import COMMENT, ISSUE, Cell, Issue
 from backbone.replication.merge import Register
-from backbone.replication.message import LANES, decode_change_sets, inflate
+from backbone.replication.message import LANES, Operation, decode_change_sets, inflate
 from backbone.store import lists, shadows
 from backbone.store.codec import unpack_registers
 from backbone.store.tables import conflict, identity, outbox, shadow
-from sqlalchemy import Connection, select
-
 from tests.simulation.people import files, texts
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _nothing_missing(node: "Node", made: Iterable[str]) -> list[str]:
 
 
 def _begins(comment: str, key: str) -> bool:
-    text = comment.split("wrote:\n\n")[-1]
+    text = comment.rsplit("wrote:\n\n", maxsplit=1)[-1]
     return text == key or text.startswith(key + " ")
 
 
@@ -132,10 +132,7 @@ def _same_content(a: "Node", b: "Node") -> list[str]:
     left = {gid: sorted(files(issue.cells)) for gid, issue in _by_gid(a).items()}
     right = {gid: sorted(files(issue.cells)) for gid, issue in _by_gid(b).items()}
     broken = [] if left == right else ["attachments differ"]
-    for name in ("depends", "labels"):
-        if _sets(a, name) != _sets(b, name):
-            broken.append(f"{name} differ")
-    return broken
+    return broken + [f"{name} differ" for name in ("depends", "labels") if _sets(a, name) != _sets(b, name)]
 
 
 def _sets(node: "Node", field: str) -> dict[str, list[str]]:
@@ -168,12 +165,11 @@ def _recorded(tx: Connection) -> set[tuple[str, str, str]]:
     return {(row.gid, row.field, row.element) for row in tx.execute(select(conflict))}
 
 
-def _last_writes(tx: Connection) -> dict:  # type: ignore[type-arg]
-    last = {}
+def _last_writes(tx: Connection) -> dict[tuple[str, Cell], Operation]:
+    last: dict[tuple[str, Cell], Operation] = {}
     rows = tx.execute(select(outbox).where(outbox.c.lane == "c").order_by(outbox.c.seq))
     for row in rows:
-        header = type("H", (), {"body_enc": row.body_enc, "raw_len": row.raw_len})
-        for change_set in decode_change_sets(inflate(header, row.body)):
+        for change_set in decode_change_sets(inflate(row, row.body)):
             for operation in change_set.operations:
                 last[change_set.gid, operation.cell] = operation
     return last

@@ -42,7 +42,9 @@ class World:
             Node(Side.SLAVE, "master", self.folder, SimulatedChannel(back, there), self, lambda: self.now),
         ]
         counter = itertools.count(1)
-        self.people = [Person(n, node.tracker, self.dice, counter) for n, node in zip(("alice", "bob"), self.nodes)]
+        self.people = [
+            Person(n, node.tracker, self.dice, counter) for n, node in zip(("alice", "bob"), self.nodes, strict=True)
+        ]
         self.busy: list[tuple[Node, str]] = []
 
     async def point(self, node: str, name: str) -> None:
