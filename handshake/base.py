@@ -1,0 +1,67 @@
+"""The port to a key ring, and its contract.
+
+One key ring serves one link: it holds our key pair and the peer's certificate, nothing else. Fingerprints
+are those of primary keys: 40 hex digits, upper case.
+"""
+
+from typing import NamedTuple, Protocol
+
+
+class SignedFile(NamedTuple):
+    """What a handshake file says, proved by the key inside it: integrity, not identity."""
+
+    payload: bytes
+    fingerprint: str
+    certificate: bytes
+
+
+class KeyRing(Protocol):
+    """Signs, seals and opens for one link. Calls may run side by side."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Our primary key."""
+        ...
+
+    async def seal(self, message: bytes, *, recipient: str, encrypt: bool = True) -> bytes:
+        """Sign, and encrypt to the peer's pinned key, in one pass; ``encrypt=False`` only signs.
+
+        Raises ``UnusableKey`` when our key or the peer's has expired, ``KeyRingError`` when gpg cannot work.
+        """
+        ...
+
+    async def open(self, parcel: bytes, *, signer: str, message_bytes_max: int, encrypted: bool = True) -> bytes:
+        """The message inside, if and only if exactly one valid signature of ``signer`` covers all of it.
+
+        OpenPGP does not bind a message to a link or a receiver: ``signer`` may have written it for somebody else.
+        The caller compares the signed header. Nothing is released before the verdict. A message that is only signed is
+        taken with ``encrypted=False`` only, and then an encrypted one is not. Raises ``Refused``, or ``KeyRingError``.
+        """
+        ...
+
+    async def open_stranger(self, parcel: bytes, *, message_bytes_max: int) -> bytes:
+        """The content of a parcel whose signer is not known yet: an acceptance.
+
+        *Untrusted*: read the certificate in it, ``add_peer``, then ``open`` the same parcel. Raises ``Refused``,
+        or ``KeyRingError``.
+        """
+        ...
+
+    async def sign(self, text: bytes, *, passphrase: str | None = None) -> bytes:
+        """A handshake file: ``text`` in an armored OpenPGP message, signed, and encrypted if there is a passphrase."""
+        ...
+
+    async def public_key(self) -> bytes:
+        """Our certificate, minimal and armored."""
+        ...
+
+    async def add_peer(self, certificate: bytes, fingerprint: str) -> None:
+        """Pin the peer: exactly the named key, and from then on no other. Again with the same key: nothing happens.
+
+        Raises ``WrongKey`` (then nothing was changed), or ``KeyRingError``.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of the processes behind this key ring; the keys stay."""
+        ...

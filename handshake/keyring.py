@@ -1,0 +1,240 @@
+"""The key ring that runs: GnuPG.
+
+Keys are named by the full fingerprint of a subkey with ``!``, so that gpg never chooses. Whether a message
+is accepted is decided in ``status.py``; here it is made certain that gpg was asked the right question.
+"""
+
+import asyncio
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import TypeVar
+
+from handshake import certificate as certificates
+from handshake import home as homes
+from handshake import status
+from handshake.certificate import Certificate
+from handshake.errors import KeyRingError, Refused, UnusableKey, WrongKey
+from handshake.limits import CERTIFICATE_BYTES_MAX, FILE_BYTES_MAX, LISTING_BYTES_MAX, MESSAGE_BYTES_MAX
+from handshake.process import Outcome, run
+
+T = TypeVar("T")
+
+_LIST = ("--with-colons", "--fixed-list-mode", "--with-subkey-fingerprint")
+_SEALED_BYTES_MAX = 2 * MESSAGE_BYTES_MAX
+_ALGORITHMS = ("--digest-algo=SHA512", "--cipher-algo=AES256")
+_PASSPHRASE = ("--s2k-mode=3", "--s2k-digest-algo=SHA512", "--s2k-count=65011712")
+
+
+@lru_cache(maxsize=1)
+def workers() -> ThreadPoolExecutor:
+    """The threads in which gpg is waited for, one set per process: more at once than cores gains nothing."""
+    return ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="gpg")
+
+
+async def create(home: Path, name: str, pool: Executor | None = None) -> "GnupgKeyRing":
+    """Make a home with a key pair of our own. ``home`` must not exist yet; 80 characters of path at most.
+
+    Raises ``KeyRingError``; then nothing is left behind.
+    """
+    await asyncio.get_running_loop().run_in_executor(pool or workers(), homes.make, home, name)
+    return await open_home(home, pool)
+
+
+async def open_home(home: Path, pool: Executor | None = None) -> "GnupgKeyRing":
+    """The key ring in a home made by ``create``. Raises ``KeyRingError`` when it is not one."""
+    homes.check_path(home)
+    if not (home / "pubring.kbx").is_file():
+        raise KeyRingError(f"the key folder {home} is missing or empty: restore it from the backup")
+    chosen = pool or workers()
+    own, peer = await asyncio.get_running_loop().run_in_executor(chosen, _inventory, home)
+    return GnupgKeyRing(home, own, peer, chosen)
+
+
+class GnupgKeyRing:
+    """``KeyRing`` on a GnuPG home; see ``base.py`` for what each method promises."""
+
+    def __init__(self, home: Path, own: Certificate, peer: Certificate | None, pool: Executor) -> None:
+        self.home = home
+        self._own = own
+        self._peer = peer
+        self._pool = pool
+        self._pinning = asyncio.Lock()
+
+    @property
+    def fingerprint(self) -> str:
+        return self._own.fingerprint
+
+    @property
+    def peer(self) -> Certificate | None:
+        """The pinned certificate with its subkeys' expiry, for warnings."""
+        return self._peer
+
+    @property
+    def own(self) -> Certificate:
+        """Our certificate with its subkeys' expiry, for warnings."""
+        return self._own
+
+    async def seal(self, message: bytes, *, recipient: str, encrypt: bool = True) -> bytes:
+        arguments = [*_ALGORITHMS, "--local-user", _address(self._own, "s"), "--sign"]
+        if encrypt:
+            arguments += ["--encrypt", "--recipient", _address(self._pinned(recipient), "e")]
+        return _made(await self._run(*arguments, data=message, output_bytes_max=_SEALED_BYTES_MAX))
+
+    async def open(self, parcel: bytes, *, signer: str, message_bytes_max: int, encrypted: bool = True) -> bytes:
+        outcome = await self._decrypt(parcel, message_bytes_max)
+        try:
+            status.judge(outcome.status, outcome.code, signer=signer, now=time.time(), encrypted=encrypted)
+        except Refused as refused:
+            await self._excuse(refused, outcome)
+            raise
+        return outcome.output
+
+    async def open_stranger(self, parcel: bytes, *, message_bytes_max: int) -> bytes:
+        outcome = await self._decrypt(parcel, message_bytes_max)
+        try:
+            status.judge_stranger(outcome.status, outcome.code)
+        except Refused as refused:
+            await self._excuse(refused, outcome)
+            raise
+        return outcome.output
+
+    async def sign(self, text: bytes, *, passphrase: str | None = None) -> bytes:
+        arguments = [*_ALGORITHMS, "--armor", "--local-user", _address(self._own, "s"), "--sign"]
+        if passphrase is not None:
+            arguments += [*_PASSPHRASE, "--symmetric"]
+        outcome = await self._run(*arguments, data=text, output_bytes_max=4 * FILE_BYTES_MAX, passphrase=passphrase)
+        return _made(outcome)
+
+    async def public_key(self) -> bytes:
+        return await self._in_thread(partial(homes.export, self.home, self.fingerprint))
+
+    async def add_peer(self, certificate: bytes, fingerprint: str) -> None:
+        async with self._pinning:
+            self._peer = await self._in_thread(partial(_pin, self.home, self._own, certificate, fingerprint))
+
+    async def signature_seconds(self) -> float:
+        """How long one signature takes here, the agent being warm; ``limits.SIGNATURE_SECONDS_WARN`` is too long."""
+        await self.seal(b"", recipient="", encrypt=False)
+        start = time.perf_counter()
+        await self.seal(b"", recipient="", encrypt=False)
+        return time.perf_counter() - start
+
+    async def close(self) -> None:
+        await self._in_thread(partial(homes.stop_agent, self.home))
+
+    def _pinned(self, fingerprint: str) -> Certificate:
+        if self._peer is None or self._peer.fingerprint != fingerprint:
+            raise UnusableKey(f"key {fingerprint} is not the one that is pinned for this link")
+        return self._peer
+
+    async def _decrypt(self, parcel: bytes, message_bytes_max: int) -> Outcome:
+        # One byte more than allowed tells a message that is too long from one that is cut.
+        outcome = await self._run(
+            f"--max-output={message_bytes_max + 1}", "--decrypt", data=parcel, output_bytes_max=message_bytes_max
+        )
+        return _bounded(outcome, message_bytes_max)
+
+    async def _excuse(self, refused: Refused, outcome: Outcome) -> None:
+        """A message for our own key that we cannot open is the peer's fault only if our secret key is at work."""
+        ours = {subkey.fingerprint[-16:] for subkey in self._own.subkeys}
+        if refused.reason in {"not_for_us", "damaged"} and ours & status.recipients(outcome.status):
+            probe = await self._run("--sign", "--local-user", _address(self._own, "s"), output_bytes_max=FILE_BYTES_MAX)
+            if probe.code != 0:
+                raise KeyRingError(
+                    f"gpg's agent does not answer for {self.home}: is the folder readable and whole?"
+                ) from refused
+
+    async def _run(
+        self, *arguments: str, data: bytes = b"", output_bytes_max: int, passphrase: str | None = None
+    ) -> Outcome:
+        call = partial(run, self.home, arguments, data=data, output_bytes_max=output_bytes_max, passphrase=passphrase)
+        return await self._in_thread(call)
+
+    async def _in_thread(self, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, call)
+
+
+def scan(home: Path, certificate: bytes, fingerprint: str) -> Certificate:
+    """Look at a certificate without importing it. Blocking; ``home`` stays as it is. Raises ``WrongKey``."""
+    if len(certificate) > CERTIFICATE_BYTES_MAX:
+        raise WrongKey(f"the certificate has {len(certificate)} bytes, and {CERTIFICATE_BYTES_MAX} are allowed")
+    arguments = (*_LIST, "--import-options=show-only", "--import")
+    outcome = run(home, arguments, data=certificate, output_bytes_max=LISTING_BYTES_MAX)
+    if outcome.overflow or outcome.late:
+        raise WrongKey("the certificate cannot be read in reasonable space and time")
+    return certificates.only(outcome.output, fingerprint)
+
+
+def listed(home: Path, *, secret: bool = False) -> tuple[Certificate, ...]:
+    """The certificates in a home, or those with a secret key. Blocking."""
+    what = "--list-secret-keys" if secret else "--list-keys"
+    outcome = run(home, (*_LIST, what), output_bytes_max=LISTING_BYTES_MAX)
+    if outcome.overflow or outcome.late or outcome.code != 0:
+        raise KeyRingError(f"gpg cannot read the key folder {home}: restore it from the backup")
+    return certificates.parse(outcome.output)
+
+
+def _inventory(home: Path) -> tuple[Certificate, Certificate | None]:
+    """Our certificate and the peer's, if one is pinned; anything else in a link's home is an error."""
+    secret = listed(home, secret=True)
+    public = listed(home)
+    own = [certificate for certificate in public if [certificate.fingerprint] == [key.fingerprint for key in secret]]
+    others = [certificate for certificate in public if certificate not in own]
+    if len(own) != 1 or len(others) > 1:
+        raise KeyRingError(
+            f"the key folder {home} does not hold one key pair and at most one peer: restore it from the backup"
+        )
+    return own[0], others[0] if others else None
+
+
+def _pin(home: Path, own: Certificate, certificate: bytes, fingerprint: str) -> Certificate:
+    """Build the new key file aside from what is there and the new certificate, look at it, then swap by one rename."""
+    if fingerprint == own.fingerprint:
+        raise WrongKey("the peer's certificate is our own")
+    scan(home, certificate, fingerprint)
+    with tempfile.TemporaryDirectory(prefix="new-", dir=home) as folder:
+        stage = Path(folder)
+        homes.import_into(stage, homes.export(home), certificate)
+        found = {known.fingerprint: known for known in listed(stage)}
+        if fingerprint not in found or own.fingerprint not in found:
+            raise KeyRingError(f"gpg could not import key {fingerprint}: nothing was changed")
+        if len(found) != 2:
+            raise WrongKey(f"another key is pinned for this link, so {fingerprint} is refused: make a new handshake")
+        peer = found[fingerprint]
+        arguments = ("--encrypt", "--recipient", _address(peer, "e"))
+        if run(stage, arguments, data=b"test", output_bytes_max=FILE_BYTES_MAX).code != 0:
+            raise WrongKey(f"gpg cannot encrypt to key {fingerprint}")
+        homes.replace_public_keys(home, stage)
+    return peer
+
+
+def _address(certificate: Certificate, use: str) -> str:
+    subkey = certificate.subkey(use)
+    if subkey is None:
+        raise UnusableKey(f"key {certificate.fingerprint} has no usable subkey any more: rotate the link's keys")
+    return subkey.fingerprint + "!"
+
+
+def _made(outcome: Outcome) -> bytes:
+    if outcome.overflow:
+        raise KeyRingError("the message is larger than a parcel can be")
+    if outcome.late:
+        raise KeyRingError("gpg did not answer in time: the machine is overloaded or gpg's agent hangs")
+    if outcome.code != 0 and status.mentions(outcome.status, b"INV_RECP", b"INV_SGNR", b"KEYEXPIRED"):
+        raise UnusableKey("the link's key, or the peer's, has expired or was revoked: rotate the link's keys")
+    if outcome.code != 0 or not status.mentions(outcome.status, b"SIG_CREATED"):
+        raise KeyRingError("gpg could not sign: check the key folder's permissions and 'gpg-agent'")
+    return outcome.output
+
+
+def _bounded(outcome: Outcome, message_bytes_max: int) -> Outcome:
+    if outcome.overflow:
+        raise Refused("too_large", f"the message holds more than the {message_bytes_max} bytes that are allowed")
+    if outcome.late:
+        raise Refused("too_slow", "the message takes gpg longer than any good message would")
+    return outcome
