@@ -1,261 +1,280 @@
-"""The life of a link as a table: which input is possible in which stage, what it leads to, what is to be done.
+"""The life of a link as a table: which input is possible in which stage, and what it leads to.
 
-``step`` is pure: it reads no clock and no file. The caller stores the new state and the effects in one transaction and
-then carries the effects out; each may be carried out again after a crash. An input that stands not in the table is an
-error of the caller. Repeats are in the table and change nothing.
+``step`` is pure: it reads no clock and no file. The caller stores the new state and the effects in one transaction, then
+carries the effects out; each may be carried out again after a crash. An input that does not stand in the
+table is the caller's error. Repeats stand in it and change nothing: what was lost is asked for again by
+repeating one's own step, and answered by repeating the answer.
 
-One table serves both roles. A master waits in ``offered`` for an acceptance, a slave for the confirmation.
+One table serves both roles: a master waits in ``offered`` for an acceptance, a slave for the confirmation.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from enum import StrEnum
-from typing import TypeAlias
+from dataclasses import replace
+from typing import Any, NamedTuple, TypeAlias
 
+from handshake import events as e
 from handshake.errors import ImpossibleTransition
-from handshake.limits import PROBE_BYTES
+from handshake.events import HANDSHAKE, Effect, Input, Pairing, Role, Stage
 
-
-class Role(StrEnum):
-    MASTER = "master"
-    SLAVE = "slave"
-
-
-class Stage(StrEnum):
-    DRAFT = "draft"
-    OFFERED = "offered"
-    CONFIRMED = "confirmed"
-    TESTED = "tested"
-    ACTIVE = "active"
-    PAUSED = "paused"
-    RESYNC = "resync"
-    FAILED = "failed"
-    EXPIRED = "expired"
-    REVOKED = "revoked"
-
-
-HANDSHAKE = frozenset({Stage.OFFERED, Stage.CONFIRMED, Stage.TESTED})
-"""Shown to people as one state, ``handshake``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pairing:
-    """All that pairing has to remember of one link."""
-
-    role: Role
-    stage: Stage = Stage.DRAFT
-    expires_at: int = 0
-    """Seconds since 1970; an acceptance that arrives later is refused."""
-    sizes: frozenset[int] = frozenset(PROBE_BYTES)
-    """The connection test's sizes in bytes."""
-    peer: str | None = None
-    """The pinned fingerprint."""
-    transcript: str | None = None
-    echoes: frozenset[int] = frozenset()
-    """Sizes that came back to us."""
-    peer_tested: bool = False
-    """The peer said that all its echoes came back."""
-    reason: str | None = None
-    """Why the link failed or was revoked."""
-    back: Stage | None = None
-    """Where a paused or failed link goes on."""
-
-    @property
-    def shown(self) -> str:
-        """The state's name for people."""
-        return "handshake" if self.stage in HANDSHAKE else self.stage.value
-
-    @property
-    def missing(self) -> frozenset[int]:
-        """Sizes that did not come back to us yet."""
-        return self.sizes - self.echoes
-
-
-# Inputs
-
-
-@dataclass(frozen=True, slots=True)
-class OfferMade:
-    """We are the master and wrote the handshake file; or wrote it again, with a new expiry."""
-
-    expires_at: int
-    sizes: frozenset[int]
-
-
-@dataclass(frozen=True, slots=True)
-class OfferImported:
-    """We are the slave, verified the file and made our acceptance."""
-
-    peer: str
-    transcript: str
-    expires_at: int
-    sizes: frozenset[int]
-
-
-@dataclass(frozen=True, slots=True)
-class AcceptanceReceived:
-    """A well-formed acceptance whose proof fits our offer; all others never get here."""
-
-    peer: str
-    transcript: str
-    at: int
-
-
-@dataclass(frozen=True, slots=True)
-class ConfirmationReceived:
-    """The master's confirmation, signed by its pinned key."""
-
-    transcript: str
-
-
-@dataclass(frozen=True, slots=True)
-class EchoSeen:
-    """A probe of ours of this size came back unchanged."""
-
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class PeerEchoSeen:
-    """The peer says that all its probes came back. ``waiting``: it does not know the same of us yet."""
-
-    waiting: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Waited:
-    """The time after which an unanswered step is repeated has passed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Expired:
-    """The offer's time is over."""
-
-
-@dataclass(frozen=True, slots=True)
-class Paused:
-    """An admin stops the link for a while."""
-
-
-@dataclass(frozen=True, slots=True)
-class Resumed:
-    """An admin lets it go on."""
-
-
-@dataclass(frozen=True, slots=True)
-class RolledBack:
-    """The store, or the peer's, was found to be older than it should be, or cloned."""
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """After a roll-back: both states are joined again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The link cannot go on without a person; ``reason`` is a sentence."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Repaired:
-    """A person removed the cause."""
-
-
-@dataclass(frozen=True, slots=True)
-class Revoked:
-    """For ever over. ``ours``: we say so and tell the peer; else the peer said so."""
-
-    reason: str
-    ours: bool
-
-
-Input: TypeAlias = (
-    OfferMade
-    | OfferImported
-    | AcceptanceReceived
-    | ConfirmationReceived
-    | EchoSeen
-    | PeerEchoSeen
-    | Waited
-    | Expired
-    | Paused
-    | Resumed
-    | RolledBack
-    | Joined
-    | Failed
-    | Repaired
-    | Revoked
-)
-
-
-# Effects
-
-
-@dataclass(frozen=True, slots=True)
-class SpendToken:
-    """The offer can not be accepted any more: forget its token."""
-
-
-@dataclass(frozen=True, slots=True)
-class SendAcceptance:
-    """Send our acceptance, the same bytes as before."""
-
-
-@dataclass(frozen=True, slots=True)
-class SendConfirmation:
-    """Send the confirmation of the pinned exchange."""
-
-
-@dataclass(frozen=True, slots=True)
-class SendProbes:
-    """Send a signed ping of each of these sizes."""
-
-    sizes: frozenset[int]
-
-
-@dataclass(frozen=True, slots=True)
-class TellTested:
-    """Tell the peer that all our probes came back, and whether we still wait to hear the same."""
-
-    waiting: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Activate:
-    """Replication may begin or go on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """Emit no change set until the link is active again."""
-
-
-@dataclass(frozen=True, slots=True)
-class SendRevocation:
-    """Tell the peer that the link is over."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """Show this sentence to a person; nothing else happens."""
-
-    sentence: str
-
-
-Effect: TypeAlias = (
-    SpendToken
-    | SendAcceptance
-    | SendConfirmation
-    | SendProbes
-    | TellTested
-    | Activate
-    | Hold
-    | SendRevocation
-    | Alarm
-)
 Result: TypeAlias = tuple[Pairing, tuple[Effect, ...]]
+
+_MASTER, _SLAVE, _BOTH = (Role.MASTER,), (Role.SLAVE,), (Role.MASTER, Role.SLAVE)
+
+
+class Row(NamedTuple):
+    """In these stages this input follows this rule and leads to one of the targets; none: the stage stays."""
+
+    roles: tuple[Role, ...]
+    stages: str
+    input: type[Input]
+    rule: Callable[[Pairing, Any], Result]
+    targets: str = ""
+
+
+def step(pairing: Pairing, event: Input) -> Result:
+    """The next state, and the effects in their order. Raises ``ImpossibleTransition``."""
+    row = TABLE.get((pairing.role, pairing.stage, type(event)))
+    if row is None:
+        raise ImpossibleTransition(
+            f"a link that is {pairing.stage} at its {pairing.role} cannot take {type(event).__name__}"
+        )
+    after, effects = row.rule(pairing, event)
+    assert after.stage in (row.targets or pairing.stage).split(), "a rule leaves the table"
+    _check(after)
+    return after, effects
+
+
+def diagram() -> str:
+    """The table as a Mermaid state diagram."""
+    edges: dict[tuple[str, str], list[str]] = {}
+    for row in ROWS:
+        for source in row.stages.split():
+            for target in row.targets.split():
+                names = edges.setdefault((source, target), [])
+                if source != target and row.input.__name__ not in names:
+                    names.append(row.input.__name__)
+    inside = "".join(f"        {stage}\n" for stage in Stage if stage in HANDSHAKE)
+    lines = [f"    {source} --> {target}: {', '.join(names)}\n" for (source, target), names in edges.items() if names]
+    return f"stateDiagram-v2\n    [*] --> draft\n    state handshake {{\n{inside}    }}\n{''.join(lines)}    revoked --> [*]\n"
+
+
+def _check(pairing: Pairing) -> None:
+    """What holds after every step."""
+    stage = pairing.stage
+    paired = pairing.peer is not None and pairing.transcript is not None
+    assert paired or stage not in {Stage.CONFIRMED, Stage.TESTED}, "confirmed without a peer"
+    tested = paired and not pairing.missing
+    assert tested or stage is not Stage.TESTED, "tested without echoes"
+    complete = tested and pairing.peer_tested
+    assert complete or stage not in {Stage.ACTIVE, Stage.PAUSED, Stage.RESYNC}, "active before both saw their echo"
+    assert (stage is Stage.FAILED) == (pairing.repaired_to is not None), "only what failed can be repaired"
+
+
+def _stay(pairing: Pairing, _: Input) -> Result:
+    return pairing, ()
+
+
+def _offer(pairing: Pairing, offer: e.OfferMade) -> Result:
+    return replace(pairing, stage=Stage.OFFERED, expires_at=offer.expires_at, sizes=offer.sizes), ()
+
+
+def _import(pairing: Pairing, offer: e.OfferImported) -> Result:
+    after = replace(
+        pairing,
+        stage=Stage.OFFERED,
+        peer=offer.peer,
+        transcript=offer.transcript,
+        expires_at=offer.expires_at,
+        sizes=offer.sizes,
+    )
+    return after, (e.SendAcceptance(),)
+
+
+def _accept(pairing: Pairing, acceptance: e.AcceptanceReceived) -> Result:
+    if acceptance.at > pairing.expires_at:
+        alarm = e.Alarm("an acceptance came after the handshake file had expired: make a new handshake file")
+        return replace(pairing, stage=Stage.EXPIRED), (e.SpendToken(), alarm)
+    after = replace(pairing, stage=Stage.CONFIRMED, peer=acceptance.peer, transcript=acceptance.transcript)
+    return after, (e.SpendToken(), e.SendConfirmation(), e.SendProbes(after.missing))
+
+
+def _accept_again(pairing: Pairing, acceptance: e.AcceptanceReceived) -> Result:
+    if (acceptance.peer, acceptance.transcript) == (pairing.peer, pairing.transcript):
+        return pairing, (e.SendConfirmation(),)
+    if pairing.peer is None:
+        return pairing, (
+            e.Alarm("an acceptance came while the link had failed: repair the link, and it is sent again"),
+        )
+    alarm = f"a second acceptance came, from key {acceptance.peer}, for a handshake file that was accepted already: "
+    return pairing, (e.Alarm(alarm + "somebody else has the file; compare the safety words or revoke the link"),)
+
+
+def _accept_late(pairing: Pairing, _: e.AcceptanceReceived) -> Result:
+    return pairing, (e.Alarm("an acceptance came after the handshake file had expired: make a new handshake file"),)
+
+
+def _confirm(pairing: Pairing, confirmation: e.ConfirmationReceived) -> Result:
+    if confirmation.transcript == pairing.transcript:
+        return replace(pairing, stage=Stage.CONFIRMED), (e.SendProbes(pairing.missing),)
+    return _fail(pairing, e.Failed(_OTHER_EXCHANGE))
+
+
+def _confirm_again(pairing: Pairing, confirmation: e.ConfirmationReceived) -> Result:
+    return pairing, () if confirmation.transcript == pairing.transcript else (e.Alarm(_OTHER_EXCHANGE),)
+
+
+def _echo(pairing: Pairing, echo: e.EchoSeen) -> Result:
+    after = replace(pairing, echoes=pairing.echoes | (pairing.sizes & {echo.size}))
+    if after.missing:
+        return after, ()
+    if after.peer_tested:
+        return replace(after, stage=Stage.ACTIVE), (e.TellTested(waiting=False), e.Activate())
+    return replace(after, stage=Stage.TESTED), (e.TellTested(waiting=True),)
+
+
+def _peer_echo_early(pairing: Pairing, _: e.PeerEchoSeen) -> Result:
+    return replace(pairing, peer_tested=True), ()
+
+
+def _peer_echo_unconfirmed(pairing: Pairing, _: e.PeerEchoSeen) -> Result:
+    return pairing, (e.SendAcceptance(),)  # the confirmation was lost; this asks for it again
+
+
+def _peer_echo(pairing: Pairing, echo: e.PeerEchoSeen) -> Result:
+    after = replace(pairing, stage=Stage.ACTIVE, peer_tested=True)
+    return after, (*_answer(echo), e.Activate())
+
+
+def _peer_echo_again(pairing: Pairing, echo: e.PeerEchoSeen) -> Result:
+    return pairing, _answer(echo)
+
+
+def _answer(echo: e.PeerEchoSeen) -> tuple[Effect, ...]:
+    return (e.TellTested(waiting=False),) if echo.waiting else ()
+
+
+def _repeat(pairing: Pairing, _: Input) -> Result:
+    if pairing.stage is Stage.CONFIRMED:
+        return pairing, (e.SendProbes(pairing.missing),)
+    if pairing.stage is Stage.TESTED:
+        return pairing, (e.TellTested(waiting=True),)
+    return pairing, (e.SendAcceptance(),) if pairing.role is Role.SLAVE else ()
+
+
+def _expire(pairing: Pairing, _: e.Expired) -> Result:
+    return replace(pairing, stage=Stage.EXPIRED), (e.SpendToken(),)
+
+
+def _pause(pairing: Pairing, _: e.Paused) -> Result:
+    return replace(pairing, stage=Stage.PAUSED, resumed_to=pairing.stage), (e.Hold(),)
+
+
+def _resume(pairing: Pairing, _: e.Resumed) -> Result:
+    assert pairing.resumed_to is not None
+    after = replace(pairing, stage=pairing.resumed_to, resumed_to=None)
+    return after, (e.Activate(),) if after.stage is Stage.ACTIVE else ()
+
+
+def _roll_back(pairing: Pairing, _: e.RolledBack) -> Result:
+    return replace(pairing, stage=Stage.RESYNC), (e.Hold(),)
+
+
+def _roll_back_paused(pairing: Pairing, _: e.RolledBack) -> Result:
+    return replace(pairing, resumed_to=Stage.RESYNC), ()
+
+
+def _roll_back_failed(pairing: Pairing, _: e.RolledBack) -> Result:
+    if pairing.repaired_to is Stage.PAUSED:
+        return replace(pairing, resumed_to=Stage.RESYNC), ()
+    if pairing.repaired_to is Stage.ACTIVE:
+        return replace(pairing, repaired_to=Stage.RESYNC), ()
+    return pairing, ()
+
+
+def _roll_back_handshake(pairing: Pairing, _: e.RolledBack) -> Result:
+    return _fail(
+        pairing, e.Failed("an old copy of a node was restored during the handshake: revoke the link, make a new one")
+    )
+
+
+def _join(pairing: Pairing, _: e.Joined) -> Result:
+    return replace(pairing, stage=Stage.ACTIVE), (e.Activate(),)
+
+
+def _join_paused(pairing: Pairing, _: e.Joined) -> Result:
+    return replace(pairing, resumed_to=Stage.ACTIVE), ()
+
+
+def _fail(pairing: Pairing, failed: e.Failed) -> Result:
+    after = replace(pairing, stage=Stage.FAILED, reason=failed.reason, repaired_to=pairing.stage)
+    return after, (e.Hold(), e.Alarm(failed.reason))
+
+
+def _repair(pairing: Pairing, event: e.Repaired) -> Result:
+    assert pairing.repaired_to is not None
+    after = replace(pairing, stage=pairing.repaired_to, reason=None, repaired_to=None)
+    if after.stage in HANDSHAKE:
+        return _repeat(after, event)
+    return after, (e.Activate(),) if after.stage is Stage.ACTIVE else ()
+
+
+def _revoke(pairing: Pairing, revoked: e.Revoked) -> Result:
+    after = replace(pairing, stage=Stage.REVOKED, reason=revoked.reason, repaired_to=None, resumed_to=None)
+    if not revoked.ours:
+        return after, (e.SpendToken(), e.Hold(), e.Alarm(f"the peer revoked the link: {revoked.reason}"))
+    tell = (e.SendRevocation(revoked.reason),) if pairing.peer is not None else ()
+    return after, (e.SpendToken(), e.Hold(), *tell)
+
+
+_OTHER_EXCHANGE = "the master confirmed another answer than ours: somebody else used the handshake file; make a new one"
+_PAIRED = "confirmed tested active paused resync failed"
+_LATER = "tested active paused resync failed"
+
+ROWS: tuple[Row, ...] = (
+    Row(_MASTER, "draft offered expired", e.OfferMade, _offer, "offered"),
+    Row(_SLAVE, "draft expired", e.OfferImported, _import, "offered"),
+    Row(_MASTER, "offered", e.AcceptanceReceived, _accept, "confirmed expired"),
+    Row(_MASTER, _PAIRED, e.AcceptanceReceived, _accept_again),
+    Row(_MASTER, "expired", e.AcceptanceReceived, _accept_late),
+    Row(_SLAVE, "offered expired", e.ConfirmationReceived, _confirm, "confirmed failed"),
+    Row(_SLAVE, _PAIRED, e.ConfirmationReceived, _confirm_again),
+    Row(_BOTH, "confirmed", e.EchoSeen, _echo, "confirmed tested active"),
+    Row(_BOTH, _LATER, e.EchoSeen, _stay),
+    Row(_SLAVE, "offered", e.PeerEchoSeen, _peer_echo_unconfirmed),
+    Row(_BOTH, "confirmed", e.PeerEchoSeen, _peer_echo_early),
+    Row(_BOTH, "tested", e.PeerEchoSeen, _peer_echo, "active"),
+    Row(_BOTH, "active paused resync", e.PeerEchoSeen, _peer_echo_again),
+    Row(_BOTH, "failed", e.PeerEchoSeen, _stay),
+    Row(_BOTH, "offered confirmed tested", e.Waited, _repeat),
+    Row(_BOTH, "draft active paused resync failed expired revoked", e.Waited, _stay),
+    Row(_BOTH, "offered", e.Expired, _expire, "expired"),
+    Row(_BOTH, "expired", e.Expired, _stay),
+    Row(_BOTH, "active resync", e.Paused, _pause, "paused"),
+    Row(_BOTH, "paused", e.Paused, _stay),
+    Row(_BOTH, "paused", e.Resumed, _resume, "active resync"),
+    Row(_BOTH, "active", e.Resumed, _stay),
+    Row(_BOTH, "confirmed tested", e.RolledBack, _roll_back_handshake, "failed"),
+    Row(_BOTH, "active", e.RolledBack, _roll_back, "resync"),
+    Row(_BOTH, "paused", e.RolledBack, _roll_back_paused),
+    Row(_BOTH, "failed", e.RolledBack, _roll_back_failed),
+    Row(_BOTH, "resync", e.RolledBack, _stay),
+    Row(_BOTH, "resync", e.Joined, _join, "active"),
+    Row(_BOTH, "paused", e.Joined, _join_paused),
+    Row(_BOTH, "active", e.Joined, _stay),
+    Row(_BOTH, "offered confirmed tested active paused resync", e.Failed, _fail, "failed"),
+    Row(_BOTH, "failed", e.Failed, _stay),
+    Row(_BOTH, "failed", e.Repaired, _repair, "offered confirmed tested active paused resync expired"),
+    Row(_BOTH, "draft offered expired " + _PAIRED, e.Revoked, _revoke, "revoked"),
+    Row(_MASTER, "revoked", e.AcceptanceReceived, _stay),
+    Row(_SLAVE, "revoked", e.ConfirmationReceived, _stay),
+    Row(_BOTH, "expired revoked", e.EchoSeen, _stay),
+    Row(_BOTH, "expired revoked", e.PeerEchoSeen, _stay),
+    Row(_BOTH, "revoked", e.Revoked, _stay),
+)
+
+TABLE: Mapping[tuple[Role, Stage, type[Input]], Row] = {
+    (role, Stage(stage), row.input): row for row in ROWS for role in row.roles for stage in row.stages.split()
+}
+assert len(TABLE) == sum(len(row.roles) * len(row.stages.split()) for row in ROWS), (
+    "a place in the table is taken twice"
+)
