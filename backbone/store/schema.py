@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DatabaseError
 
 from backbone.store.engine import Store, StoreError, Transaction, sqlite_engine
 
@@ -92,7 +93,10 @@ def revisions(versions: Path = VERSIONS) -> list[str]:
 
 def damage(connection: Connection) -> list[str]:
     """What SQLite finds wrong with the file, ten lines at most; reads all of it, a second for some 500 MB."""
-    lines = [str(line) for (line,) in connection.exec_driver_sql("PRAGMA quick_check(10)")]
+    try:
+        lines = [str(line) for (line,) in connection.exec_driver_sql("PRAGMA quick_check(10)")]
+    except DatabaseError as error:
+        return [str(error.orig)]
     return [] if lines == ["ok"] else lines
 
 
