@@ -10,6 +10,21 @@ from sqlalchemy import Connection, insert, select
 from backbone.store.tables import node
 
 NODE_ID = "0123456789abcdef0123456789abcdef"
+WRITER = """
+import sys
+from pathlib import Path
+from backbone.store.schema import open_store
+
+def work(connection):
+    print("inside", flush=True)
+    sys.stdin.readline()
+
+store = open_store(Path(sys.argv[1]))
+store.run_now(work)
+print("done", flush=True)
+sys.stdin.readline()
+"""
+"""For ``process``: stays in a transaction until it is sent a line."""
 
 
 def begin_node(connection: Connection) -> None:

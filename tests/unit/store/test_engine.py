@@ -14,22 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from backbone.store.engine import Store, StoreError, in_memory
 from backbone.store.schema import create_store, open_store
 from backbone.store.tables import link, node
-from tests.unit.store.places import begin_node, commits, process
-
-WRITER = """
-import sys
-from pathlib import Path
-from backbone.store.schema import open_store
-
-def work(connection):
-    print("inside", flush=True)
-    sys.stdin.readline()
-
-store = open_store(Path(sys.argv[1]))
-store.run_now(work)
-print("done", flush=True)
-sys.stdin.readline()
-"""
+from tests.unit.store.places import WRITER, begin_node, commits, process
 
 
 @pytest.fixture

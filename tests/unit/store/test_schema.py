@@ -2,6 +2,8 @@
 
 import sqlite3
 import stat
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
 from contextlib import closing
 from pathlib import Path
 from shutil import copy
@@ -18,7 +20,7 @@ from backbone.store.engine import StoreError, sqlite_engine
 from backbone.store.migrations import default_differs
 from backbone.store.schema import VERSIONS, create_store, damage, open_store, revisions, upgrade
 from backbone.store.tables import metadata
-from tests.unit.store.places import begin_node, commits
+from tests.unit.store.places import WRITER, begin_node, commits, process
 
 SECOND = """
 from alembic import op
@@ -199,6 +201,20 @@ def test_an_older_store_is_copied_and_brought_up_to_date(path: Path, versions: P
     assert query(before, "SELECT version_num FROM alembic_version") == [("0001",)]
     open_store(before).close()
     assert query(before, "SELECT name FROM link") == [("bob",)]
+
+
+def test_the_copy_has_all_that_others_wrote_before_the_update(path: Path, versions: Path) -> None:
+    with process(WRITER, str(path)) as child, ThreadPoolExecutor(1) as pool:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        assert child.stdout.readline() == "inside\n"
+        opened = pool.submit(open_store, path, versions=versions)
+        with pytest.raises(NotYet):
+            opened.result(timeout=0.3)
+        child.stdin.write("\n")
+        child.stdin.flush()
+        opened.result(timeout=20).close()
+    assert query(path.with_name("store.db.before-0002"), "SELECT commits FROM node") == [(1,)]
 
 
 def test_foreign_keys_hold_again_after_an_update(path: Path, versions: Path) -> None:
