@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import StaticPool
 
 from backbone.errors import BackboneError
@@ -22,6 +22,14 @@ from backbone.store.tables import metadata, node
 T = TypeVar("T")
 Transaction: TypeAlias = Callable[[Connection], T]
 _BUMP = node.update().values(commits=node.c.commits + 1)
+_ADVICE = {
+    "full": "free some space on its disk",
+    "locked": "another program has been writing it for 30 seconds: end that one",
+    "readonly": "check the owner and the permissions of the file and its folder",
+    "unable to open": "check the owner and the permissions of the file and its folder",
+    "malformed": "the file is damaged: put back a copy of it",
+    "not a database": "the file is damaged: put back a copy of it",
+}
 
 
 class StoreError(BackboneError):
@@ -53,8 +61,8 @@ class Store:
             with self._engine.begin() as connection:
                 connection.execute(_BUMP)
                 return work(connection)
-        except OperationalError as error:
-            raise StoreError(f"the store cannot be written: {error.orig}") from error
+        except DatabaseError as error:
+            raise self._explained(error, "written") from error
 
     def read_now(self, work: Transaction[T]) -> T:
         """As ``read``, in this thread."""
@@ -62,8 +70,16 @@ class Store:
             with self._engine.connect() as connection:
                 connection.execution_options(reading=True)
                 return work(connection)
-        except OperationalError as error:
-            raise StoreError(f"the store cannot be read: {error.orig}") from error
+        except DatabaseError as error:
+            raise self._explained(error, "read") from error
+
+    def _explained(self, error: DatabaseError, verb: str) -> Exception:
+        # A damaged page is a plain DatabaseError; its other subclasses (a broken constraint, say) are bugs of ours.
+        if type(error) not in (DatabaseError, OperationalError):
+            return error
+        what = str(error.orig)
+        advice = next((advice for word, advice in _ADVICE.items() if word in what), "see `backbone doctor`")
+        return StoreError(f"the store {self._engine.url.database} cannot be {verb}: {what}; {advice}")
 
     def close(self) -> None:
         """Waits for the transaction under way."""
@@ -77,7 +93,8 @@ def sqlite_engine(path: Path | None) -> Engine:
     if path is None:
         engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
     else:
-        engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30, "check_same_thread": False})
+        url = URL.create("sqlite", database=str(path))
+        engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine

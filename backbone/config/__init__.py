@@ -1,0 +1,31 @@
+"""What an admin says: the node's folder, ``backbone.toml`` and ``links/NAME.toml``."""
+
+from backbone.config.files import (
+    ChannelTable,
+    LinkConfig,
+    LinkTable,
+    NodeConfig,
+    NodeTable,
+    TrackerTable,
+    load_link,
+    load_node,
+)
+from backbone.config.folder import Folder, check_name
+from backbone.config.reading import find_line
+from backbone.config.template import link_template, node_template
+
+__all__ = [
+    "ChannelTable",
+    "Folder",
+    "LinkConfig",
+    "LinkTable",
+    "NodeConfig",
+    "NodeTable",
+    "TrackerTable",
+    "check_name",
+    "find_line",
+    "link_template",
+    "load_link",
+    "load_node",
+    "node_template",
+]

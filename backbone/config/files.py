@@ -1,0 +1,129 @@
+"""``backbone.toml`` (the node and its trackers) and ``links/NAME.toml`` (one link: tracker, channel, mapping)."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from backbone.config.folder import NAME, NAME_RULE, Folder
+from backbone.config.reading import fault, nearest, parse, read_text
+from backbone.errors import ConfigError, UsageError
+
+
+def _is_name(text: str) -> str:
+    if not re.fullmatch(NAME, text):
+        raise ValueError(NAME_RULE)
+    return text
+
+
+Name = Annotated[str, AfterValidator(_is_name)]
+Seconds = Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)]
+
+
+class _Fixed(BaseModel):
+    """Nothing beyond what is named."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class _Free(BaseModel):
+    """Whatever else is said belongs to the adapter that ``kind`` names, which checks it."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="allow")
+
+    kind: Annotated[str, Field(min_length=1)]
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """All but ``kind``, as written; see ``Folder.resolved`` for the paths in it."""
+        return {key: value for key, value in self if key != "kind" and value is not None}
+
+
+class NodeTable(_Fixed):
+    """``[node]``."""
+
+    name: Name
+    anchor: Annotated[str, Field(min_length=1)] | None = None
+    """The anchor's file, outside the folder; ``None`` for the usual place."""
+    poll_seconds: Seconds = 5.0
+    """How often trackers and channels are looked at when nothing wakes us."""
+    log_format: Literal["text", "json"] = "text"
+
+
+class TrackerTable(_Free):
+    """``[trackers.NAME]``."""
+
+
+class NodeConfig(_Fixed):
+    """``backbone.toml``."""
+
+    node: NodeTable
+    trackers: dict[Name, TrackerTable] = Field(default_factory=dict)
+
+    def anchor(self, folder: Folder) -> Path | None:
+        """The anchor's file where the admin named one."""
+        return folder.resolve(self.node.anchor) if self.node.anchor else None
+
+
+class LinkTable(_Fixed):
+    """``[link]``."""
+
+    tracker: Name
+
+
+class ChannelTable(_Free):
+    """``[channel]``."""
+
+    send: Annotated[str, Field(min_length=1)] | None = None
+    receive: Annotated[str, Field(min_length=1)] | None = None
+
+
+class LinkConfig(_Fixed):
+    """``links/NAME.toml``. The mapping's tables are as written: ``backbone.replication.mapping.Rules`` reads them."""
+
+    link: LinkTable
+    channel: ChannelTable
+    fields: dict[str, Any] = Field(default_factory=dict)
+    users: dict[str, Any] = Field(default_factory=dict)
+    on_create: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def rules(self) -> dict[str, Any]:
+        """The mapping's three tables together."""
+        return {"fields": self.fields, "users": self.users, "on_create": self.on_create}
+
+
+def load_node(folder: Folder) -> NodeConfig:
+    """Raises ``ConfigError``."""
+    path = folder.config
+    try:
+        text = read_text(path)
+    except FileNotFoundError:
+        raise ConfigError(
+            f"there is no {path}: name the node's folder with -C, or make one with `backbone init`"
+        ) from None
+    config = parse(NodeConfig, text, path)
+    anchor = config.anchor(folder)
+    if anchor is not None and anchor.resolve().is_relative_to(folder.path.resolve()):
+        sentence = "node.anchor: lies in the node's folder and would be restored with it; name a file elsewhere"
+        raise fault(path, text, ("node", "anchor"), sentence)
+    return config
+
+
+def load_link(folder: Folder, name: str, node: NodeConfig) -> LinkConfig:
+    """Raises ``ConfigError``, also when the link's tracker is none of the node's; ``UsageError`` for a wrong name."""
+    path = folder.link_file(name)
+    try:
+        text = read_text(path)
+    except FileNotFoundError:
+        known = folder.links()
+        names = f"the links are {', '.join(known)}" if known else "this node has no link"
+        raise UsageError(f"there is no link {name!r}{nearest(name, known)}: no file {path}; {names}") from None
+    config = parse(LinkConfig, text, path)
+    tracker = config.link.tracker
+    if tracker not in node.trackers:
+        hint = nearest(tracker, node.trackers)
+        sentence = f"link.tracker: {folder.config} has no [trackers.{tracker}]{hint}; add it there or name another"
+        raise fault(path, text, ("link", "tracker"), sentence)
+    return config

@@ -1,0 +1,112 @@
+"""The files that ``init`` and the handshake write: commented, to be edited by the admin."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+from backbone.config.folder import check_name
+
+Plain: TypeAlias = str | int | float | bool
+Setting: TypeAlias = Plain | Sequence[str] | Mapping[str, "Setting"]
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+_NODE = """\
+# This node. Paths may be relative: they begin at the folder of this file.
+
+[node]
+name = {name}
+
+# How far this node had come is noted in a file outside this folder, so that a restored backup is noticed.
+# Without this line: ~/.local/state/backbone/anchors/
+#anchor = "/var/lib/backbone/anchor.json"
+
+# How often trackers and exchange directories are looked at when no event wakes us.
+#poll_seconds = 5
+
+# "text" for people, "json" for a program that collects logs.
+#log_format = "text"
+
+# One table for each tracker; links name it by the word after the dot.
+"""
+
+_TRACKER_EXAMPLE = """\
+#
+#[trackers.main]
+#kind = "roundup"
+#home = "/srv/roundup/our-tracker"
+#user = "backbone"
+"""
+
+_LINK = """\
+# This end of one link. The partner never sees this file.
+
+[link]
+# Which of the trackers in backbone.toml is replicated.
+tracker = {tracker}
+
+[channel]
+# Whatever stands here may be changed while the service is stopped. Relative paths begin at the node's folder.
+{channel}
+# What the agreement's fields are called here. Below [fields.X.values], for fields with a choice of values:
+#   agreed value = local value
+#   agreed value = [several local values, the first of which is used on the way back]
+{fields}
+# Who is who: local log-in = the word by which both sides know this person (an e-mail address, say).
+[users]
+{users}
+# What an issue that comes from the partner gets in local fields that are not shared.
+[on_create]
+{on_create}"""
+
+
+def node_template(name: str, trackers: Mapping[str, Mapping[str, Setting]] | None = None) -> str:
+    """``backbone.toml``. Each tracker's settings must have a ``kind``. Raises ``UsageError`` for a wrong name."""
+    tables = [_table(("trackers", check_name(word)), settings) for word, settings in (trackers or {}).items()]
+    return _NODE.format(name=quoted(check_name(name))) + ("\n" + "\n".join(tables) if tables else _TRACKER_EXAMPLE)
+
+
+def link_template(
+    tracker: str,
+    channel: Mapping[str, Setting],
+    fields: Mapping[str, Mapping[str, Setting]],
+    users: Mapping[str, str] | None = None,
+    on_create: Mapping[str, str] | None = None,
+) -> str:
+    """``links/NAME.toml``. ``channel`` has a ``kind``; ``fields`` is agreed name -> ``local`` and ``values``.
+
+    Raises ``UsageError`` for a wrong name of a tracker.
+    """
+    return _LINK.format(
+        tracker=quoted(check_name(tracker)),
+        channel=_body(("channel",), channel),
+        fields="\n".join(_table(("fields", name), rule) for name, rule in fields.items()) or "[fields]\n",
+        users=_body(("users",), users or {}) or '#susan = "susan@example.org"\n',
+        on_create=_body(("on_create",), on_create or {}) or '#component = "from partner"\n',
+    )
+
+
+def quoted(value: Plain | Sequence[str]) -> str:
+    """One TOML value. A text is a JSON text, but for DEL, which TOML wants escaped."""
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    return f"[{', '.join(quoted(item) for item in value)}]"
+
+
+def _table(place: tuple[str, ...], settings: Mapping[str, Setting]) -> str:
+    return f"[{'.'.join(_key(word) for word in place)}]\n{_body(place, settings)}"
+
+
+def _body(place: tuple[str, ...], settings: Mapping[str, Setting]) -> str:
+    """Inner tables go last: TOML would take what follows them for theirs."""
+    lines = [f"{_key(key)} = {quoted(value)}\n" for key, value in settings.items() if not isinstance(value, Mapping)]
+    inner = [_table((*place, key), value) for key, value in settings.items() if isinstance(value, Mapping)]
+    return "".join(lines) + "".join(f"\n{table}" for table in inner)
+
+
+def _key(word: str) -> str:
+    return word if _BARE.fullmatch(word) else quoted(word)
