@@ -21,7 +21,9 @@ from backbone.trackers import roundup as adapter
 from backbone.trackers.roundup.install import install
 
 ROUNDS = 3
-WORDS = tuple(["the", "a", "of", "protocol", "handshake", "key", "update", "server", "client", "must", "may", "record", "alert", "length", "value"])
+WORDS = [
+    f"{first}{last}" for first in ("key", "hand", "rec", "proto") for last in ("shake", "ord", "col", "share", "s")
+]
 
 
 def texts(count: int, seed: int) -> list[tuple[str, str, str]]:
