@@ -5,13 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from backbone.model import ATTACHMENT, COMMENT, SETS, Cell, Cells, Field, FieldType, Record, Schema, Value
+from backbone.model import ATTACHMENT, COMMENT, SETS, Cell, Cells, Field, Record, Schema, Value
 
 Normalise: TypeAlias = Callable[[Cell, Value], Value]
 SideEffect: TypeAlias = Callable[[Cells, Cells], Cells]
 
 NEW = "+"
-_CHOICE_TYPES = frozenset({FieldType.CHOICE, FieldType.CHOICES})
 
 
 class Impossible(Exception):
@@ -45,6 +44,8 @@ class Rules:
     schema: Schema
     normalise: Normalise | None = None
     side_effect: SideEffect | None = None
+    required: tuple[Cell, ...] = ()
+    """The cells that an issue cannot be without."""
 
     def settle(self, present: Cells | None, wanted: Wanted, number: int) -> Settled:
         """The outcome of ``wanted`` for an issue that holds ``present`` (``None``: it is made). ``number`` is the
@@ -53,22 +54,21 @@ class Rules:
         before: Cells = present if present is not None else {}
         cells, created = _named(wanted.cells, number)
         single = [self._check(cell, value) for cell, value in cells.items() if value is not None]
-        values = {cell: self._value(cell, value, before, wanted, created) for cell, value in cells.items()}
+        values = {
+            cell: self._value(cell, value, before, wanted, created)
+            if cell[0] in {COMMENT, ATTACHMENT}
+            else self._normal(cell, value)
+            for cell, value in cells.items()
+        }
         if any(single):
             values = _with_one_target_each(values, before, {name for name in single if name})
         if self.side_effect is not None:
             effects = self.side_effect(before, values)
             values.update({cell: self._normal(cell, value) for cell, value in effects.items()})
         after = _merged(before, values)
-        self._check_required(after, values, new=present is None)
+        self._check_required(after)
         changed = after if present is None else {c: v for c, v in values.items() if before.get(c) != v}
-        made = {local: marker for marker, local in created.items()}
-        contents = {
-            local: wanted.contents[str(value["sha256"])]
-            for (name, local), value in values.items()
-            if name == ATTACHMENT and local in made and isinstance(value, dict)
-        }
-        return Settled(after, changed, _answer(values, after), created, contents)
+        return Settled(after, changed, _answer(values, after), created, _contents(wanted, values, created))
 
     def _check(self, cell: Cell, value: Value) -> str | None:
         """The field's name if it holds one target only."""
@@ -80,15 +80,13 @@ class Rules:
             raise Impossible(f"there is no field {name!r}")
         if bool(cell[1]) != (known.type in SETS):
             raise Impossible(f"field {name!r} is not a set" if cell[1] else f"field {name!r} is a set")
-        if known.values is not None and not known.open and known.type in _CHOICE_TYPES:
-            label = cell[1] or value
-            if label not in known.values:
-                raise Impossible(f"field {name!r} has no value {label!r}")
+        if known.values is not None and not known.open and (label := cell[1] or value) not in known.values:
+            raise Impossible(f"field {name!r} has no value {label!r}")
         return name if known.single else None
 
     def _value(self, cell: Cell, value: Value, before: Cells, wanted: Wanted, created: Mapping[str, str]) -> Value:
-        if value is None or cell[0] not in {COMMENT, ATTACHMENT}:
-            return self._normal(cell, value)
+        if value is None:
+            return None
         assert isinstance(value, dict), f"{cell} is a record"
         if cell[1] not in created.values():
             return self._rewritten(cell, value, before)
@@ -123,15 +121,22 @@ class Rules:
     def _normal(self, cell: Cell, value: Value) -> Value:
         if self.normalise is not None and value is not None:
             value = self.normalise(cell, value)
-        if value == "" or (value is False and cell[1]):
-            return None
-        return value
+        return None if not value and (value == "" or cell[1]) else value
 
-    def _check_required(self, after: Cells, values: Cells, new: bool) -> None:
-        for name, known in self.schema.fields.items():
-            cell = Cell(name)
-            if known.required and (new or cell in values) and after.get(cell) is None:
-                raise Impossible(f"field {name!r} is required")
+    def _check_required(self, after: Cells) -> None:
+        for cell in self.required:
+            if after.get(cell) is None:
+                raise Impossible(f"field {cell.field!r} is required")
+
+
+def required_cells(schema: Schema) -> tuple[Cell, ...]:
+    return tuple(Cell(name) for name, known in schema.fields.items() if known.required)
+
+
+def _contents(wanted: Wanted, values: Cells, created: Mapping[str, str]) -> Mapping[str, bytes]:
+    """The contents of the attachments that are made, by their id."""
+    made = ((local, values.get(Cell(ATTACHMENT, local))) for local in created.values())
+    return {local: wanted.contents[str(value["sha256"])] for local, value in made if isinstance(value, dict)}
 
 
 def _named(cells: Cells, number: int) -> tuple[dict[Cell, Value], dict[str, str]]:

@@ -33,7 +33,16 @@ from backbone.model import (
     Write,
 )
 from backbone.trackers.memory.journal import Commit, JournalFile
-from backbone.trackers.memory.settle import Impossible, Normalise, Rules, Settled, SideEffect, Wanted, with_values
+from backbone.trackers.memory.settle import (
+    Impossible,
+    Normalise,
+    Rules,
+    Settled,
+    SideEffect,
+    Wanted,
+    required_cells,
+    with_values,
+)
 
 DEFAULT_SCHEMA = Schema(
     {
@@ -93,7 +102,7 @@ class MemoryTracker:
         self.user = user
         self.refuse = refuse
         self._now = now
-        self._rules = Rules(schema, normalise, side_effect)
+        self._rules = Rules(schema, normalise, side_effect, required_cells(schema))
         self._open_fields = frozenset(name for name, known in schema.fields.items() if known.open)
         self._journal: list[Edit | None] = []
         self._issues: dict[str, _Held] = {}
@@ -315,8 +324,10 @@ class MemoryTracker:
             merged = {**held.cells, **edit.cells}
             held.cells = {cell: value for cell, value in merged.items() if value is not None}
             held.numbers.append(edit.position[0])
-        if any(cell[0] in self._open_fields for cell in edit.cells):
-            self._rules = replace(self._rules, schema=with_values(self._rules.schema, edit.cells))
+        if not self._open_fields.isdisjoint([cell[0] for cell in edit.cells]):
+            schema = with_values(self._rules.schema, edit.cells)
+            if schema is not self._rules.schema:
+                self._rules = replace(self._rules, schema=schema)
 
     def _catch_up(self) -> None:
         if self._file is not None and self._file.grown():

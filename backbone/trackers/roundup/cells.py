@@ -3,22 +3,16 @@
 import hashlib
 import os
 import re
-import time
 from collections.abc import Iterable
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from roundup import date
 
 from backbone.model import ATTACHMENT, COMMENT, Cell, Cells, FieldType, Issue, Record, Value
+from backbone.trackers.roundup.contents import settled_path
 from backbone.trackers.roundup.shape import MESSAGE_CLASS, Property, Shape
 from backbone.trackers.roundup.values import time_text, to_text
-
-RENAME_SECONDS_MAX = 0.1
-"""Roundup renames a new content into place right after the database commit; one that is still not in place
-after this long was left by a crash.
-"""
 
 
 def node_of(db: Any, shape: Shape, local: str) -> dict[str, Any] | None:
@@ -92,12 +86,16 @@ def moment_of(serialised: str) -> str:
 def comment_record(db: Any, node: str) -> Record | None:
     if not db.msg.hasnode(node) or db.msg.is_retired(node):
         return None
-    settled_path(db, MESSAGE_CLASS, node)
     return {
-        "text": str(db.msg.get(node, "content")),
+        "text": text_of(db, node),
         "author": login_of(db, db.msg.get(node, "author") or db.msg.get(node, "creator")),
         "created": time_text(db.msg.get(node, "date") or db.msg.get(node, "creation")),
     }
+
+
+def text_of(db: Any, node: str) -> str:
+    """A message's text."""
+    return settled_path(db, MESSAGE_CLASS, node).read_bytes().decode("utf-8", "replace")
 
 
 def attachment_record(db: Any, kind: str, node: str) -> Record | None:
@@ -120,18 +118,6 @@ def content_id(element: str) -> tuple[str, str] | None:
     """``msg12`` as class and id."""
     match = re.fullmatch(r"([a-z_]+)(\d+)", element, re.ASCII)
     return (match[1], match[2]) if match else None
-
-
-def settled_path(db: Any, kind: str, node: str) -> Path:
-    """Where the content lies, once a rename that follows another process's commit is done."""
-    path = Path(db.filename(kind, node))
-    if path.suffix == db.tempext:
-        return path
-    waiting = Path(f"{path}{db.tempext}")
-    give_up = time.monotonic() + RENAME_SECONDS_MAX
-    while waiting.exists() and time.monotonic() < give_up:
-        time.sleep(0.002)
-    return path
 
 
 @lru_cache(maxsize=4096)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from backbone.model import ATTACHMENT, COMMENT, Cell, FieldType, Value, Write
-from backbone.trackers.roundup.cells import content_id, content_properties
+from backbone.trackers.roundup.cells import content_id, content_properties, text_of
 from backbone.trackers.roundup.links import acting, linked_node, lookup, user_node
 from backbone.trackers.roundup.shape import MESSAGE_CLASS, Property, Shape
 from backbone.trackers.roundup.values import to_date, to_raw
@@ -86,7 +86,7 @@ def _draft_comment(db: Any, shape: Shape, draft: Draft, cell: Cell, value: Value
         draft.discard(shape.comments, node)
     elif node is not None and isinstance(value, dict):
         text = str(value["text"])
-        if db.msg.get(node, "content") != text:
+        if text_of(db, node) != text:
             db.msg.set(node, content=text)
 
 

@@ -12,8 +12,9 @@ from typing import Any, ParamSpec, TypeVar
 from backbone.errors import TrackerUnavailable
 from backbone.model import Applied, Issue, Outcome, Position, Refused, Schema, Touched, Write
 from backbone.trackers.roundup import capture, feed, markers, prepare, shape
-from backbone.trackers.roundup.cells import content_id, read_issue, settled_path
+from backbone.trackers.roundup.cells import content_id, read_issue
 from backbone.trackers.roundup.connection import Connection
+from backbone.trackers.roundup.contents import settled_path
 from backbone.trackers.roundup.settings import RoundupSettings
 from backbone.trackers.roundup.writing import write
 

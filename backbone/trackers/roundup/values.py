@@ -19,7 +19,7 @@ _DIGITS_MAX = 300
 
 def to_text(known: Property, raw: Any) -> Value:
     """The value of a property that is no link; ``None`` where it is empty."""
-    if raw is None or raw == "":
+    if raw is None:
         return None
     match known.type:
         case FieldType.DATE:
@@ -31,7 +31,7 @@ def to_text(known: Property, raw: Any) -> Value:
         case FieldType.NUMBER:
             return number_text(raw)
         case _:
-            return str(raw)
+            return str(raw) or None
 
 
 def to_raw(known: Property, value: Value) -> Any:

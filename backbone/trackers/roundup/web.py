@@ -13,8 +13,14 @@ THREADS = 2
 
 
 def serve(home: Path, port: int, host: str = "127.0.0.1") -> None:
-    """Serve until killed. The tracker's ``tracker_web`` must be the address that is served."""
-    waitress.serve(RequestDispatcher(str(home)), host=host, port=port, threads=THREADS, ident=None, _quiet=True)
+    """Serve until killed; says ``serving URL`` on standard output once it listens.
+
+    The tracker's ``tracker_web`` must be the address that is served.
+    """
+    server = waitress.create_server(RequestDispatcher(str(home)), host=host, port=port, threads=THREADS, ident=None)
+    sys.stdout.write(f"serving http://{host}:{server.effective_port}/\n")
+    sys.stdout.flush()
+    server.run()
 
 
 if __name__ == "__main__":

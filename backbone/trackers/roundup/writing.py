@@ -93,7 +93,9 @@ def _differences(db: Any, shape: Shape, before: Mapping[str, Any], after: Mappin
 
 def _check_required(shape: Shape, changed: Mapping[str, Any], new: bool) -> None:
     for name, known in shape.properties.items():
-        if known.required and (new or name in changed) and not changed.get(name):
+        value = changed.get(name)
+        empty = value is None or (isinstance(value, str | list) and not value)
+        if known.required and (new or name in changed) and empty:
             raise ValueError(f"property {name!r} is required")
 
 
