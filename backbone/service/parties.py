@@ -1,0 +1,142 @@
+"""Opening what a link works with: its tracker, its channel, its keys, and the endpoint made of them."""
+
+import hashlib
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from typing import Any
+
+from backbone.config import LinkConfig, load_link
+from backbone.errors import ConfigError, HandshakeRefused, Unreachable
+from backbone.replication.agreement import Agreement
+from backbone.replication.link import Identity, Timing
+from backbone.replication.mapping import Rules, Translation
+from backbone.replication.merge import Side
+from backbone.service.contents import Contents
+from backbone.service.endpoint import Endpoint
+from backbone.service.logs import logger
+from backbone.service.node import Node
+from backbone.store.links import LinkRow
+from backbone.trackers.base import Tracker
+from channels.base import Channel
+from handshake.base import KeyRing
+from handshake.errors import HandshakeError, KeyRingError
+from handshake.keyring import open_home
+
+ASK_DELAY_SHARE = 20
+"""A gap is asked for after so many times the acknowledgement's delay, one second at least: reordering is normal."""
+
+
+def tag_of(link_id: str) -> str:
+    """What stands on the outside of a link's parcels: 16 hex digits that do not give the link's id away."""
+    return hashlib.sha256(f"backbone tag {link_id}".encode()).hexdigest()[:16]
+
+
+def open_tracker(node: Node, name: str) -> Tracker:
+    """One of the node's trackers. Raises ``ConfigError`` for an unknown kind or wrong settings."""
+    table = node.config.trackers.get(name)
+    if table is None:
+        raise ConfigError(f"{node.folder.config}: there is no [trackers.{name}]; add it, or name another tracker")
+    connect = _plugin("backbone.trackers", table.kind, f"{node.folder.config}: trackers.{name}.kind")
+    tracker: Tracker = connect(node.folder.resolved(table.settings))
+    return tracker
+
+
+def channel_settings(node: Node, name: str, link_id: str, config: LinkConfig) -> dict[str, Any]:
+    """A link's channel settings with paths resolved and defaults filled in."""
+    exchange = node.folder.exchange(name)
+    return {
+        "send": str(exchange / "SEND"),
+        "receive": str(exchange / "RECEIVE"),
+        **node.folder.resolved(config.channel.settings),
+        "tag": tag_of(link_id),
+    }
+
+
+def open_channel(node: Node, name: str, link_id: str, config: LinkConfig) -> Channel:
+    """The link's channel. Raises ``ConfigError`` for an unknown kind or wrong settings."""
+    connect = _plugin("backbone.channels", config.channel.kind, f"{node.folder.link_file(name)}: channel.kind")
+    channel: Channel = connect(channel_settings(node, name, link_id, config))
+    return channel
+
+
+def _plugin(group: str, kind: str, where: str) -> Any:
+    found = {point.name: point for point in entry_points(group=group)}
+    if kind not in found:
+        raise ConfigError(f"{where}: {kind!r} is not known; there are {', '.join(sorted(found))}")
+    return found[kind].load()
+
+
+async def open_keyring(node: Node, row: LinkRow) -> KeyRing:
+    """The link's keys. Raises ``HandshakeRefused`` where the folder holds others, ``Unreachable`` where gpg fails."""
+    try:
+        keyring = await open_home(node.folder.gnupg(row.home))
+    except KeyRingError as error:
+        raise Unreachable(str(error)) from error
+    except HandshakeError as error:
+        raise HandshakeRefused(str(error)) from error
+    if keyring.fingerprint != row.our_fingerprint:
+        raise HandshakeRefused(f"the key folder of link {row.name} holds another key than the one the link was made with")
+    return keyring
+
+
+async def open_endpoint(node: Node, row: LinkRow) -> Endpoint:
+    """The link's half, ready to work; only for links that have a partner."""
+    assert row.peer is not None, "this link has no partner yet"
+    config = load_link(node.folder, row.name, node.config)
+    agreement = Agreement.parse(row.agreement, f"the agreement of link {row.name}")
+    rules = Rules.parse(config.rules, str(node.folder.link_file(row.name)))
+    translation = Translation(agreement, rules, node.name)
+    tracker = open_tracker(node, config.link.tracker)
+    schema = await tracker.describe()
+    problems = translation.problems(schema)
+    if problems:
+        raise ConfigError(f"{node.folder.link_file(row.name)}: {'; '.join(problems)}")
+    channel = open_channel(node, row.name, row.link_id, config)
+    return Endpoint(
+        row=row.id,
+        name=row.name,
+        link_id=row.link_id,
+        tag=tag_of(row.link_id),
+        side=Side(row.side),
+        identity=identity(row, row.peer, agreement, node.node_id),
+        timing=timing(channel),
+        agreement=agreement,
+        translation=translation,
+        schema=schema,
+        store=node.store,
+        tracker=tracker,
+        channel=channel,
+        keyring=await open_keyring(node, row),
+        contents=Contents(node.folder.blobs),
+        clock=node.clock,
+        log=logger(link=row.name),
+        encrypt=bool(row.peer.get("encrypt", True)),
+    )
+
+
+def identity(row: LinkRow, peer: Mapping[str, Any], agreement: Agreement, node_id: str) -> Identity:
+    """What every header on this link must say."""
+    return Identity(
+        link=row.link_id,
+        us=node_id,
+        peer=peer["node"],
+        our_fingerprint=row.our_fingerprint,
+        peer_fingerprint=peer["fingerprint"],
+        caps=bytes.fromhex(peer["transcript"])[:16],
+        policy_hash=agreement.policy_hash(),
+        suite=peer["suite"],
+    )
+
+
+def timing(channel: Channel) -> Timing:
+    """What the channel makes of time."""
+    limits = channel.limits
+    ask_delay = max(1.0, ASK_DELAY_SHARE * limits.ack_delay_seconds)
+    return Timing(limits.ack_delay_seconds, ask_delay, limits.resend_floor_seconds)
+
+
+async def close_endpoint(ep: Endpoint) -> None:
+    """Let go of tracker, channel and keys."""
+    await ep.tracker.close()
+    await ep.channel.close()
+    await ep.keyring.close()
