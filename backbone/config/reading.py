@@ -3,12 +3,11 @@
 import difflib
 import re
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from backbone.errors import ConfigError
 
@@ -104,7 +103,7 @@ def _keys(line: str) -> tuple[str, ...]:
     return tuple(keys)
 
 
-def _explained(model: type[BaseModel], error: ErrorDetails, text: str, path: Path) -> ConfigError:
+def _explained(model: type[BaseModel], error: Mapping[str, Any], text: str, path: Path) -> ConfigError:
     place = [str(part) for part in error["loc"] if part != "[key]"]
     *tables, key = place
     where = f"[{'.'.join(tables)}]" if tables else "the file"

@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 from sqlalchemy import Connection, select
 
 from backbone.store.engine import StoreError
@@ -50,17 +49,6 @@ class Verdict:
     finding: Finding
     sentence: str
     """For the admin; empty when all is fine."""
-
-
-class _Document(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    version: int
-    node_id: str
-    life: NonNegativeInt
-    boot: NonNegativeInt
-    commits: NonNegativeInt
-    clean: bool
 
 
 def stand(connection: Connection, *, clean: bool = False) -> Anchor:
@@ -109,17 +97,15 @@ def read(path: Path) -> Anchor | None:
     except OSError as error:
         raise StoreError(f"the anchor {path} cannot be read: {error.strerror}; {_CHECK}") from error
     try:
-        if len(data) > ANCHOR_BYTES_MAX:
-            raise ValueError("too long")
-        found = _Document.model_validate_json(data)
-    except (ValidationError, ValueError) as error:
+        version, found = _parse(data)
+    except (ValueError, RecursionError) as error:
         raise StoreError(
-            f"the anchor {path} is damaged or was written by a newer Backbone; if the node's folder was surely not put "
-            "back from a backup, delete this file and start again"
+            f"the anchor {path} is damaged; if the node's folder was surely not put back from a backup, delete this "
+            "file and start again"
         ) from error
-    if found.version != _VERSION:
-        raise StoreError(f"the anchor {path} was written by a newer Backbone; install that version again")
-    return Anchor(found.node_id, found.life, found.boot, found.commits, found.clean)
+    if found is None:
+        raise StoreError(f"the anchor {path} was written by another Backbone (form {version}); install that one again")
+    return found
 
 
 def write(path: Path, anchor: Anchor) -> None:
@@ -141,6 +127,22 @@ def write(path: Path, anchor: Anchor) -> None:
             os.close(folder)
     except OSError as error:
         raise StoreError(f"the anchor {path} cannot be written: {error.strerror}; {_CHECK}") from error
+
+
+def _parse(data: bytes) -> tuple[int, Anchor | None]:
+    """The form's version and, if it is ours, the anchor. Raises ``ValueError``."""
+    document = json.loads(data) if len(data) <= ANCHOR_BYTES_MAX else None
+    if not isinstance(document, dict) or type(version := document.pop("version", None)) is not int:
+        raise ValueError("not an anchor")
+    if version != _VERSION:
+        return version, None
+    types = {name: type(value) for name, value in document.items()}
+    if types != {"node_id": str, "life": int, "boot": int, "commits": int, "clean": bool}:
+        raise ValueError("not the fields of an anchor")
+    anchor = Anchor(**document)
+    if min(anchor.life, anchor.boot, anchor.commits) < 0:
+        raise ValueError("a negative count")
+    return version, anchor
 
 
 def _place(anchor: Anchor) -> str:

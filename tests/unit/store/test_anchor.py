@@ -111,6 +111,7 @@ GOOD = {"version": 1, "node_id": NODE_ID, "life": 1, "boot": 1, "commits": 1, "c
         b"[" * 4000,
         b"[]",
         b" " * 5000 + json.dumps(GOOD).encode(),
+        json.dumps(GOOD | {"version": "1"}).encode(),
         json.dumps(GOOD | {"life": "1"}).encode(),
         json.dumps(GOOD | {"boot": True}).encode(),
         json.dumps(GOOD | {"commits": -1}).encode(),
@@ -121,14 +122,14 @@ GOOD = {"version": 1, "node_id": NODE_ID, "life": 1, "boot": 1, "commits": 1, "c
 def test_a_damaged_anchor_is_no_anchor_and_no_permission(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(content)
-    with pytest.raises(StoreError, match=r"a\.json is damaged .*delete this file"):
+    with pytest.raises(StoreError, match=r"a\.json is damaged; .*delete this file"):
         anchor.read(path)
 
 
-def test_a_newer_anchor_is_refused(tmp_path: Path) -> None:
+def test_an_anchor_of_another_form_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
-    path.write_text(json.dumps(GOOD | {"version": 2}))
-    with pytest.raises(StoreError, match="newer Backbone; install that version"):
+    path.write_text(json.dumps(GOOD | {"version": 2, "more": 1}))
+    with pytest.raises(StoreError, match=r"another Backbone \(form 2\); install that one"):
         anchor.read(path)
 
 

@@ -77,12 +77,12 @@ def test_a_row_of_an_unknown_link_is_refused(store: Store) -> None:
         store.run_now(lambda c: c.execute(text("INSERT INTO blob (link, sha256, total) VALUES (7, 'x', 1)")))
 
 
-def test_the_store_in_memory_behaves_alike() -> None:
+async def test_the_store_in_memory_behaves_alike() -> None:
     store = in_memory()
-    store.run_now(begin_node)
-    before = store.read_now(commits)
-    store.run_now(_link)
-    assert (store.read_now(_links), store.read_now(commits)) == (1, before + 1)
+    await store.run(begin_node)
+    before = await store.read(commits)
+    await store.run(_link)
+    assert (await store.read(_links), await store.read(commits)) == (1, before + 1)
     store.close()
 
 
