@@ -97,11 +97,10 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("local", sa.Text(), nullable=False),
         sa.Column("seen", sa.Text(), nullable=True),
-        sa.Column("blocked", sa.Integer(), server_default="0", nullable=False),
         sa.ForeignKeyConstraint(["link"], ["link.id"], name=op.f("fk_identity_link")),
         sa.PrimaryKeyConstraint("link", "gid", name=op.f("pk_identity")),
         sa.UniqueConstraint("link", "kind", "local", name=op.f("uq_identity_link_kind_local")),
-        comment="gid <-> local name; for issues how far their journals are reflected here, and whether they wait",
+        comment="gid <-> local name; for issues how far their journals are reflected here",
     )
     op.create_table(
         "inbox",
@@ -142,7 +141,7 @@ def upgrade() -> None:
         sa.Column("body_enc", sa.Text(), nullable=False),
         sa.Column("raw_len", sa.Integer(), nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
-        sa.Column("count", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("change_sets", sa.Integer(), server_default="0", nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=True),
         sa.Column("sha256", sa.Text(), nullable=True),
         sa.Column("blob_total", sa.Integer(), nullable=True),
