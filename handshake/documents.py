@@ -33,17 +33,17 @@ def _is_small(agreement: dict[str, Any]) -> dict[str, Any]:
     return agreement
 
 
-Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}\Z")]
-Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}\Z")]
-Fingerprint = Annotated[str, StringConstraints(pattern=r"^[0-9A-F]{40}\Z")]
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}\Z")]
+Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Fingerprint = Annotated[str, StringConstraints(pattern=r"^[0-9A-F]{40}$")]
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 Time = Annotated[
-    str, StringConstraints(pattern=r"^[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}Z\Z"), AfterValidator(_is_time)
+    str, StringConstraints(pattern=r"^[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}Z$"), AfterValidator(_is_time)
 ]
-Line = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*\Z")]
-Description = Annotated[str, StringConstraints(max_length=2000, pattern=r"^[^\x00-\x09\x0b-\x1f\x7f-\x9f]*\Z")]
-Armored = Annotated[str, StringConstraints(max_length=CERTIFICATE_BYTES_MAX, pattern=r"^[\x0a\x0d\x20-\x7e]+\Z")]
-Incarnation = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8,64}\Z")]
+Line = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$")]
+Description = Annotated[str, StringConstraints(max_length=2000, pattern=r"^[^\x00-\x09\x0b-\x1f\x7f-\x9f]*$")]
+Armored = Annotated[str, StringConstraints(max_length=CERTIFICATE_BYTES_MAX, pattern=r"^[\x0a\x0d\x20-\x7e]+$")]
+Incarnation = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8,64}$")]
 Number = Annotated[int, Field(ge=1, le=255)]
 Numbers = Annotated[tuple[Number, ...], Field(min_length=1, max_length=16)]
 Address = Annotated[dict[Slug, Line], Field(max_length=16)]

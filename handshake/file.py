@@ -32,6 +32,7 @@ from handshake.errors import (
     WrongVersion,
 )
 from handshake.keyring import scan, workers
+from handshake.limits import OUTPUT_SLACK_BYTES
 from handshake.process import Outcome, run
 
 _ALTERED = "the file was changed after it was signed: ask for it again and copy it whole"
@@ -71,7 +72,14 @@ def _verify(data: bytes, bytes_max: int, passphrase: str | None) -> SignedFile:
             homes.import_into(home, certificate)
             outcome = _open(home, message, bytes_max, passphrase)
             encrypted = status.mentions(outcome.status, b"BEGIN_DECRYPTION")
-            status.judge(outcome.status, outcome.code, signer=fingerprint, now=time.time(), encrypted=encrypted)
+            status.judge(
+                outcome.status,
+                outcome.code,
+                signer=fingerprint,
+                now=time.time(),
+                encrypted=encrypted,
+                by_passphrase=encrypted,
+            )
         except Refused as refused:
             kind, sentence = _ERRORS.get(refused.reason, (Malformed, f"the file cannot be used: {refused}"))
             raise kind(sentence) from refused
@@ -83,7 +91,7 @@ def _verify(data: bytes, bytes_max: int, passphrase: str | None) -> SignedFile:
 
 
 def _open(home: Path, message: bytes, bytes_max: int, passphrase: str | None) -> Outcome:
-    arguments = (f"--max-output={bytes_max + 1}", "--decrypt")
+    arguments = (f"--max-output={bytes_max + OUTPUT_SLACK_BYTES}", "--decrypt")
     outcome = run(home, arguments, data=message, output_bytes_max=bytes_max, passphrase=passphrase)
     if outcome.overflow:
         raise Malformed(f"the document in the file has more than the {bytes_max} bytes that are allowed")

@@ -19,7 +19,13 @@ from handshake import home as homes
 from handshake import status
 from handshake.certificate import Certificate
 from handshake.errors import KeyRingError, Refused, UnusableKey, WrongKey
-from handshake.limits import CERTIFICATE_BYTES_MAX, FILE_BYTES_MAX, LISTING_BYTES_MAX, MESSAGE_BYTES_MAX
+from handshake.limits import (
+    CERTIFICATE_BYTES_MAX,
+    FILE_BYTES_MAX,
+    LISTING_BYTES_MAX,
+    MESSAGE_BYTES_MAX,
+    OUTPUT_SLACK_BYTES,
+)
 from handshake.process import Outcome, run
 
 T = TypeVar("T")
@@ -133,10 +139,8 @@ class GnupgKeyRing:
         return self._peer
 
     async def _decrypt(self, parcel: bytes, message_bytes_max: int) -> Outcome:
-        # One byte more than allowed tells a message that is too long from one that is cut.
-        outcome = await self._run(
-            f"--max-output={message_bytes_max + 1}", "--decrypt", data=parcel, output_bytes_max=message_bytes_max
-        )
+        limit = f"--max-output={message_bytes_max + OUTPUT_SLACK_BYTES}"
+        outcome = await self._run(limit, "--decrypt", data=parcel, output_bytes_max=message_bytes_max)
         return _bounded(outcome, message_bytes_max)
 
     async def _excuse(self, refused: Refused, outcome: Outcome) -> None:

@@ -1,7 +1,7 @@
 """The life of a link as a table: which input is possible in which stage, and what it leads to.
 
-``step`` is pure: it reads no clock and no file. The caller stores the new state and the effects in one transaction, then
-carries the effects out; each may be carried out again after a crash. An input that does not stand in the
+``step`` is pure: it reads no clock and no file. The caller stores the new state and the effects in one transaction,
+then carries the effects out; each may be carried out again after a crash. An input that does not stand in the
 table is the caller's error. Repeats stand in it and change nothing: what was lost is asked for again by
 repeating one's own step, and answered by repeating the answer.
 
@@ -55,7 +55,8 @@ def diagram() -> str:
                     names.append(row.input.__name__)
     inside = "".join(f"        {stage}\n" for stage in Stage if stage in HANDSHAKE)
     lines = [f"    {source} --> {target}: {', '.join(names)}\n" for (source, target), names in edges.items() if names]
-    return f"stateDiagram-v2\n    [*] --> draft\n    state handshake {{\n{inside}    }}\n{''.join(lines)}    revoked --> [*]\n"
+    head = f"stateDiagram-v2\n    [*] --> draft\n    state handshake {{\n{inside}    }}\n"
+    return f"{head}{''.join(lines)}    revoked --> [*]\n"
 
 
 def _check(pairing: Pairing) -> None:
@@ -192,9 +193,7 @@ def _roll_back_failed(pairing: Pairing, _: e.RolledBack) -> Result:
 
 
 def _roll_back_handshake(pairing: Pairing, _: e.RolledBack) -> Result:
-    return _fail(
-        pairing, e.Failed("an old copy of a node was restored during the handshake: revoke the link, make a new one")
-    )
+    return _fail(pairing, e.Failed(_RESTORED))
 
 
 def _join(pairing: Pairing, _: e.Joined) -> Result:
@@ -227,6 +226,7 @@ def _revoke(pairing: Pairing, revoked: e.Revoked) -> Result:
 
 
 _OTHER_EXCHANGE = "the master confirmed another answer than ours: somebody else used the handshake file; make a new one"
+_RESTORED = "an old copy of a node was restored during the handshake: revoke the link and make a new one"
 _PAIRED = "confirmed tested active paused resync failed"
 _LATER = "tested active paused resync failed"
 
@@ -248,7 +248,7 @@ ROWS: tuple[Row, ...] = (
     Row(_BOTH, "offered confirmed tested", e.Waited, _repeat),
     Row(_BOTH, "draft active paused resync failed expired revoked", e.Waited, _stay),
     Row(_BOTH, "offered", e.Expired, _expire, "expired"),
-    Row(_BOTH, "expired", e.Expired, _stay),
+    Row(_BOTH, "expired failed", e.Expired, _stay),
     Row(_BOTH, "active resync", e.Paused, _pause, "paused"),
     Row(_BOTH, "paused", e.Paused, _stay),
     Row(_BOTH, "paused", e.Resumed, _resume, "active resync"),

@@ -65,16 +65,18 @@ def lines(raw: bytes) -> tuple[_Line, ...]:
     return tuple(_line(text) for text in raw.split(b"\n")[:-1])
 
 
-def judge(raw: bytes, code: int, *, signer: str, now: float, encrypted: bool) -> Verdict:
+def judge(raw: bytes, code: int, *, signer: str, now: float, encrypted: bool, by_passphrase: bool = False) -> Verdict:
     """Whether gpg's report proves one good signature of the primary key ``signer`` over all of one message.
 
-    ``code`` is gpg's exit code, ``now`` seconds since 1970. Raises ``Refused`` with the reason.
+    ``code`` is gpg's exit code, ``now`` seconds since 1970. ``by_passphrase`` allows encryption with a passphrase, for
+    handshake files. Raises ``Refused`` with the reason.
     """
     report = lines(raw)
     keywords = [keyword for keyword, _ in report]
     if not encrypted and _ENCRYPTION.intersection(keywords):
         raise Refused("encrypted", "the message is encrypted where only a signed one is expected")
-    _nothing_against(keywords, _AGAINST)
+    excused = {b"NEED_PASSPHRASE_SYM"} if by_passphrase else set()
+    _nothing_against(keywords, [row for row in _AGAINST if row[0] not in excused])
     if encrypted and b"BEGIN_DECRYPTION" not in keywords:
         raise Refused("not_encrypted", "the message is not encrypted")
     if encrypted:
