@@ -32,7 +32,7 @@ async def introduce(one: KeyRing, other: KeyRing) -> None:
 
 @pytest.fixture(params=["memory", "gnupg"])
 async def rings(request: pytest.FixtureRequest) -> AsyncIterator[Rings]:
-    """alice and bob are paired; mallory has pinned bob, and bob does not know it."""
+    """Two nodes that are paired, and mallory, who has pinned bob without his knowledge."""
     names = ("alice", "bob", "mallory")
     folder = Path(tempfile.mkdtemp(prefix="hs", dir="/tmp"))
     made: list[KeyRing]
