@@ -229,7 +229,10 @@ def _made(outcome: Outcome) -> bytes:
         raise KeyRingError("the message is larger than a parcel can be")
     if outcome.late:
         raise KeyRingError("gpg did not answer in time: the machine is overloaded or gpg's agent hangs")
-    if outcome.code != 0 and status.mentions(outcome.status, b"INV_RECP", b"INV_SGNR", b"KEYEXPIRED"):
+    # INV_SGNR alone is also what gpg says when its agent is gone.
+    if status.mentions(outcome.status, b"INV_RECP") or (
+        status.mentions(outcome.status, b"INV_SGNR") and status.mentions(outcome.status, b"KEYEXPIRED", b"KEYREVOKED")
+    ):
         raise UnusableKey("the link's key, or the peer's, has expired or was revoked: rotate the link's keys")
     if outcome.code != 0 or not status.mentions(outcome.status, b"SIG_CREATED"):
         raise KeyRingError("gpg could not sign: check the key folder's permissions and 'gpg-agent'")

@@ -25,7 +25,9 @@ STATUS_LINE_BYTES_MAX = 4096
 """The longest lines quote a user id, 2 KB at most."""
 
 OUTPUT_SLACK_BYTES = 64 * 1024
-"""gpg's ``--max-output`` stops before the 32 KiB block that would pass it; with this much more, our own count decides."""
+"""gpg's ``--max-output`` stops before the 32 KiB block that would pass it.
+
+With this much more, our own count decides."""
 
 LISTING_BYTES_MAX = 1024 * 1024
 """A key listing; a certificate within its bound gives a tenth of this."""

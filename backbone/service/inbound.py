@@ -27,10 +27,14 @@ from backbone.replication.link import (
 )
 from backbone.replication.message import LANES, Kind, Message, decode, decode_record, inflate
 from backbone.service.endpoint import Endpoint
+from backbone.service.progress import roll_back
 from backbone.store import blobs, links, lists, messages, shadows
 from backbone.store.messages import Incoming
 from channels.base import Delivery
-from handshake.errors import Refused
+from handshake.documents import Acceptance
+from handshake.documents import decode as decode_document
+from handshake.errors import HandshakeError, Refused
+from handshake.limits import FILE_BYTES_MAX
 
 RECEIVED_AT_ONCE = 16
 PARCEL_KEPT_BYTES = 1 << 20
@@ -44,6 +48,8 @@ class Opened:
     delivery: Delivery
     message: Message | None
     reason: str = ""
+    document: bytes | None = None
+    """A handshake document instead of a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,8 @@ class Report:
     count: int
     special: tuple[Message, ...] = ()
     """Unnumbered messages for the connection test."""
+    documents: tuple[bytes, ...] = ()
+    """Handshake documents, signed by the pinned key."""
 
 
 async def receive(ep: Endpoint) -> Report:
@@ -67,7 +75,8 @@ async def receive(ep: Endpoint) -> Report:
         await ep.channel.forget([d.token for d in deliveries])
         raise
     await ep.channel.confirm([d.token for d in deliveries])
-    return Report(len(deliveries), special)
+    documents = tuple(one.document for one in opened if one.document is not None)
+    return Report(len(deliveries), special, documents)
 
 
 async def _open_all(ep: Endpoint, deliveries: Sequence[Delivery]) -> list[Opened]:
@@ -89,15 +98,32 @@ async def _open(ep: Endpoint, delivery: Delivery) -> Opened:
             message_bytes_max=limits.message_raw_bytes_max + limits.header_bytes_max,
             encrypted=ep.encrypt,
         )
+        if data.startswith(b"{"):
+            return Opened(delivery, None, document=data)
         return Opened(delivery, decode(data))
     except (Refused, PeerError) as error:
-        return Opened(delivery, None, str(error))
+        return Opened(delivery, None, await _whose(ep, delivery, str(error)))
+
+
+async def _whose(ep: Endpoint, delivery: Delivery, reason: str) -> str:
+    """A parcel that is not the partner's may be a second acceptance: then somebody else has the handshake file."""
+    try:
+        data = await ep.keyring.open_stranger(delivery.parcel.data, message_bytes_max=FILE_BYTES_MAX)
+        key = decode_document(Acceptance, data).fingerprint
+    except (Refused, HandshakeError):
+        return reason
+    return (
+        f"a second acceptance of this link's handshake file came, from key {key}: somebody else has the file; "
+        "compare the safety words with the partner's admin, or revoke the link"
+    )
 
 
 def _admit_all(tx: Connection, ep: Endpoint, opened: Sequence[Opened]) -> tuple[Message, ...]:
     state = links.state(tx, ep.row)
     special: list[Message] = []
     for one in opened:
+        if one.document is not None:
+            continue
         if one.message is None:
             _quarantine(tx, ep, one.delivery, one.reason)
             continue
@@ -156,7 +182,7 @@ def _carry_out(tx: Connection, ep: Endpoint, state: LinkState, one: Opened, effe
 
 def halt(tx: Connection, ep: Endpoint, reason: str) -> None:
     """The link stops in a clear state; a person reads why in ``backbone status``."""
-    links.change(tx, ep.row, state="resync", reason=reason)
+    roll_back(tx, links.get(tx, ep.row), reason)
     ep.log.error("stopped", reason=reason)
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from backbone.config import Folder, NodeConfig, load_node, node_template
 from backbone.errors import BackboneError, UsageError
 from backbone.replication.link import Life
+from backbone.service.progress import roll_back
 from backbone.store import anchor, links, lock
 from backbone.store.anchor import Finding, Verdict
 from backbone.store.engine import Store
@@ -117,7 +118,5 @@ def _begin(node: Node, verdict: Verdict) -> None:
 
 
 def _stop_all(tx: Connection, reason: str) -> None:
-    from backbone.service.pairing import roll_back
-
     for row in links.every(tx):
         roll_back(tx, row, reason)

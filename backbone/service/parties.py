@@ -75,7 +75,9 @@ async def open_keyring(node: Node, row: LinkRow) -> KeyRing:
     except HandshakeError as error:
         raise HandshakeRefused(str(error)) from error
     if keyring.fingerprint != row.our_fingerprint:
-        raise HandshakeRefused(f"the key folder of link {row.name} holds another key than the one the link was made with")
+        raise HandshakeRefused(
+            f"the key folder of link {row.name} holds another key than the one the link was made with"
+        )
     return keyring
 
 

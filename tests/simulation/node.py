@@ -16,8 +16,10 @@ from backbone.replication.merge import Side
 from backbone.service import applying, control, inbound, outbound, requests
 from backbone.service.contents import Contents
 from backbone.service.endpoint import Endpoint
+from backbone.service.progress import Progress, save
 from backbone.store import engine, links
 from backbone.trackers.memory import MemoryTracker
+from handshake.events import Pairing, Role, Stage
 from handshake.memory import MemoryKeyRing
 from tests.simulation.channel import LIMITS, SimulatedChannel
 from tests.simulation.faults import Pointed, PointedStore, PointedTracker, World
@@ -35,6 +37,16 @@ AGREEMENT = {
     }
 }
 RULES = {"fields": {name: {"local": name} for name in AGREEMENT["fields"]}}
+
+
+PAIRED = {
+    side: save(
+        Progress(
+            Pairing(Role(side), Stage.ACTIVE, sizes=frozenset(), peer="peer", transcript="words", peer_tested=True)
+        )
+    )
+    for side in Side
+}
 
 
 class Log:
@@ -97,7 +109,7 @@ class Node:
         links.create_node(tx, self.node_id, self.node_id[:8].encode())
         state = LinkState((1, self.node_id[:8].encode()), 0, (1, self.peer_id[:8].encode()))
         links.add(
-            tx, name="peer", link_id=LINK, side=self.name, pairing=b"", state="active", home="", created_at=0.0,
+            tx, name="peer", link_id=LINK, side=self.name, pairing=PAIRED[self.side], state="active", home="", created_at=0.0,
             our_fingerprint="", agreement=AGREEMENT,
         )  # fmt: skip
         links.save_state(tx, 1, state)

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,20 @@ async def test_an_expired_key_of_our_own_is_called_that(people: People) -> None:
         await ring.seal(b"x", recipient="", encrypt=False)
     with pytest.raises(UnusableKey, match="not the one that is pinned"):
         await (await keyring.open_home(people.bob.home)).seal(b"x", recipient=people.mallory.fingerprint)
+
+
+async def test_a_key_that_expires_while_we_run_is_called_that(people: People) -> None:
+    home, _ = new_home(people.folder, "runner")
+    away, old = old_home(people.folder, "lapsed", "20230101T000000", "1y")
+    homes.import_into(home, export(away, old.fingerprint))
+    good_then = tuple(replace(subkey, usable=True) for subkey in old.subkeys)
+    known_then = await keyring.open_home(home)
+    ring = keyring.GnupgKeyRing(home, known_then.own, replace(old, subkeys=good_then), keyring.workers())
+    with pytest.raises(UnusableKey, match="expired"):
+        await ring.seal(b"x", recipient=old.fingerprint)
+    ring = keyring.GnupgKeyRing(away, replace(old, subkeys=good_then), None, keyring.workers())
+    with pytest.raises(UnusableKey, match="expired"):
+        await ring.seal(b"x", recipient="", encrypt=False)
 
 
 def test_a_run_is_bounded_in_output_and_time(people: People) -> None:

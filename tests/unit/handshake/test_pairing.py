@@ -99,7 +99,7 @@ def test_nobody_is_active_before_both_saw_their_own_echo(role: int) -> None:
     state, effects = pairing.step(CONFIRMED[role], PEER_WAITS)
     assert (state.stage, effects) == (Stage.CONFIRMED, ())
     state = walk(state, *ECHOES[:-1])
-    assert (state.stage, state.missing) == (Stage.CONFIRMED, {5000000})
+    assert (state.stage, state.missing) == (Stage.CONFIRMED, frozenset({5000000}))
     state, effects = pairing.step(state, ECHOES[-1])
     assert (state.stage, effects) == (Stage.ACTIVE, (TellTested(waiting=False), Activate()))
 
@@ -318,7 +318,7 @@ def test_the_machine_never_leaves_the_table(role: Role, events: list[Input]) -> 
 
 
 class Wire:
-    """Both halves of a link over a channel that loses what it is told to; every effect that is sent becomes an input."""
+    """Both halves of a link over a channel that loses what it is told to lose."""
 
     def __init__(self, losses: list[bool]) -> None:
         self.halves = {Role.MASTER: walk(MASTER, OFFER), Role.SLAVE: SLAVE}

@@ -1,0 +1,79 @@
+"""Where a link's handshake stands: the state of ``handshake.pairing`` with its documents, in the link's row."""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection
+
+from backbone.replication.link import Phase
+from backbone.store import links
+from backbone.store.codec import pack, unpack
+from backbone.store.links import LinkRow
+from handshake import events, pairing
+from handshake.events import Pairing, Role, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a link's handshake stands, with the documents it still needs."""
+
+    pairing: Pairing
+    offer: bytes = b""
+    """Of the master: forgotten once it was accepted. It holds the token."""
+    acceptance: bytes = b""
+    """The acceptance parcel: of the slave, to send it again; of the master, to know it again."""
+    verified_by: str = ""
+    alarm: str = ""
+
+
+def save(progress: Progress) -> bytes:
+    """As it stands in the store."""
+    plain = asdict(progress)
+    plain["pairing"]["sizes"] = sorted(progress.pairing.sizes)
+    plain["pairing"]["echoes"] = sorted(progress.pairing.echoes)
+    return pack(plain)
+
+
+def load(row: LinkRow) -> Progress:
+    """The inverse."""
+    plain = unpack(row.pairing)
+    inner = plain.pop("pairing")
+    for name in ("sizes", "echoes"):
+        inner[name] = frozenset(inner[name])
+    for name, kind in (("role", Role), ("stage", Stage), ("resumed_to", Stage), ("repaired_to", Stage)):
+        if inner.get(name) is not None:
+            inner[name] = kind(inner[name])
+    return Progress(pairing=Pairing(**inner), **plain)
+
+
+def keep(tx: Connection, row: LinkRow, progress: Progress, **values: Any) -> None:
+    """Store where the handshake stands; the link's state for people follows it."""
+    stage = progress.pairing.stage
+    reason = progress.pairing.reason or progress.alarm or values.pop("reason", "")
+    links.change(tx, row.id, pairing=save(progress), state=str(stage), reason=reason, **values)
+
+
+def advance(tx: Connection, row: LinkRow, given: events.Input) -> tuple[events.Effect, ...]:
+    """One input of the table, stored; returns what is to be carried out."""
+    progress = load(row)
+    after, effects = pairing.step(progress.pairing, given)
+    alarm = next((e.sentence for e in effects if isinstance(e, events.Alarm)), progress.alarm)
+    offer = b"" if any(isinstance(e, events.SpendToken) for e in effects) else progress.offer
+    keep(tx, row, Progress(after, offer, progress.acceptance, progress.verified_by, alarm))
+    return effects
+
+
+def roll_back(tx: Connection, row: LinkRow, reason: str) -> None:
+    """Our store, or the partner's, is not the newest: the link stops before a word is sent."""
+    progress = load(row)
+    if progress.pairing.stage in (Stage.DRAFT, Stage.OFFERED, Stage.EXPIRED, Stage.REVOKED):
+        return
+    if row.peer is not None:
+        links.save_state(tx, row.id, replace(links.state(tx, row.id), phase=Phase.STOPPED, reason=reason))
+    after, _ = pairing.step(progress.pairing, events.RolledBack())
+    keep(tx, row, Progress(after, progress.offer, progress.acceptance, progress.verified_by), reason=reason)
+
+
+def stage_of(row: LinkRow) -> Stage:
+    """Where the link stands."""
+    return load(row).pairing.stage
