@@ -4,6 +4,7 @@ Nothing of Backbone takes part: this is what fills the master's tracker in the d
 benchmark compares initial population with.
 """
 
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,6 +89,10 @@ def load(
             db.commit()
             progress(done, len(corpus))
         return writer.finish()
+    except sqlite3.OperationalError as problem:
+        raise TrackerUnavailable(
+            f"The tracker {home} is busy ({problem}): end what writes to it, try again."
+        ) from problem
     finally:
         db.close()
 
@@ -95,14 +100,11 @@ def load(
 def _open(home: Path) -> Any:
     from roundup import instance
     from roundup.configuration import ConfigurationError
-    from roundup.exceptions import RoundupException
 
     try:
         return instance.open(str(home)).open("admin")
     except (ConfigurationError, instance.TrackerError, OSError) as problem:
         raise UsageError(f"{home} is no Roundup tracker ({problem}): name the tracker's home.") from problem
-    except RoundupException as problem:
-        raise TrackerUnavailable(f"The tracker {home} does not open ({problem}): try again later.") from problem
 
 
 class _Writer:
