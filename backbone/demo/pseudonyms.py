@@ -94,6 +94,9 @@ class Pseudonyms:
 
     def _learn_name(self, name: str, pseudonym: DemoPerson) -> None:
         self._learn_phrase(name.lower(), pseudonym.name)
+        if " " in name:  # as in the name of a home folder
+            self._learn_phrase(name.lower().replace(" ", "."), pseudonym.login)
+            self._words.setdefault(name.lower().replace(" ", ""), pseudonym.login)
         for place, part in enumerate(_PART.findall(name)):
             if part[0].isupper() and _replaceable(part):
                 table = FAMILY_NAMES if place else GIVEN_NAMES

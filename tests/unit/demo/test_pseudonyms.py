@@ -44,6 +44,11 @@ def test_a_whole_display_name_becomes_the_pseudonyms_name(people: Pseudonyms) ->
     assert people.clean("Ask ALICE wunderlich!") == f"Ask {alice.name}!"
 
 
+@pytest.mark.parametrize("written", ["alice.wunderlich", "Alice.Wunderlich", "alicewunderlich"])
+def test_a_name_in_a_path_becomes_the_pseudonyms_login(people: Pseudonyms, written: str) -> None:
+    assert people.clean(f"/Users/{written}/Library") == f"/Users/{people.login('alice-w')}/Library"
+
+
 def test_a_short_or_ordinary_login_is_replaced_where_it_is_marked(people: Pseudonyms) -> None:
     assert people.clean("@jo and @key") == f"@{people.login('jo')} and @{people.login('key')}"
 
