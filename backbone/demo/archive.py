@@ -2,7 +2,7 @@
 
 import lzma
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from io import BufferedReader, RawIOBase
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -43,8 +43,8 @@ def unpacked(path: Path) -> Iterator[BinaryIO]:
         with path.open("rb") as packed:
             is_xz = packed.read(len(_XZ)) == _XZ
             packed.seek(0)
-            source = cast("BinaryIO", lzma.open(packed)) if is_xz else packed
-            yield cast("BinaryIO", BufferedReader(_Bounded(source, path)))
+            with lzma.open(packed) if is_xz else nullcontext(packed) as source:
+                yield cast("BinaryIO", BufferedReader(_Bounded(cast("BinaryIO", source), path)))
     except (OSError, lzma.LZMAError, EOFError) as problem:
         raise UsageError(f"{path} cannot be read as an issue archive ({problem}): download it again.") from problem
 

@@ -70,7 +70,8 @@ def _contents(archive: tarfile.TarFile, notes: dirt.Notes) -> Iterator[bytes]:
         member = archive.next()
         if member is None:
             return
-        archive.members.clear()  # tarfile remembers every member for random access, which a stream has not
+        # tarfile remembers every member for random access, which a stream has not; the stub does not know the list.
+        archive.members.clear()  # type: ignore[attr-defined]
         if not member.name.endswith(".json"):
             continue
         content = archive.extractfile(member) if member.isreg() and member.size <= FILE_BYTES_MAX else None

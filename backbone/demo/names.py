@@ -5,135 +5,23 @@ from hashlib import sha256
 
 from backbone.demo.corpus import DemoPerson
 
-GIVEN_NAMES = tuple(
-    [
-        "Alvika",
-        "Bertran",
-        "Corvine",
-        "Dagmund",
-        "Elowin",
-        "Farnik",
-        "Gisèla",
-        "Haldor",
-        "Ilvana",
-        "Jörmun",
-        "Kaltrin",
-        "Lüdeke",
-        "Merisa",
-        "Nolwin",
-        "Ostara",
-        "Perrik",
-        "Quillon",
-        "Runhild",
-        "Sævar",
-        "Tamsil",
-        "Ulvar",
-        "Vionne",
-        "Wendrik",
-        "Xaveen",
-        "Yllvi",
-        "Zorana",
-        "Arnvid",
-        "Brisela",
-        "Calwen",
-        "Dorrin",
-        "Esmund",
-        "Fiorane",
-        "Gorvin",
-        "Helvira",
-        "Ingvalt",
-        "Jasmund",
-        "Kerrin",
-        "Liuva",
-        "Maldric",
-        "Nerissa",
-        "Odvar",
-        "Pelline",
-        "Rosvita",
-        "Sigwin",
-        "Tjorve",
-        "Umbrina",
-        "Valdis",
-        "Wolmar",
-        "Zdenva",
-        "Ådny",
-        "Éloan",
-        "Özkin",
-        "Tarvo",
-        "Milvane",
-        "Ruvik",
-        "Lennard",
-        "Solvine",
-        "Havrik",
-        "Jovine",
-        "Bramwin",
-    ]
-)
+_GIVEN = """
+Alvika Bertran Corvine Dagmund Elowin Farnik Gisèla Haldor Ilvana Jörmun Kaltrin Lüdeke Merisa Nolwin Ostara Perrik
+Quillon Runhild Sævar Tamsil Ulvar Vionne Wendrik Xaveen Yllvi Zorana Arnvid Brisela Calwen Dorrin Esmund Fiorane
+Gorvin Helvira Ingvalt Jasmund Kerrin Liuva Maldric Nerissa Odvar Pelline Rosvita Sigwin Tjorve Umbrina Valdis
+Wolmar Zdenva Ådny Éloan Özkin Tarvo Milvane Ruvik Lennard Solvine Havrik Jovine Bramwin
+"""
+GIVEN_NAMES = tuple(_GIVEN.split())
 
-FAMILY_NAMES = tuple(
-    [
-        "Ahrenfeld",
-        "Birkmoor",
-        "Castellane",
-        "Dornwald",
-        "Eschbrück",
-        "Fjellholt",
-        "Grünthal",
-        "Hollerbek",
-        "Isenwerth",
-        "Jarvenholm",
-        "Kaltenried",
-        "Lindqvast",
-        "Moorbrand",
-        "Nebelthau",
-        "Ossendrey",
-        "Pfahlgruber",
-        "Quendelin",
-        "Rauhwasser",
-        "Silbertann",
-        "Tannengrün",
-        "Ulmenhof",
-        "Vossberga",
-        "Wiesenthor",
-        "Yrjavik",
-        "Zirbelhain",
-        "Altbrunnen",
-        "Brackvelde",
-        "Czernohora",
-        "Dünenbruk",
-        "Elsterwick",
-        "Föhrenlund",
-        "Gletschar",
-        "Heidekamm",
-        "Ilmenstrand",
-        "Kranichow",
-        "Lärchental",
-        "Marschendorn",
-        "Nordahlen",
-        "Oberquell",
-        "Pappelgard",
-        "Riedwasser",
-        "Schilfgarten",
-        "Torfmoora",
-        "Uferlohe",
-        "Valderune",
-        "Wacholdin",
-        "Ziegenhorst",
-        "Ambervale",
-        "Brookmarsh",
-        "Copperfenn",
-        "Dunmallow",
-        "Elmhurstly",
-        "Fernhollow",
-        "Gorsemoor",
-        "Hazeldenne",
-        "Ivybrae",
-        "Larkmeadow",
-        "Mossgrave",
-        "Oakenfell",
-        "Pinewarden",
-    ]
-)
+_FAMILY = """
+Ahrenfeld Birkmoor Castellane Dornwald Eschbrück Fjellholt Grünthal Hollerbek Isenwerth Jarvenholm Kaltenried
+Lindqvast Moorbrand Nebelthau Ossendrey Pfahlgruber Quendelin Rauhwasser Silbertann Tannengrün Ulmenhof Vossberga
+Wiesenthor Yrjavik Zirbelhain Altbrunnen Brackvelde Czernohora Dünenbruk Elsterwick Föhrenlund Gletschar Heidekamm
+Ilmenstrand Kranichow Lärchental Marschendorn Nordahlen Oberquell Pappelgard Riedwasser Schilfgarten Torfmoora
+Uferlohe Valderune Wacholdin Ziegenhorst Ambervale Brookmarsh Copperfenn Dunmallow Elmhurstly Fernhollow Gorsemoor
+Hazeldenne Ivybrae Larkmeadow Mossgrave Oakenfell Pinewarden
+"""
+FAMILY_NAMES = tuple(_FAMILY.split())
 
 EMAIL_DOMAIN = "example.org"
 

@@ -10,74 +10,14 @@ from backbone.demo.corpus import DemoPerson
 from backbone.demo.names import EMAIL_DOMAIN, FAMILY_NAMES, GIVEN_NAMES, digest_number, person
 
 TOKEN_LENGTH_MIN = 3
-"""Shorter log-ins and name parts are ordinary syllables; they are replaced only where the text marks them as a person."""
+"""Shorter log-ins and name parts are ordinary syllables; replaced only where the text marks them as a person."""
 
-ORDINARY_WORDS = frozenset(
-    [
-        "admin",
-        "android",
-        "app",
-        "are",
-        "bug",
-        "build",
-        "com",
-        "core",
-        "data",
-        "debug",
-        "demo",
-        "dev",
-        "developer",
-        "device",
-        "error",
-        "false",
-        "for",
-        "from",
-        "gmail",
-        "guest",
-        "image",
-        "inc",
-        "info",
-        "ios",
-        "key",
-        "mail",
-        "max",
-        "may",
-        "mix",
-        "mobile",
-        "module",
-        "new",
-        "nil",
-        "none",
-        "not",
-        "null",
-        "object",
-        "one",
-        "pic",
-        "prop",
-        "root",
-        "script",
-        "service",
-        "studio",
-        "support",
-        "team",
-        "test",
-        "tester",
-        "testing",
-        "the",
-        "this",
-        "titanium",
-        "true",
-        "type",
-        "user",
-        "view",
-        "web",
-        "will",
-        "window",
-        "with",
-        "yahoo",
-        "you",
-    ]
-)
+_ORDINARY = """
+admin android app are bug build com core data debug demo dev developer device error false for from gmail guest image
+inc info ios key mail max may mix mobile module new nil none not null object one pic prop root script service studio
+support team test tester testing the this titanium true type user view web will window with yahoo you
+"""
+ORDINARY_WORDS = frozenset(_ORDINARY.split())
 """Log-ins and name parts that are everyday words of a tracker: replacing them would leave no readable sentence."""
 
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
@@ -154,6 +94,9 @@ class Pseudonyms:
 
     def _learn_name(self, name: str, pseudonym: DemoPerson) -> None:
         self._learn_phrase(name.lower(), pseudonym.name)
+        if " " in name:  # as in the name of a home folder
+            self._learn_phrase(name.lower().replace(" ", "."), pseudonym.login)
+            self._words.setdefault(name.lower().replace(" ", ""), pseudonym.login)
         for place, part in enumerate(_PART.findall(name)):
             if part[0].isupper() and _replaceable(part):
                 table = FAMILY_NAMES if place else GIVEN_NAMES

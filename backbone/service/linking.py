@@ -124,8 +124,8 @@ async def create_link(node: Node, name: str, options: LinkOptions) -> Created:
         file = await keys.sign(document, passphrase=options.passphrase)
         sizes = parcels.probe_sizes(open_channel(node, name, link_id, _config(node, name)))
         made, _ = table.step(Pairing(Role.MASTER), events.OfferMade(int(expires.timestamp()), sizes))
-        await node.store.run(lambda tx: _add(tx, node, name, link_id, home, keys, Progress(made, offer=document), agreement,
-                                             side="master"))  # fmt: skip
+        progress = Progress(made, offer=document)
+        await node.store.run(lambda tx: _add(tx, node, name, link_id, home, keys, progress, agreement, side="master"))
         return Created(file, keys.fingerprint, expires.strftime(_TIME))
 
 

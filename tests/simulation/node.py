@@ -109,8 +109,8 @@ class Node:
         links.create_node(tx, self.node_id, self.node_id[:8].encode())
         state = LinkState((1, self.node_id[:8].encode()), 0, (1, self.peer_id[:8].encode()))
         links.add(
-            tx, name="peer", link_id=LINK, side=self.name, pairing=PAIRED[self.side], state="active", home="", created_at=0.0,
-            our_fingerprint="", agreement=AGREEMENT,
+            tx, name="peer", link_id=LINK, side=self.name, pairing=PAIRED[self.side], state="active", home="",
+            created_at=0.0, our_fingerprint="", agreement=AGREEMENT,
         )  # fmt: skip
         links.save_state(tx, 1, state)
 
