@@ -271,6 +271,7 @@ class TrackerContract:
         before, head = await told.issue(local), await told.tracker.head()
         attachment, files = _attachment(tmp_path, b"never kept", told.alice)
         cells: dict[Cell, Value] = {
+            told.label("never made"): True,
             Cell(COMMENT, "+c"): comment_record("lost", told.alice),
             Cell(ATTACHMENT, "+a"): attachment,
             told.title: "forbidden",
@@ -280,6 +281,8 @@ class TrackerContract:
         assert await told.tracker.head() == head
         assert not await told.tracker.find(["k1"])
         assert await told.refused(Write("k2", None, None, cells, files=files))
+        labels = (await told.tracker.describe()).fields[told.words.labels]
+        assert "never made" not in (labels.values or ())
         assert len(await told.tracker.issues(None, 10)) == 1
 
     async def test_a_refused_write_does_not_touch_its_neighbours(self, harness: TrackerHarness) -> None:
