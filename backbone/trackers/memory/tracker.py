@@ -9,7 +9,7 @@ import hashlib
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,16 +33,7 @@ from backbone.model import (
     Write,
 )
 from backbone.trackers.memory.journal import Commit, JournalFile
-from backbone.trackers.memory.settle import (
-    Impossible,
-    Normalise,
-    Rules,
-    Settled,
-    SideEffect,
-    Wanted,
-    required_cells,
-    with_values,
-)
+from backbone.trackers.memory.settle import Impossible, Normalise, Settled, SideEffect, Wanted, rules_of, with_values
 
 DEFAULT_SCHEMA = Schema(
     {
@@ -80,7 +71,8 @@ class _Held:
     cells: Cells
     author: str
     created: str
-    numbers: list[int] = field(default_factory=list)
+    numbers: tuple[int, ...]
+    """Its entries in the journal."""
 
 
 class MemoryTracker:
@@ -102,12 +94,12 @@ class MemoryTracker:
         self.user = user
         self.refuse = refuse
         self._now = now
-        self._rules = Rules(schema, normalise, side_effect, required_cells(schema))
+        self._rules = rules_of(schema, normalise, side_effect)
         self._open_fields = frozenset(name for name, known in schema.fields.items() if known.open)
         self._journal: list[Edit | None] = []
         self._issues: dict[str, _Held] = {}
         self._order: list[str] = []
-        self._applied: dict[str, Applied] = {}
+        self._applied: dict[str, Applied | int] = {}
         self._contents: dict[str, bytes] = {}
         self._listeners: set[asyncio.Event] = set()
         self._file = JournalFile(path) if path is not None else None
@@ -208,11 +200,12 @@ class MemoryTracker:
 
     async def apply(self, writes: Sequence[Write]) -> Sequence[Outcome]:
         with self._writing():
-            return [self._write(write) for write in writes]
+            now = self._now()
+            return [self._write(write, now) for write in writes]
 
     async def find(self, keys: Sequence[str]) -> Mapping[str, Applied]:
         self._catch_up()
-        return {key: self._applied[key] for key in keys if key in self._applied}
+        return {key: self._answer(key) for key in keys if key in self._applied}
 
     async def open_attachment(self, local: str, destination: Path) -> None:
         self._catch_up()
@@ -252,10 +245,17 @@ class MemoryTracker:
         own = (self._journal[number - 1] for number in numbers[bisect_right(numbers, since) :])
         return [edit for edit in own if edit is not None]
 
-    def _write(self, write: Write) -> Outcome:
-        known = self._applied.get(write.key)
-        if known is not None:
+    def _answer(self, key: str) -> Applied:
+        known = self._applied[key]
+        if isinstance(known, Applied):
             return known
+        edit = self._journal[known - 1]
+        assert edit is not None, "an edit stays in the journal"
+        return Applied(key, edit.local, edit.position, edit.cells)
+
+    def _write(self, write: Write, now: str) -> Outcome:
+        if write.key in self._applied:
+            return self._answer(write.key)
         held = self._issues.get(write.local) if write.local is not None else None
         if write.local is not None and held is None:
             return Refused(write.key, f"there is no issue {write.local!r} (any more)")
@@ -264,7 +264,7 @@ class MemoryTracker:
         words = self.refuse(write) if self.refuse is not None else None
         if words is not None:
             return Refused(write.key, words)
-        wanted = Wanted(write.cells, write.author or self.user, write.at or self._now(), _contents(write))
+        wanted = Wanted(write.cells, write.author or self.user, write.at or now, _contents(write))
         try:
             settled = self._rules.settle(held.cells if held else None, wanted, len(self._journal) + 1)
         except Impossible as impossible:
@@ -309,7 +309,7 @@ class MemoryTracker:
             self._journal.append(None)
             del self._issues[commit.removed]
         if commit.applied is not None:
-            self._applied[commit.applied.key] = commit.applied
+            self._applied[commit.applied.key] = _brief(commit.applied, commit.edit)
         if commit.contents:
             self._contents.update(commit.contents)
 
@@ -318,12 +318,12 @@ class MemoryTracker:
         self._journal.append(edit)
         if edit.created:
             self._order.append(edit.local)
-            self._issues[edit.local] = _Held(edit.cells, edit.author, edit.at, [edit.position[0]])
+            self._issues[edit.local] = _Held(edit.cells, edit.author, edit.at, edit.position)
         else:
             held = self._issues[edit.local]
             merged = {**held.cells, **edit.cells}
             held.cells = {cell: value for cell, value in merged.items() if value is not None}
-            held.numbers.append(edit.position[0])
+            held.numbers += edit.position
         if not self._open_fields.isdisjoint([cell[0] for cell in edit.cells]):
             schema = with_values(self._rules.schema, edit.cells)
             if schema is not self._rules.schema:
@@ -353,6 +353,12 @@ class MemoryTracker:
             except TimeoutError:
                 if self._file is None or self._file.grown():
                     return
+
+
+def _brief(applied: Applied, edit: Edit | None) -> Applied | int:
+    """An answer that says what its edit says anyway is kept as the edit's number."""
+    same = edit is not None and applied.cells is edit.cells and not applied.created
+    return applied.position[0] if same else applied
 
 
 def _contents(write: Write) -> Mapping[str, bytes]:
