@@ -118,6 +118,9 @@ class WritingContract:
         assert await told.refused(Write("k1", local, None, {Cell("no such field"): "x"}))
         assert await told.refused(Write("k2", local, None, {told.choice: "no such value"}))
         assert await told.refused(Write("k3", "987654321", None, {told.title: "x"}))
+        assert await told.refused(Write("k5", "9" * 40, None, {told.title: "x"}))
+        assert await told.refused(Write("k6", "../1", None, {told.title: "x"}))
+        assert not await told.tracker.read(["9" * 40, "", "../1"])
         foreign: Cells = {Cell(COMMENT, "987654321"): comment_record("x", told.alice)}
         assert await told.refused(Write("k4", local, None, foreign))
 
