@@ -327,7 +327,7 @@ async def test_what_no_database_can_store_is_refused_in_words_that_can_be_sent(c
     assert not await classic.tracker.issues(None, 10)
 
 
-async def test_a_busy_database_is_a_failure_that_passes(
+async def test_a_busy_database_is_tried_again(
     classic: RoundupHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("backbone.trackers.roundup.connection.BUSY_MILLISECONDS", 50)
