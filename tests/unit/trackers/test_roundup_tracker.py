@@ -327,9 +327,7 @@ async def test_what_no_database_can_store_is_refused_in_words_that_can_be_sent(c
     assert not await classic.tracker.issues(None, 10)
 
 
-async def test_a_busy_database_is_tried_again(
-    classic: RoundupHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_busy_database_is_tried_again(classic: RoundupHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("backbone.trackers.roundup.connection.BUSY_MILLISECONDS", 50)
     local = classic.create("one", "alice")
     write = Write("k", local, None, {TITLE: "two"})
