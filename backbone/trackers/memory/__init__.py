@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from backbone.errors import ConfigError
+from backbone.trackers.memory.schema import DEFAULT_SCHEMA
 from backbone.trackers.memory.settle import Impossible
-from backbone.trackers.memory.tracker import DEFAULT_SCHEMA, MemoryTracker
+from backbone.trackers.memory.tracker import MemoryTracker
 
 __all__ = ["DEFAULT_SCHEMA", "Impossible", "MemoryTracker", "connect"]
 

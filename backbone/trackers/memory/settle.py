@@ -11,6 +11,7 @@ Normalise: TypeAlias = Callable[[Cell, Value], Value]
 SideEffect: TypeAlias = Callable[[Cells, Cells], Cells]
 
 NEW = "+"
+_NONE_CREATED: Mapping[str, str] = {}
 
 
 class Impossible(Exception):
@@ -46,6 +47,8 @@ class Rules:
     side_effect: SideEffect | None = None
     required: tuple[Cell, ...] = ()
     """The cells that an issue cannot be without."""
+    names: Mapping[Cell, Cell] = field(default_factory=dict)
+    """One object for the name of each single value, whoever asks: issues by the ten thousand share it."""
 
     def settle(self, present: Cells | None, wanted: Wanted, number: int) -> Settled:
         """The outcome of ``wanted`` for an issue that holds ``present`` (``None``: it is made). ``number`` is the
@@ -55,7 +58,7 @@ class Rules:
         cells, created = _named(wanted.cells, number)
         single = [self._check(cell, value) for cell, value in cells.items() if value is not None]
         values = {
-            cell: self._value(cell, value, before, wanted, created)
+            self.names.get(cell, cell): self._value(cell, value, before, wanted, created)
             if cell[0] in {COMMENT, ATTACHMENT}
             else self._normal(cell, value)
             for cell, value in cells.items()
@@ -129,8 +132,9 @@ class Rules:
                 raise Impossible(f"field {cell.field!r} is required")
 
 
-def required_cells(schema: Schema) -> tuple[Cell, ...]:
-    return tuple(Cell(name) for name, known in schema.fields.items() if known.required)
+def rules_of(schema: Schema, normalise: Normalise | None, side_effect: SideEffect | None) -> Rules:
+    required = tuple(Cell(name) for name, known in schema.fields.items() if known.required)
+    return Rules(schema, normalise, side_effect, required, {Cell(name): Cell(name) for name in schema.fields})
 
 
 def _contents(wanted: Wanted, values: Cells, created: Mapping[str, str]) -> Mapping[str, bytes]:
@@ -139,12 +143,12 @@ def _contents(wanted: Wanted, values: Cells, created: Mapping[str, str]) -> Mapp
     return {local: wanted.contents[str(value["sha256"])] for local, value in made if isinstance(value, dict)}
 
 
-def _named(cells: Cells, number: int) -> tuple[dict[Cell, Value], dict[str, str]]:
+def _named(cells: Cells, number: int) -> tuple[Cells, Mapping[str, str]]:
     """The cells with ``+MARKER`` elements under the ids that they get: the commit's number, and a count from the
     second on, so that a replayed journal gives the same ids.
     """
     if not any(element.startswith(NEW) for _, element in cells):
-        return dict(cells), {}
+        return cells, _NONE_CREATED
     created: dict[str, str] = {}
     named: dict[Cell, Value] = {}
     for cell, value in cells.items():

@@ -6,10 +6,9 @@ answer to the write hold the same mapping.
 
 import asyncio
 import hashlib
-from bisect import bisect_right
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,8 +20,6 @@ from backbone.model import (
     Cell,
     Cells,
     Edit,
-    Field,
-    FieldType,
     Issue,
     Outcome,
     Position,
@@ -33,37 +30,9 @@ from backbone.model import (
     Write,
 )
 from backbone.trackers.memory.journal import Commit, JournalFile
-from backbone.trackers.memory.settle import (
-    Impossible,
-    Normalise,
-    Rules,
-    Settled,
-    SideEffect,
-    Wanted,
-    required_cells,
-    with_values,
-)
-
-DEFAULT_SCHEMA = Schema(
-    {
-        known.name: known
-        for known in (
-            Field("title", FieldType.TEXT, required=True),
-            Field("description", FieldType.RICHTEXT),
-            Field("status", FieldType.CHOICE, ("new", "open", "in progress", "resolved", "closed")),
-            Field("priority", FieldType.CHOICE, ("low", "normal", "high", "urgent")),
-            Field("assignee", FieldType.USER),
-            Field("watchers", FieldType.USERS),
-            Field("labels", FieldType.CHOICES, (), open=True),
-            Field("due", FieldType.DATE),
-            Field("estimate", FieldType.NUMBER),
-            Field("effort", FieldType.DURATION),
-            Field("private", FieldType.BOOLEAN),
-            Field("depends", FieldType.RELATION),
-            Field("duplicate_of", FieldType.RELATION, single=True),
-        )
-    }
-)
+from backbone.trackers.memory.schema import DEFAULT_SCHEMA
+from backbone.trackers.memory.settle import Impossible, Normalise, Settled, SideEffect, Wanted, rules_of, with_values
+from backbone.trackers.memory.state import State
 
 POLL_SECONDS = 0.02
 """How often a waiting listener looks whether another process wrote: an fstat costs a microsecond."""
@@ -71,16 +40,6 @@ POLL_SECONDS = 0.02
 
 def utc_now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-@dataclass(slots=True)
-class _Held:
-    """An issue as it is kept; ``cells`` is replaced, never altered."""
-
-    cells: Cells
-    author: str
-    created: str
-    numbers: list[int] = field(default_factory=list)
 
 
 class MemoryTracker:
@@ -102,13 +61,9 @@ class MemoryTracker:
         self.user = user
         self.refuse = refuse
         self._now = now
-        self._rules = Rules(schema, normalise, side_effect, required_cells(schema))
+        self._rules = rules_of(schema, normalise, side_effect)
         self._open_fields = frozenset(name for name, known in schema.fields.items() if known.open)
-        self._journal: list[Edit | None] = []
-        self._issues: dict[str, _Held] = {}
-        self._order: list[str] = []
-        self._applied: dict[str, Applied] = {}
-        self._contents: dict[str, bytes] = {}
+        self._state = State()
         self._listeners: set[asyncio.Event] = set()
         self._file = JournalFile(path) if path is not None else None
         self._catch_up()
@@ -161,7 +116,7 @@ class MemoryTracker:
     def remove(self, local: str) -> None:
         """Delete an issue: its history goes with it."""
         with self._writing():
-            if local not in self._issues:
+            if local not in self._state.issues:
                 raise Impossible(f"there is no issue {local!r}")
             self._commit(Commit(None, removed=local))
 
@@ -176,47 +131,40 @@ class MemoryTracker:
 
     async def head(self) -> Position:
         self._catch_up()
-        return self._head()
+        return self._state.head()
 
     async def issues(self, after: str | None, limit: int) -> Sequence[Issue]:
         self._catch_up()
-        found: list[Issue] = []
-        number = int(after) if after is not None else 0
-        while number < len(self._order) and len(found) < limit:
-            if self._order[number] in self._issues:
-                found.append(self._issue(self._order[number]))
-            number += 1
-        return found
+        return self._state.issues_after(int(after) if after is not None else 0, limit)
 
     async def read(self, issues: Sequence[str]) -> Mapping[str, Issue]:
         self._catch_up()
-        return {local: self._issue(local) for local in issues if local in self._issues}
+        return {local: self._state.issue(local) for local in issues if local in self._state.issues}
 
     async def touched(self, since: Position, limit: int) -> Touched:
         self._catch_up()
-        end = min(since[0] + limit, len(self._journal))
-        edits = [edit for edit in self._journal[since[0] : end] if edit is not None and edit.local in self._issues]
-        return Touched(edits, (end,), more=end < len(self._journal))
+        return self._state.touched(since[0], limit)
 
     async def touched_of(self, issues: Mapping[str, Position]) -> Mapping[str, Touched]:
         self._catch_up()
         return {
-            local: Touched(self._edits_of(local, position[0]), self._head())
+            local: Touched(self._state.edits_of(local, position[0]), self._state.head())
             for local, position in issues.items()
-            if local in self._issues
+            if local in self._state.issues
         }
 
     async def apply(self, writes: Sequence[Write]) -> Sequence[Outcome]:
         with self._writing():
-            return [self._write(write) for write in writes]
+            now = self._now()
+            return [self._write(write, now) for write in writes]
 
     async def find(self, keys: Sequence[str]) -> Mapping[str, Applied]:
         self._catch_up()
-        return {key: self._applied[key] for key in keys if key in self._applied}
+        return {key: self._state.answer(key) for key in keys if key in self._state.applied}
 
     async def open_attachment(self, local: str, destination: Path) -> None:
         self._catch_up()
-        content = self._contents.get(local)
+        content = self._state.contents.get(local)
         if content is None:
             raise TrackerUnavailable(f"attachment {local} is not in the tracker (any more); read its issue again")
         with destination.open("xb") as file:
@@ -238,25 +186,12 @@ class MemoryTracker:
             self._file.close()
             self._file = None
 
-    # How it is kept.
+    # How it is done.
 
-    def _head(self) -> Position:
-        return (len(self._journal),)
-
-    def _issue(self, local: str) -> Issue:
-        held = self._issues[local]
-        return Issue(local, self._head(), held.cells, held.author, held.created)
-
-    def _edits_of(self, local: str, since: int) -> list[Edit]:
-        numbers = self._issues[local].numbers
-        own = (self._journal[number - 1] for number in numbers[bisect_right(numbers, since) :])
-        return [edit for edit in own if edit is not None]
-
-    def _write(self, write: Write) -> Outcome:
-        known = self._applied.get(write.key)
-        if known is not None:
-            return known
-        held = self._issues.get(write.local) if write.local is not None else None
+    def _write(self, write: Write, now: str) -> Outcome:
+        if write.key in self._state.applied:
+            return self._state.answer(write.key)
+        held = self._state.issues.get(write.local) if write.local is not None else None
         if write.local is not None and held is None:
             return Refused(write.key, f"there is no issue {write.local!r} (any more)")
         if held is not None and write.expected is not None and held.numbers[-1] > write.expected[0]:
@@ -264,19 +199,19 @@ class MemoryTracker:
         words = self.refuse(write) if self.refuse is not None else None
         if words is not None:
             return Refused(write.key, words)
-        wanted = Wanted(write.cells, write.author or self.user, write.at or self._now(), _contents(write))
+        wanted = Wanted(write.cells, write.author or self.user, write.at or now, _contents(write))
         try:
-            settled = self._rules.settle(held.cells if held else None, wanted, len(self._journal) + 1)
+            settled = self._rules.settle(held.cells if held else None, wanted, self._state.head()[0] + 1)
         except Impossible as impossible:
             return Refused(write.key, str(impossible))
         return self._settle(write.local, wanted, settled, write.key)
 
     def _by_person(self, local: str | None, wanted: Wanted) -> tuple[str, Mapping[str, str]]:
         with self._writing():
-            held = self._issues.get(local) if local is not None else None
+            held = self._state.issues.get(local) if local is not None else None
             if local is not None and held is None:
                 raise Impossible(f"there is no issue {local!r}")
-            settled = self._rules.settle(held.cells if held else None, wanted, len(self._journal) + 1)
+            settled = self._rules.settle(held.cells if held else None, wanted, self._state.head()[0] + 1)
             applied = self._settle(local, wanted, settled, key=None)
             return applied.local, applied.created
 
@@ -284,9 +219,9 @@ class MemoryTracker:
         """Commit what was settled. A write that changes nothing leaves its marker and no edit."""
         created = local is None
         if local is None:
-            local = str(len(self._order) + 1)
+            local = self._state.next_local()
         edit = None
-        position = self._head()
+        position = self._state.head()
         if created or settled.changed:
             position = (position[0] + 1,)
             edit = Edit(local, position, wanted.author, wanted.at, settled.changed, created)
@@ -303,29 +238,9 @@ class MemoryTracker:
 
     def _take(self, commit: Commit) -> None:
         """Bring a commit, made here or read from the file, into memory."""
-        if commit.edit is not None:
-            self._take_edit(commit.edit)
-        if commit.removed is not None:
-            self._journal.append(None)
-            del self._issues[commit.removed]
-        if commit.applied is not None:
-            self._applied[commit.applied.key] = commit.applied
-        if commit.contents:
-            self._contents.update(commit.contents)
-
-    def _take_edit(self, edit: Edit) -> None:
-        assert edit.position == (len(self._journal) + 1,), "the journal is dense"
-        self._journal.append(edit)
-        if edit.created:
-            self._order.append(edit.local)
-            self._issues[edit.local] = _Held(edit.cells, edit.author, edit.at, [edit.position[0]])
-        else:
-            held = self._issues[edit.local]
-            merged = {**held.cells, **edit.cells}
-            held.cells = {cell: value for cell, value in merged.items() if value is not None}
-            held.numbers.append(edit.position[0])
-        if not self._open_fields.isdisjoint([cell[0] for cell in edit.cells]):
-            schema = with_values(self._rules.schema, edit.cells)
+        self._state.take(commit)
+        if commit.edit is not None and not self._open_fields.isdisjoint([cell[0] for cell in commit.edit.cells]):
+            schema = with_values(self._rules.schema, commit.edit.cells)
             if schema is not self._rules.schema:
                 self._rules = replace(self._rules, schema=schema)
 

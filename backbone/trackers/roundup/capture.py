@@ -46,12 +46,12 @@ def touched(db: Any, shape: Shape, since: int, limit: int) -> Touched:
 
 def touched_of(db: Any, shape: Shape, local: str, since: int) -> Touched | None:
     """One issue's own edits; ``None`` if it is gone."""
-    node = node_of(db, shape, local)
-    if node is None:
+    own = edits_of(db, shape, local, since)
+    if own is None:
         return None
-    found = list(edits_of(db, shape, local, since) or ())
-    messages = node.get(shape.comments, []) if shape.comments else []
-    found += _text_edits(db, local, feed.text_rows_of(db, messages, since))
+    found = list(own)
+    if shape.messages_table is not None:
+        found += _text_edits(db, local, feed.text_rows_of(db, shape.messages_table, local, since))
     return Touched(sorted(found, key=lambda edit: edit.position), (feed.head(db),))
 
 
@@ -133,9 +133,9 @@ def _text_edits(db: Any, local: str, rows: Iterable[Row]) -> list[Edit]:
 
 def _issues_with(db: Any, shape: Shape, message: str) -> list[str]:
     """The issues of our class that show this message and are not retired."""
-    if shape.comments is None:
+    if shape.messages_table is None:
         return []
-    db.sql(f"select nodeid from {shape.issue_class}_{shape.comments} where linkid=?", (int(message),))  # noqa: S608
+    db.sql(f"select nodeid from {shape.messages_table} where linkid=?", (int(message),))  # noqa: S608
     nodes = [str(row[0]) for row in db.cursor.fetchall()]
     return [node for node in nodes if not db.getclass(shape.issue_class).is_retired(node)]
 

@@ -18,9 +18,14 @@ from backbone.trackers.roundup.values import time_text, to_text
 def node_of(db: Any, shape: Shape, local: str) -> dict[str, Any] | None:
     """Every property as Roundup holds it; ``None`` if the issue is retired or was never there."""
     issues = db.getclass(shape.issue_class)
-    if not local.isascii() or not local.isdigit() or not issues.hasnode(local) or issues.is_retired(local):
+    if not is_id(local) or not issues.hasnode(local) or issues.is_retired(local):
         return None
     return {name: list(v) if isinstance(v, list) else v for name, v in db.getnode(shape.issue_class, local).items()}
+
+
+def is_id(text: str) -> bool:
+    """Whether SQLite can take it for an id at all."""
+    return re.fullmatch(r"\d{1,18}", text, re.ASCII) is not None
 
 
 def read_issue(db: Any, shape: Shape, local: str, position: int) -> Issue | None:
@@ -116,7 +121,7 @@ def attachment_record(db: Any, kind: str, node: str) -> Record | None:
 
 def content_id(element: str) -> tuple[str, str] | None:
     """``msg12`` as class and id."""
-    match = re.fullmatch(r"([a-z_]+)(\d+)", element, re.ASCII)
+    match = re.fullmatch(r"([a-z_]{1,100})(\d{1,18})", element, re.ASCII)
     return (match[1], match[2]) if match else None
 
 

@@ -154,7 +154,7 @@ def _stamp(home: Path) -> tuple[object, ...]:
 def _explained(settings: RoundupSettings) -> Iterator[None]:
     try:
         yield
-    except sqlite3.OperationalError as error:
+    except sqlite3.Error as error:
         if "no such table: backbone_" in str(error):
             raise TrackerUnavailable(
                 f"the Roundup tracker in {settings.home} is not prepared; run: backbone tracker prepare"

@@ -6,7 +6,6 @@ table whose numbers grow for ever. Our detector adds a row there for each edit o
 not journal at all. One writer at a time holds SQLite's lock, so the numbers stand in commit order.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,26 +93,24 @@ def rows_of(db: Any, issue_class: str, node: str, since: int) -> list[Row]:
     return _rows(db)
 
 
-def text_rows_of(db: Any, messages: Sequence[str], since: int) -> list[Row]:
-    """Edits of these messages' texts."""
-    rows: list[Row] = []
-    for message in messages:
-        db.sql(
-            "select * from backbone_feed where class='msg' and nodeid=? and number>? order by number",
-            (int(message), since),
-        )
-        rows += _rows(db)
-    return rows
+def text_rows_of(db: Any, messages_table: str, node: str, since: int) -> list[Row]:
+    """Edits of the texts of the messages that the issue shows. ``messages_table`` is Roundup's, of that Multilink."""
+    db.sql(
+        f"""select feed.* from {messages_table} as shown
+        join backbone_feed as feed on feed.class='msg' and feed.nodeid=shown.linkid and feed.number>?
+        where shown.nodeid=? order by feed.number""",  # noqa: S608
+        (since, int(node)),
+    )
+    return _rows(db)
 
 
-def latest_of(db: Any, issue_class: str, node: str, messages: Sequence[str], since: int) -> bool:
+def moved(db: Any, issue_class: str, node: str, messages_table: str | None, since: int) -> bool:
     """Whether the issue or one of its messages was edited after ``since``; one look when nothing at all was."""
     if head(db) <= since:
         return False
-    db.sql(
-        "select 1 from backbone_feed where class=? and nodeid=? and number>? limit 1", (issue_class, int(node), since)
-    )
-    return db.cursor.fetchone() is not None or bool(text_rows_of(db, messages, since))
+    if rows_of(db, issue_class, node, since):
+        return True
+    return messages_table is not None and bool(text_rows_of(db, messages_table, node, since))
 
 
 def _rows(db: Any) -> list[Row]:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from backbone.model import FieldType
+from backbone.trackers.roundup.cells import is_id
 from backbone.trackers.roundup.shape import USER_CLASS, Property, can_be_made
 
 
@@ -22,7 +23,7 @@ def linked_node(db: Any, known: Property, label: str) -> str:
 def lookup(db: Any, known: Property, label: str) -> str | None:
     linked = db.getclass(known.linked)
     if known.label is None:
-        there = label.isascii() and label.isdigit() and linked.hasnode(label)
+        there = is_id(label) and linked.hasnode(label)
         return label if there else None
     if known.linked == USER_CLASS:
         return user_node(db, label)

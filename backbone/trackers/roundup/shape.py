@@ -45,6 +45,11 @@ class Shape:
     attachments: Mapping[str, str]
     """Multilinks to classes of files, and the class; the first one takes what is made."""
 
+    @property
+    def messages_table(self) -> str | None:
+        """Roundup's own table for the Multilink of messages."""
+        return f"{self.issue_class}_{self.comments}" if self.comments else None
+
 
 def shape_of(db: Any, issue_class: str) -> Shape:
     """Raises ``TrackerUnavailable`` if the tracker has no such class."""

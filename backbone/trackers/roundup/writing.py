@@ -12,6 +12,9 @@ from backbone.trackers.roundup.draft import Draft, draft_cell, holder_of
 from backbone.trackers.roundup.links import acting, user_node
 from backbone.trackers.roundup.shape import Shape
 
+WORDS_MAX = 500
+"""An auditor may quote what it refuses, however long it is."""
+
 
 def write(db: Any, shape: Shape, wanted: Write, user: str) -> Outcome:
     """Make the write and leave its marker. After ``Refused`` the transaction holds pieces and must be rolled back."""
@@ -24,13 +27,13 @@ def write(db: Any, shape: Shape, wanted: Write, user: str) -> Outcome:
         if node is None:
             return Refused(wanted.key, f"there is no {shape.issue_class} {wanted.local} (any more)")
         before = node
-        messages = before.get(shape.comments, []) if shape.comments else []
-        if wanted.expected is not None and feed.latest_of(
-            db, shape.issue_class, wanted.local, messages, wanted.expected[0]
-        ):
+        since = wanted.expected[0] if wanted.expected is not None else None
+        if since is not None and feed.moved(db, shape.issue_class, wanted.local, shape.messages_table, since):
             return Stale(wanted.key)
     try:
         return _written(db, shape, wanted, before, user)
+    except sqlite3.IntegrityError as error:
+        return Refused(wanted.key, _words(error))
     except (sqlite3.Error, OSError):
         raise
     except Exception as error:  # noqa: BLE001 - auditors are the tracker's own programs and raise what they like
@@ -100,6 +103,9 @@ def _check_required(shape: Shape, changed: Mapping[str, Any], new: bool) -> None
 
 
 def _words(error: Exception) -> str:
-    """The tracker's own words; a bare ``KeyError('x')`` says too little alone."""
+    """The tracker's own words, fit to be shown and sent; a bare ``KeyError('x')`` says too little alone."""
+    if isinstance(error, UnicodeError):
+        return f"the text cannot be stored: {error.reason if isinstance(error, UnicodeEncodeError) else error}"
     text = " ".join(str(part) for part in error.args if part) or type(error).__name__
-    return text if not isinstance(error, KeyError | IndexError) else f"{type(error).__name__}: {text}"
+    text = f"{type(error).__name__}: {text}" if isinstance(error, KeyError | IndexError) else text
+    return text.encode("utf-8", "replace").decode()[:WORDS_MAX]

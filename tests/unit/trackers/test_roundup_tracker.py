@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from roundup.date import Date
 
-from backbone.model import COMMENT, Applied, Cell, Outcome, Stale, Value, Write
+from backbone.errors import TrackerUnavailable
+from backbone.model import COMMENT, Applied, Cell, Outcome, Refused, Stale, Value, Write
 from backbone.trackers.roundup import connect
 from tests.support.roundup import RoundupHarness, copy_home
 
@@ -309,3 +310,32 @@ async def test_only_attachments_can_be_opened(classic: RoundupHarness, tmp_path:
     with pytest.raises(Exception, match=r"."):
         await classic.tracker.open_attachment(name, tmp_path / "copy")
     assert not (tmp_path / "copy").exists()
+
+
+@pytest.mark.parametrize("text", ["", "\x00", "a\r\nb\rc", "\ufeffx", "  blanks\n\n", "x" * 500_000])
+async def test_a_text_is_kept_byte_for_byte(classic: RoundupHarness, text: str) -> None:
+    cells: dict[Cell, Value] = {TITLE: "one", Cell(COMMENT, "+a"): {"text": text, "author": "bob", "created": ""}}
+    (outcome,) = await classic.tracker.apply([Write("k", None, None, cells)])
+    assert isinstance(outcome, Applied), outcome
+    assert await _text(classic, outcome.local, Cell(COMMENT, outcome.created["+a"])) == text
+
+
+async def test_what_no_database_can_store_is_refused_in_words_that_can_be_sent(classic: RoundupHarness) -> None:
+    (outcome,) = await classic.tracker.apply([Write("k", None, None, {TITLE: "half \ud83d"})])
+    assert isinstance(outcome, Refused)
+    assert outcome.words.encode()
+    assert not await classic.tracker.issues(None, 10)
+
+
+async def test_a_busy_database_is_tried_again(classic: RoundupHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backbone.trackers.roundup.connection.BUSY_MILLISECONDS", 50)
+    local = classic.create("one", "alice")
+    write = Write("k", local, None, {TITLE: "two"})
+    other = sqlite3.connect(classic.home / "db" / "db")
+    other.execute("begin immediate")
+    with pytest.raises(TrackerUnavailable, match="does not answer"):
+        await classic.tracker.apply([write])
+    other.rollback()
+    other.close()
+    (outcome,) = await classic.tracker.apply([write])
+    assert isinstance(outcome, Applied)
