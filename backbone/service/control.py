@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from backbone.errors import PeerError
 from backbone.replication.agreement import Strict
 from backbone.replication.message import Kind, decode_record, inflate
-from backbone.service import audit
+from backbone.service import audit, pairing
 from backbone.service.endpoint import Endpoint
 from backbone.service.inbound import follows, take
 from backbone.store import links, lists, messages
@@ -50,7 +50,7 @@ def _take(tx: Connection, ep: Endpoint, incoming: Incoming, scrubbed: audit.Scru
         elif incoming.kind == Kind.DIGEST and scrubbed is not None:
             audit.compare(tx, ep, audit.parse(record), scrubbed)
         elif incoming.kind == Kind.CTRL:
-            ep.log.info("control", record=str(record)[:200])
+            _command(tx, ep, record)
         else:
             raise PeerError(f"a message of kind {incoming.kind!r}, which this version does not know")
     except (PeerError, ValidationError) as error:
@@ -58,6 +58,12 @@ def _take(tx: Connection, ep: Endpoint, incoming: Incoming, scrubbed: audit.Scru
         payload = incoming.message.body
         lists.set_aside(tx, ep.row, "message", reason, ep.clock(), payload=payload, advice="tell the partner's admin")
     take(tx, ep, incoming)
+
+
+def _command(tx: Connection, ep: Endpoint, record: dict[str, object]) -> None:
+    if record.get("type") != "tested":
+        raise PeerError(f"a command {str(record.get('type'))[:40]!r}, which this version does not know")
+    pairing.take_tested(tx, ep, record)
 
 
 def _keep_receipt(tx: Connection, ep: Endpoint, receipt: Receipt) -> None:

@@ -296,7 +296,7 @@ def _write_config(
     node: Node, name: str, link_id: str, tracker: str, channel: Mapping[str, Any], rules: Rules
 ) -> dict[str, Any]:
     """The link's file, and what the channel needs on disk."""
-    fields = {
+    fields: dict[str, dict[str, Any]] = {
         agreed: {"local": rule.local, **({"values": rule.values} if rule.values else {})}
         for agreed, rule in rules.fields.items()
     }

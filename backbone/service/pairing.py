@@ -159,6 +159,11 @@ def take_tested(tx: Connection, ep: Endpoint, record: dict[str, Any]) -> None:
             _tell_tested(tx, ep, effect)
 
 
+def expire(tx: Connection, row_id: int) -> None:
+    """The offer's time is over: nobody can accept it any more."""
+    advance(tx, links.get(tx, row_id), events.Expired())
+
+
 # What leaves
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from backbone.replication.link import Phase
+from backbone.replication.link import Identity, Phase, Started, Timing, step
 from backbone.store import links
 from backbone.store.codec import pack, unpack
 from backbone.store.links import LinkRow
@@ -77,3 +77,13 @@ def roll_back(tx: Connection, row: LinkRow, reason: str) -> None:
 def stage_of(row: LinkRow) -> Stage:
     """Where the link stands."""
     return load(row).pairing.stage
+
+
+def start_link(
+    tx: Connection, ep_row: int, now: float, boot: int, *, clean: bool, identity: Identity, timing: Timing
+) -> None:
+    """Once for each start of the process: after an unclean end the link holds until the partner has answered."""
+    state = links.state(tx, ep_row)
+    if state.boot != boot:
+        state, _ = step(state, Started(now, boot, clean), identity, timing)
+        links.save_state(tx, ep_row, state)

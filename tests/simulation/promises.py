@@ -1,7 +1,7 @@
 """The promises, as checks over both nodes. The names are those of PROTOCOL section 3 where it has one."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, select
@@ -208,8 +208,14 @@ def _by_gid(node: "Node") -> dict[str, Issue]:
     return {names[issue.local]: issue for issue in _issues(node) if issue.local in names}
 
 
-def _issues(node: "Node") -> list[Issue]:
-    return [node.tracker._issue(local) for local in node.tracker._issues]
+def _issues(node: "Node") -> Sequence[Issue]:
+    """What the tracker holds; its methods never suspend."""
+    try:
+        node.tracker.issues(None, 1_000_000).send(None)
+    except StopIteration as done:
+        found: Sequence[Issue] = done.value
+        return found
+    raise AssertionError("the memory tracker suspended")
 
 
 __all__ = ["COMMENT", "always", "finally_", "quiet", "shadows"]

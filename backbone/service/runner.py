@@ -1,0 +1,355 @@
+"""Running links: for each one a few loops that wait for something to do, in one task group.
+
+*receive* takes parcels in; *work* does, one after the other, what touches shadows and the tracker (control,
+attachments, requests, apply, capture); *send* seals what is due. Each is woken by the others and by hints, and looks by itself
+every few seconds. What fails for a reason outside is tried again, ever more slowly, and shown in ``status``.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from backbone.config import load_link
+from backbone.errors import BackboneError, UsageError
+from backbone.replication.link import Phase
+from backbone.service import applying, control, inbound, outbound, pairing, requests
+from backbone.service.endpoint import Endpoint
+from backbone.service.logs import logger
+from backbone.service.node import Node, write_anchor
+from backbone.service.parties import close_endpoint, open_channel, open_endpoint, open_keyring
+from backbone.service.progress import load, start_link
+from backbone.store import links
+from backbone.store.links import LinkRow
+from channels.base import ChannelError
+from handshake.errors import HandshakeError, KeyRingError
+from handshake.events import Stage
+
+ANCHOR_SECONDS = 60.0
+"""How far the store may get ahead of its anchor: a younger backup is caught by the partner's evidence."""
+BACK_OFF_SECONDS_MAX = 60.0
+"""A tracker or share that comes back is noticed within a minute."""
+REST_SECONDS = 0.3
+"""A link rests when none of its loops had anything to do for so long."""
+
+STAGE_SECONDS = 0.1
+"""How often a handshake under way is looked at: somebody waits for it."""
+
+_OUTSIDE = (BackboneError, ChannelError, KeyRingError, HandshakeError, OSError)
+_PAIRED = (Stage.CONFIRMED, Stage.TESTED, Stage.ACTIVE)
+
+
+@dataclass(slots=True)
+class Running:
+    """One link's loops: what wakes them, and whether they rest."""
+
+    name: str
+    receive: asyncio.Event = field(default_factory=asyncio.Event)
+    work: asyncio.Event = field(default_factory=asyncio.Event)
+    send: asyncio.Event = field(default_factory=asyncio.Event)
+    resting: dict[str, bool] = field(default_factory=dict)
+    trouble: str = ""
+
+    @property
+    def rests(self) -> bool:
+        """Whether nothing is left to do here and now."""
+        return bool(self.resting) and all(self.resting.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a link has come, for a person who watches."""
+
+    link: str
+    state: str
+    captured: int
+    sent: int
+    acknowledged: int
+    received: int
+    applied: int
+    holding: bool = False
+    """After an unclean start, until the partner has answered or a time has passed."""
+
+
+async def run(node: Node, stop: asyncio.Event) -> None:
+    """All links until ``stop`` is set. Ends in order: what is under way is finished or will be found again."""
+    async with _links(node, None) as running:
+        log = logger(node=node.name)
+        log.info("running", links=[one.name for one in running])
+        await stop.wait()
+        log.info("stopping")
+
+
+async def sync(
+    node: Node,
+    names: Sequence[str],
+    progress: Callable[[Progress], None] = lambda _: None,
+    *,
+    timeout_seconds: float = 3600.0,
+    until: Callable[[], Awaitable[bool]] | None = None,
+) -> bool:
+    """Links until they rest, or until ``until`` says so; ``False`` when the time was over before, or in trouble."""
+    async with _links(node, names) as running:
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await _watch(node, running, progress, until)
+        except TimeoutError:
+            return False
+        return not any(one.trouble for one in running)
+
+
+async def _watch(
+    node: Node,
+    running: Sequence[Running],
+    progress: Callable[[Progress], None],
+    until: Callable[[], Awaitable[bool]] | None,
+) -> None:
+    quiet = 0
+    while quiet < 3 or until is not None:
+        await asyncio.sleep(REST_SECONDS / 3)
+        holding = False
+        for one in running:
+            seen = await node.store.read(lambda tx, n=one.name: _progress(tx, n))  # type: ignore[misc]
+            holding |= seen.holding
+            progress(seen)
+        rest = not holding and all(one.rests or one.trouble for one in running)
+        quiet = quiet + 1 if rest else 0
+        if until is not None and await until():
+            return
+
+
+def _progress(tx: Any, name: str) -> Progress:
+    row = links.by_name(tx, name)
+    assert row is not None
+    if row.peer is None:
+        return Progress(name, row.state, 0, 0, 0, 0, 0)
+    state = links.state(tx, row.id)
+    out, into = state.out["c"], state.into["c"]
+    return Progress(name, row.state, row.clock, out.last, out.applied, into.recv, into.applied,
+                    state.phase is Phase.HOLD)  # fmt: skip
+
+
+@contextlib.asynccontextmanager
+async def _links(node: Node, names: Sequence[str] | None) -> AsyncIterator[list[Running]]:
+    """The loops of these links (all: ``None``) run while the block does."""
+    rows = await node.store.read(links.every)
+    known = {row.name for row in rows}
+    for name in names or ():
+        if name not in known:
+            raise UsageError(f"there is no link {name!r}; there are {', '.join(sorted(known)) or 'none yet'}")
+    running: list[Running] = []
+    async with asyncio.TaskGroup() as group:
+
+        def begin(rows: Sequence[LinkRow]) -> None:
+            begun = {one.name for one in running}
+            for row in rows:
+                if row.name not in begun and (not names or row.name in names):
+                    running.append(Running(row.name))
+                    tasks.append(group.create_task(_link(node, row.id, running[-1])))
+
+        async def look_for_more() -> None:
+            while True:
+                await asyncio.sleep(node.config.node.poll_seconds)
+                begin(await node.store.read(links.every))
+
+        tasks: list[asyncio.Task[None]] = [group.create_task(_note(node))]
+        begin(rows)
+        if names is None:
+            tasks.append(group.create_task(look_for_more()))
+        try:
+            yield running
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+async def _note(node: Node) -> None:
+    while True:
+        await asyncio.sleep(ANCHOR_SECONDS)
+        await asyncio.to_thread(write_anchor, node)
+
+
+async def _link(node: Node, row_id: int, running: Running) -> None:
+    """One link for ever: what ends its loops from outside is shown, and tried again more slowly."""
+    pause = 1.0
+    log = logger(link=running.name)
+    while True:
+        running.resting = {"link": False}
+        try:
+            row = await node.store.read(lambda tx: links.get(tx, row_id))
+            await _serve(node, row, running)
+            pause = 1.0
+        except* _OUTSIDE as group:
+            running.trouble = "; ".join(sorted({str(error) for error in _leaves(group)}))
+            log.warning("trouble", reason=running.trouble, again_in_seconds=round(pause, 1))
+            reason = running.trouble
+            await node.store.run(lambda tx, r=reason: links.change(tx, row_id, reason=r))  # type: ignore[misc]
+        if running.trouble:
+            await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
+            pause = min(pause * 2, BACK_OFF_SECONDS_MAX)
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found
+
+
+async def _serve(node: Node, row: LinkRow, running: Running) -> None:
+    """What this link's stage asks for; returns when the stage changed."""
+    stage = load(row).pairing.stage
+    if row.side == "master" and stage is Stage.OFFERED:
+        await _wait_for_acceptance(node, row, running)
+    elif stage in (*_PAIRED, Stage.OFFERED):
+        await _exchange(node, row, running)
+    else:
+        running.resting = {"link": True}
+        await asyncio.sleep(node.config.node.poll_seconds)
+
+
+async def _wait_for_acceptance(node: Node, row: LinkRow, running: Running) -> None:
+    channel = open_channel(node, row.name, row.link_id, load_link(node.folder, row.name, node.config))
+    keys = await open_keyring(node, row)
+    try:
+        async with asyncio.TaskGroup() as group:
+            hinting = group.create_task(_hinting(channel.hints(), running.receive))
+            while await _still_offered(node, row.id) and not await pairing.listen(node, row, channel, keys):
+                _settled(running, "link")
+                await _event_or(running.receive, node.config.node.poll_seconds)
+            hinting.cancel()
+    finally:
+        await channel.close()
+        await keys.close()
+
+
+async def _still_offered(node: Node, row_id: int) -> bool:
+    found = load(await node.store.read(lambda tx: links.get(tx, row_id))).pairing
+    if found.stage is Stage.OFFERED and node.clock() > found.expires_at:
+        await node.store.run(lambda tx: pairing.expire(tx, row_id))
+        return False
+    return found.stage is Stage.OFFERED
+
+
+async def _exchange(node: Node, row: LinkRow, running: Running) -> None:
+    """The loops of a link that has a partner, until its stage changes."""
+    ep = await open_endpoint(node, row)
+    stage = load(row).pairing.stage
+    try:
+        await node.store.run(
+            lambda tx: start_link(
+                tx, ep.row, ep.clock(), node.boot, clean=not node.unclean, identity=ep.identity, timing=ep.timing
+            )
+        )
+        changed = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            loops = [
+                _receiving(ep, running, node.config.node.poll_seconds),
+                _sending(ep, running),
+                _hinting(ep.channel.hints(), running.receive),
+                _hinting(ep.tracker.hints(), running.work),
+            ]
+            if stage is Stage.ACTIVE:
+                running.resting["work"] = False
+                loops.append(_working(ep, running, node.config.node.poll_seconds))
+            else:
+                loops += [_controlling(ep, running), _repeating(ep)]
+            tasks = [group.create_task(loop) for loop in loops]
+            tasks.append(group.create_task(_stage_watch(node, ep, stage, changed)))
+            await changed.wait()
+            for task in tasks:
+                task.cancel()
+    finally:
+        await close_endpoint(ep)
+
+
+async def _stage_watch(node: Node, ep: Endpoint, stage: Stage, changed: asyncio.Event) -> None:
+    pause = node.config.node.poll_seconds if stage is Stage.ACTIVE else STAGE_SECONDS
+    while load(await node.store.read(lambda tx: links.get(tx, ep.row))).pairing.stage is stage:  # noqa: ASYNC110
+        await asyncio.sleep(pause)
+    changed.set()
+
+
+async def _receiving(ep: Endpoint, running: Running, poll: float) -> None:
+    while True:
+        running.receive.clear()
+        report = await inbound.receive(ep)
+        if report.count:
+            running.resting["receive"] = False
+            await pairing.take_documents(ep, report.documents)
+            await pairing.take_probes(ep, report.special)
+            running.work.set()
+            running.send.set()
+            continue
+        _settled(running, "receive")
+        await _event_or(running.receive, poll)
+
+
+async def _working(ep: Endpoint, running: Running, poll: float) -> None:
+    await applying.resume(ep)
+    while True:
+        running.work.clear()
+        done = await control.take_control(ep)
+        done += await inbound.take_parts(ep)
+        done += await requests.carry_out(ep)
+        done += await applying.apply(ep)
+        if await outbound.backlog(ep) < outbound.BACKLOG:
+            done += await outbound.capture(ep)
+        if done:
+            running.resting["work"] = False
+            running.send.set()
+            await asyncio.sleep(0)
+            continue
+        _settled(running, "work")
+        await _event_or(running.work, poll)
+
+
+async def _controlling(ep: Endpoint, running: Running) -> None:
+    """Before the link is active only the control lane is worked on."""
+    while True:
+        running.work.clear()
+        if await control.take_control(ep):
+            running.send.set()
+            continue
+        _settled(running, "work")
+        await running.work.wait()
+
+
+async def _repeating(ep: Endpoint) -> None:
+    if load(await ep.store.read(lambda tx: links.get(tx, ep.row))).pairing.role == "master":
+        await pairing.confirm(ep)
+    while True:
+        await pairing.repeat(ep)
+        await asyncio.sleep(pairing.REPEATED_AFTER_SECONDS)
+
+
+async def _sending(ep: Endpoint, running: Running) -> None:
+    while True:
+        running.send.clear()
+        wait = await outbound.send(ep)
+        if wait <= 0.0:
+            running.resting["send"] = False
+            continue
+        if wait > 1.0:
+            _settled(running, "send")
+        await _event_or(running.send, wait)
+
+
+async def _hinting(hints: AsyncIterator[None], event: asyncio.Event) -> None:
+    async for _ in hints:
+        event.set()
+    await asyncio.Event().wait()
+
+
+def _settled(running: Running, loop: str) -> None:
+    running.resting[loop] = True
+    running.resting["link"] = True
+    running.trouble = ""
+
+
+async def _event_or(event: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

@@ -1,0 +1,107 @@
+"""How each link stands, from the tables alone: readable while the node runs, and while it does not."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Table, func, select
+
+from backbone.model import ISSUE
+from backbone.service.progress import load
+from backbone.store import links, lists
+from backbone.store.engine import Store
+from backbone.store.links import LinkRow
+from backbone.store.tables import identity, outbox, waiting
+
+
+@dataclass(frozen=True, slots=True)
+class LinkStatus:
+    """One link. Counts of messages are of the change-set lane; counts of change sets say so."""
+
+    name: str
+    side: str
+    state: str
+    stage: str
+    reason: str
+    peer: str
+    peer_fingerprint: str
+    verified_by: str
+    issues: int
+    populated: bool
+    sent: int
+    """Messages that left at least once."""
+    acknowledged: int
+    """Messages that the partner has stored."""
+    applied_there: int
+    """Messages whose effects are durable at the partner."""
+    received: int
+    applied_here: int
+    waiting: int
+    """Messages that wait to be applied: there, and here."""
+    change_sets_sent: int
+    change_sets_applied_there: int
+    cells_waiting: int
+    """Relations and attachments whose other end is not here yet."""
+    quarantined: int
+    conflicts_open: int
+    conflicts: int
+    heard_at: float | None
+    holding: bool
+
+
+def status(store: Store) -> list[LinkStatus]:
+    """Every link, by name. Raises ``StoreError``."""
+    return store.read_now(lambda tx: [_link(tx, row) for row in links.every(tx)])
+
+
+def _link(tx: Connection, row: LinkRow) -> LinkStatus:
+    progress = load(row)
+    peer = row.peer or {}
+    counts = lists.conflict_counts(tx, row.id)
+    shown: dict[str, Any] = {
+        "name": row.name,
+        "side": row.side,
+        "state": progress.pairing.shown,
+        "stage": str(progress.pairing.stage),
+        "reason": row.reason,
+        "peer": peer.get("name", ""),
+        "peer_fingerprint": peer.get("fingerprint", ""),
+        "verified_by": progress.verified_by,
+        "issues": _count(tx, identity, identity.c.link == row.id, identity.c.kind == ISSUE),
+        "populated": row.populated,
+        "cells_waiting": _count(tx, waiting, waiting.c.link == row.id),
+        "quarantined": lists.set_aside_count(tx, row.id),
+        "conflicts_open": counts.get("open", 0),
+        "conflicts": sum(counts.values()),
+    }
+    return LinkStatus(**shown, **_numbers(tx, row))
+
+
+def _numbers(tx: Connection, row: LinkRow) -> dict[str, Any]:
+    if row.peer is None:
+        zero = ("sent", "acknowledged", "applied_there", "received", "applied_here", "waiting", "change_sets_sent",
+                "change_sets_applied_there")  # fmt: skip
+        return {**dict.fromkeys(zero, 0), "heard_at": None, "holding": False}
+    state = links.state(tx, row.id)
+    out, into = state.out["c"], state.into["c"]
+    lane = (outbox.c.link == row.id, outbox.c.lane == "c", outbox.c.life == state.life[0])
+    return {
+        "sent": _count(tx, outbox, *lane, outbox.c.attempts > 0),
+        "acknowledged": out.stored,
+        "applied_there": out.applied,
+        "received": into.recv,
+        "applied_here": into.applied,
+        "waiting": out.last - out.applied + into.recv - into.applied,
+        "change_sets_sent": _sum(tx, *lane),
+        "change_sets_applied_there": _sum(tx, *lane, outbox.c.seq <= out.applied),
+        "heard_at": state.heard_at,
+        "holding": state.phase == "hold",
+    }
+
+
+def _count(tx: Connection, table: Table, *conditions: Any) -> int:
+    return int(tx.execute(select(func.count()).select_from(table).where(*conditions)).scalar_one())
+
+
+def _sum(tx: Connection, *conditions: Any) -> int:
+    query = select(func.coalesce(func.sum(outbox.c.change_sets), 0)).where(*conditions)
+    return int(tx.execute(query).scalar_one())
