@@ -46,6 +46,8 @@ class Endpoint:
     channel: Channel
     keyring: KeyRing
     contents: Contents
+    label_life: str
+    """Our store's life as it stands on the outside of parcels: 8 hex digits."""
     clock: Callable[[], float]
     log: Any
     encrypt: bool = True

@@ -5,7 +5,7 @@ only then is the delivery confirmed. ``take_parts`` and ``take_control`` carry o
 order; ``applying`` does the lane ``c``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -70,11 +70,13 @@ async def receive(ep: Endpoint) -> Report:
         return Report(0)
     try:
         opened = await _open_all(ep, deliveries)
-        special = await ep.store.run(lambda tx: _admit_all(tx, ep, opened))
+        special, applied = await ep.store.run(lambda tx: _admit_all(tx, ep, opened))
     except BaseException:
         await ep.channel.forget([d.token for d in deliveries])
         raise
     await ep.channel.confirm([d.token for d in deliveries])
+    for lane, seq in applied.items():
+        await ep.channel.acknowledged(ep.tag, ep.label_life, lane, seq)
     documents = tuple(one.document for one in opened if one.document is not None)
     return Report(len(deliveries), special, documents)
 
@@ -118,8 +120,9 @@ async def _whose(ep: Endpoint, delivery: Delivery, reason: str) -> str:
     )
 
 
-def _admit_all(tx: Connection, ep: Endpoint, opened: Sequence[Opened]) -> tuple[Message, ...]:
-    state = links.state(tx, ep.row)
+def _admit_all(tx: Connection, ep: Endpoint, opened: Sequence[Opened]) -> tuple[tuple[Message, ...], Mapping[str, int]]:
+    """Messages for the connection test, and what the partner has newly applied in each lane."""
+    before = state = links.state(tx, ep.row)
     special: list[Message] = []
     for one in opened:
         if one.document is not None:
@@ -131,7 +134,8 @@ def _admit_all(tx: Connection, ep: Endpoint, opened: Sequence[Opened]) -> tuple[
         if one.message.header.kind in (Kind.PROBE, Kind.ECHO):
             special.append(one.message)
     links.save_state(tx, ep.row, state)
-    return tuple(special)
+    applied = {lane: out.applied for lane, out in state.out.items() if out.applied > before.out[lane].applied}
+    return tuple(special), applied
 
 
 def _admit(tx: Connection, ep: Endpoint, state: LinkState, one: Opened) -> LinkState:

@@ -171,7 +171,7 @@ async def post(ep: Endpoint, message: Message) -> None:
     """Seal one message and hand it to the channel."""
     sealed = await ep.keyring.seal(encode(message), recipient=ep.identity.peer_fingerprint, encrypt=ep.encrypt)
     header = message.header
-    label = Label(ep.tag, header.inc[1].hex()[:8], header.lane, header.seq)
+    label = Label(ep.tag, ep.label_life, header.lane, header.seq)
     await ep.channel.send(Parcel(label, sealed))
     ep.log.debug("sent", kind=header.kind, lane=header.lane, seq=header.seq, bytes=len(sealed))
 

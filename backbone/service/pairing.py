@@ -219,8 +219,7 @@ async def _send_probes(ep: Endpoint, sizes: frozenset[int]) -> None:
 
 
 async def _send(ep: Endpoint, parcel: bytes) -> None:
-    state = await ep.store.read(lambda tx: links.state(tx, ep.row))
-    await ep.channel.send(Parcel(Label(ep.tag, state.life[1].hex()[:8], "k", 0), parcel))
+    await ep.channel.send(Parcel(Label(ep.tag, ep.label_life, "k", 0), parcel))
 
 
 def probe_sizes(channel: Channel) -> frozenset[int]:

@@ -1,8 +1,8 @@
 """Running links: for each one a few loops that wait for something to do, in one task group.
 
 *receive* takes parcels in; *work* does, one after the other, what touches shadows and the tracker (control,
-attachments, requests, apply, capture); *send* seals what is due. Each is woken by the others and by hints, and looks by itself
-every few seconds. What fails for a reason outside is tried again, ever more slowly, and shown in ``status``.
+attachments, requests, apply, capture); *send* seals what is due. Each is woken by the others and by hints, and looks
+by itself every few seconds. What fails for a reason outside is tried again, ever more slowly, and shown in ``status``.
 """
 
 import asyncio
