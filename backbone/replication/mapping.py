@@ -78,7 +78,9 @@ class Names:
 class Translation:
     """One link's mapping, compiled."""
 
-    def __init__(self, agreement: Agreement, rules: Rules, node_name: str) -> None:
+    def __init__(self, agreement: Agreement, rules: Rules, node_name: str, user: str = "") -> None:
+        """``user`` is the synchronization user's log-in: the author of what nobody here wrote."""
+        self._user = user
         self._agreement = agreement
         self._rules = rules
         self._stranger = f"a user of {node_name}"
@@ -219,7 +221,7 @@ class Translation:
             login = self._login.get(str(value["author"]))
             ours = login is not None or names.born_here(cell.element)
             text = str(value["text"]) if ours else _headline(str(value["author"])) + str(value["text"])
-            inward.put(cell, local, {"text": text, "author": login or "", "created": value["created"]})
+            inward.put(cell, local, {"text": text, "author": login or self._user, "created": value["created"]})
         elif local is not None:
             inward.put(cell, local, None)
 
@@ -234,7 +236,7 @@ class Translation:
             inward.waiting[cell] = f"sha256:{value['sha256']}"
         else:
             login = self._login.get(str(value["author"]))
-            inward.put(cell, local, {**value, "author": login or ""})
+            inward.put(cell, local, {**value, "author": login or self._user})
 
     def _field_in(self, cell: Cell, value: Value, schema: Schema, names: Names, inward: "_Inward") -> None:
         rule = self._rules.fields[cell.field]

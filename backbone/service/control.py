@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from backbone.errors import PeerError
 from backbone.replication.agreement import Strict
 from backbone.replication.message import Kind, decode_record, inflate
-from backbone.service import audit, pairing
+from backbone.service import audit, outbound, pairing
 from backbone.service.endpoint import Endpoint
 from backbone.service.inbound import follows, take
 from backbone.store import links, lists, messages
@@ -39,7 +39,11 @@ async def take_control(ep: Endpoint) -> int:
 
 async def _prepare(ep: Endpoint, incoming: Incoming) -> audit.Scrubbed | None:
     """What has to be read from the tracker before a message can be answered."""
-    return await audit.scrub(ep) if incoming.kind == Kind.DIGEST else None
+    if incoming.kind != Kind.DIGEST:
+        return None
+    while await outbound.capture(ep):
+        pass
+    return await audit.scrub(ep)
 
 
 def _take(tx: Connection, ep: Endpoint, incoming: Incoming, scrubbed: audit.Scrubbed | None) -> None:

@@ -92,8 +92,8 @@ async def open_endpoint(node: Node, row: LinkRow) -> Endpoint:
     config = load_link(node.folder, row.name, node.config)
     agreement = Agreement.parse(row.agreement, f"the agreement of link {row.name}")
     rules = Rules.parse(config.rules, str(node.folder.link_file(row.name)))
-    translation = Translation(agreement, rules, node.name)
     tracker = open_tracker(node, config.link.tracker)
+    translation = Translation(agreement, rules, node.name, tracker.user)
     schema = await tracker.describe()
     problems = translation.problems(schema)
     if problems:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from backbone.model import Cell, Edit, Write
 from backbone.replication.identity import marker
 from backbone.replication.message import Kind
-from backbone.service import audit
+from backbone.service import audit, outbound
 from backbone.service.applying import tell
 from backbone.service.endpoint import Endpoint
 from backbone.service.outbound import fetch_contents, post, unnumbered
@@ -15,16 +15,18 @@ from backbone.service.recording import emit, record
 from backbone.store import links, lists
 from backbone.store.shadows import Book
 
-AUDITS_IN_A_ROW = 50
+AUDITS_IN_A_ROW = 8
+"""How often an audit is tried again because something was in flight; each time it waits twice as long."""
 
 
 async def carry_out(ep: Endpoint) -> int:
-    """Everything that is open for this link; returns how many requests there were."""
+    """Everything that is open and due for this link; returns how many requests there were."""
     open_ = await ep.store.read(lambda tx: lists.asked(tx, ep.row))
-    for item, kind, arguments in open_:
+    due = [one for one in open_ if ep.clock() >= float(one[2].get("not_before", 0.0))]
+    for item, kind, arguments in due:
         match kind:
             case "audit":
-                await _audit(ep, item)
+                await _audit(ep, item, arguments)
             case "say":
                 await _say(ep, item, Kind(arguments["kind"]))
             case "retry":
@@ -33,15 +35,23 @@ async def carry_out(ep: Endpoint) -> int:
                 await ep.store.run(lambda tx, i=item, a=arguments: _skip(tx, ep, i, a))  # type: ignore[misc]
             case "take":
                 await _take(ep, item, arguments)
-    return len(open_)
+    return len(due)
 
 
-async def _audit(ep: Endpoint, item: int) -> None:
+async def _audit(ep: Endpoint, item: int, arguments: dict[str, Any]) -> None:
+    """Ask the partner; when it answers that something is in flight, again a little later."""
+    tries = int(arguments.get("tries", 0))
+    if tries >= AUDITS_IN_A_ROW:
+        await ep.store.run(lambda tx: lists.answer(tx, item, {"busy": True}))
+        return
+    while await outbound.capture(ep):
+        pass
     scrubbed = await audit.scrub(ep)
 
     def ask(tx: Connection) -> None:
         audit.begin(tx, ep, item, scrubbed)
-        lists.answer(tx, item, {}, state="sent")
+        later = {"tries": tries + 1, "not_before": ep.clock() + 0.1 * 2**tries}
+        lists.answer(tx, item, {}, state="sent", arguments=later)
 
     await ep.store.run(ask)
 

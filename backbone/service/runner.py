@@ -184,9 +184,12 @@ async def _link(node: Node, row_id: int, running: Running) -> None:
         except* _OUTSIDE as group:
             running.trouble = "; ".join(sorted({str(error) for error in _leaves(group)}))
             log.warning("trouble", reason=running.trouble, again_in_seconds=round(pause, 1))
+        except* Exception as group:
+            running.trouble = f"a fault in Backbone itself: {_leaves(group)[0]!r}"
+            log.exception("fault")
+        if running.trouble:
             reason = running.trouble
             await node.store.run(lambda tx, r=reason: links.change(tx, row_id, reason=r))  # type: ignore[misc]
-        if running.trouble:
             await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
             pause = min(pause * 2, BACK_OFF_SECONDS_MAX)
 
@@ -237,6 +240,8 @@ async def _exchange(node: Node, row: LinkRow, running: Running) -> None:
     """The loops of a link that has a partner, until its stage changes."""
     ep = await open_endpoint(node, row)
     stage = load(row).pairing.stage
+    if row.reason == running.trouble:
+        await node.store.run(lambda tx: links.change(tx, row.id, reason=""))
     try:
         await node.store.run(
             lambda tx: start_link(

@@ -177,9 +177,15 @@ def asked(tx: Connection, link: int) -> list[tuple[int, str, dict[str, Any]]]:
     return [(row.id, row.kind, json.loads(row.arguments)) for row in rows]
 
 
-def answer(tx: Connection, item: int, result: Mapping[str, Any], *, state: str = "done") -> None:
-    """It was done, with this result; or it goes on (``state`` other than ``done``)."""
-    tx.execute(request.update().where(request.c.id == item).values(state=state, result=json.dumps(result)))
+def answer(
+    tx: Connection, item: int, result: Mapping[str, Any], *, state: str = "done",
+    arguments: Mapping[str, Any] | None = None,
+) -> None:  # fmt: skip
+    """It was done, with this result; or it goes on (``state`` other than ``done``, perhaps with other arguments)."""
+    values = {"state": state, "result": json.dumps(result)}
+    if arguments is not None:
+        values["arguments"] = json.dumps(arguments)
+    tx.execute(request.update().where(request.c.id == item).values(values))
 
 
 def request_item(tx: Connection, item: int) -> Row[Any] | None:

@@ -16,6 +16,11 @@ class Tracker(Protocol):
     Everything is in local words. Methods are called one at a time for ``apply``, side by side for the rest.
     """
 
+    @property
+    def user(self) -> str:
+        """The log-in of the synchronization user, which writes what nobody here wrote."""
+        ...
+
     async def describe(self) -> Schema:
         """Fields, values and people, read from the tracker itself, not from a table of ours."""
         ...

@@ -40,6 +40,10 @@ class RoundupTracker:
         self._files = (settings.home / "db" / "db", settings.home / "db" / "db-wal")
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"roundup-{settings.home.name}")
 
+    @property
+    def user(self) -> str:
+        return self._settings.user
+
     async def describe(self) -> Schema:
         return await self._run(self._describe)
 
