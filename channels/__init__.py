@@ -1,0 +1,1 @@
+"""Transports: what moves parcels between two nodes. README.md is the specification."""

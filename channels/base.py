@@ -9,6 +9,9 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+INFORMATION = "For information: "
+"""What a sentence of ``check`` begins with when it asks for nothing."""
+
 
 class ChannelError(Exception):
     """One sentence for an admin: what is wrong with the transport and what to do."""
@@ -68,7 +71,10 @@ class Channel(Protocol):
     limits: Limits
 
     async def check(self) -> Sequence[str]:
-        """What an admin must do before this channel works, a sentence each; empty when all is well."""
+        """What an admin must do before this channel works, a sentence each; empty when all is well.
+
+        A sentence that begins with ``INFORMATION`` asks for nothing.
+        """
         ...
 
     async def send(self, parcel: Parcel) -> None:
@@ -77,7 +83,8 @@ class Channel(Protocol):
 
     async def receive(self, limit: int) -> Sequence[Delivery]:
         """What lies ready, up to ``limit``, without waiting. Unconfirmed deliveries are not repeated within one process
-        unless ``forget`` was called; after a restart they come again.
+        unless ``forget`` was called; after a restart they come again. Fewer than ``limit`` does not mean that
+        nothing is left (a call is bounded in bytes too); an empty answer does.
         """
         ...
 
@@ -90,7 +97,10 @@ class Channel(Protocol):
         ...
 
     async def acknowledged(self, tag: str, incarnation: str, lane: str, number: int) -> None:
-        """The peer has everything up to ``number`` in that lane: what we still hold of it may go."""
+        """The peer has everything up to ``number`` in that lane: what we still hold of it may go.
+
+        Housekeeping: after ``ChannelUnavailable`` the next call makes up for it.
+        """
         ...
 
     def hints(self) -> AsyncIterator[None]:
