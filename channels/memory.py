@@ -20,7 +20,7 @@ class _Wire:
     """One direction: deliveries by token, in the order in which they were sent."""
 
     lying: dict[str, Delivery] = field(default_factory=dict)
-    numbers: count[int] = field(default_factory=lambda: count(1))
+    numbers: "count[int]" = field(default_factory=lambda: count(1))
     bells: list[asyncio.Event] = field(default_factory=list)
 
     def put(self, parcel: Parcel, problem: str | None = None) -> None:
