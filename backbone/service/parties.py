@@ -1,8 +1,11 @@
 """Opening what a link works with: its tracker, its channel, its keys, and the endpoint made of them."""
 
+import asyncio
 import hashlib
 from collections.abc import Mapping
+from importlib import import_module
 from importlib.metadata import entry_points
+from types import ModuleType
 from typing import Any
 
 from backbone.config import LinkConfig, load_link
@@ -39,6 +42,29 @@ def open_tracker(node: Node, name: str) -> Tracker:
     connect = _plugin("backbone.trackers", table.kind, f"{node.folder.config}: trackers.{name}.kind")
     tracker: Tracker = connect(node.folder.resolved(table.settings))
     return tracker
+
+
+def prepare_tracker(kind: str, settings: Mapping[str, object]) -> list[str]:
+    """Put into the tracker what replication needs; what was done, a sentence each. Raises ``BackboneError``."""
+    prepare = getattr(_module_of(kind), "prepare", None)
+    return list(prepare(settings)) if prepare is not None else []
+
+
+def check_tracker(kind: str, settings: Mapping[str, object]) -> list[str]:
+    """What the tracker lacks, a sentence each."""
+
+    async def check() -> list[str]:
+        tracker: Tracker = _plugin("backbone.trackers", kind, "kind")(settings)
+        try:
+            return list(await tracker.check())
+        finally:
+            await tracker.close()
+
+    return asyncio.run(check())
+
+
+def _module_of(kind: str) -> ModuleType:
+    return import_module(_plugin("backbone.trackers", kind, "kind").__module__)
 
 
 def label_life(life: Life) -> str:

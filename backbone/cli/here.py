@@ -1,0 +1,64 @@
+"""Which node a command speaks of, and how it is opened."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import typer
+
+from backbone.errors import UsageError
+
+if TYPE_CHECKING:
+    from backbone.service.node import Node
+    from backbone.store.links import LinkRow
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """The node's folder, and whether tracebacks are wanted."""
+
+    path: Path
+    debug: bool = False
+
+    def run(self, work: "Callable[[Node], Awaitable[T]]", *, exclusive: bool = False) -> T:
+        """``work`` with the open node; ``exclusive`` for what must not run beside the service."""
+
+        async def opened() -> T:
+            async with self.open(exclusive=exclusive) as node:
+                return await work(node)
+
+        return asyncio.run(opened())
+
+    @asynccontextmanager
+    async def open(self, *, exclusive: bool) -> "AsyncIterator[Node]":
+        """The node, opened."""
+        from backbone.service.node import open_node
+
+        async with open_node(self.path, exclusive=exclusive) as node:
+            yield node
+
+
+def here(context: typer.Context) -> Here:
+    """What the options before the command said."""
+    found = context.obj
+    assert isinstance(found, Here)
+    return found
+
+
+def link_named(node: "Node", name: str) -> "LinkRow":
+    """A link by its name. Raises ``UsageError`` with the nearest right name."""
+    import difflib
+
+    from backbone.store import links
+
+    rows = {row.name: row for row in node.store.read_now(links.every)}
+    if name not in rows:
+        near = difflib.get_close_matches(name, rows, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else f"; there are: {', '.join(sorted(rows)) or 'none yet'}"
+        raise UsageError(f"there is no link {name!r}{hint}")
+    return rows[name]
