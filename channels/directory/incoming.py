@@ -71,7 +71,7 @@ class Incoming:
             if not self._rest:
                 if fresh:
                     break
-                self._list(place)
+                self._list(place, {delivery.token for delivery in deliveries})
                 fresh = True
                 continue
             delivery = self._open(place, self._rest.pop())
@@ -111,7 +111,7 @@ class Incoming:
         self._list(place)
         return True
 
-    def _list(self, place: Place) -> None:
+    def _list(self, place: Place, taken: Collection[str] = ()) -> None:
         try:
             with os.scandir(place.path) as entries:
                 found = names.candidates((entry.name for entry in entries), self._tag)
@@ -119,7 +119,8 @@ class Incoming:
             raise explain(error, "list", place.path) from error
         self._refuse_own(place, found)
         self._let_go(found)
-        waiting = [name for name in found if name not in self._handed and name not in self._stuck]
+        known = self._handed.union(self._stuck, taken)
+        waiting = [name for name in found if name not in known]
         self._rest = list(reversed(names.in_order(waiting)))
         self._listed = place, self._steady()
 
