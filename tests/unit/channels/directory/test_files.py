@@ -1,12 +1,15 @@
 """A file is whole or not there; nothing planted is followed, waited for or read without end."""
 
+import errno
 import os
 import socket
+import stat
 import threading
 from pathlib import Path
 
 import pytest
 
+from channels.base import ChannelUnavailable
 from channels.directory.files import read, write
 from channels.directory.limits import PREFIX_BYTES
 
@@ -14,6 +17,55 @@ from channels.directory.limits import PREFIX_BYTES
 def test_what_is_written_is_there_under_its_name_only(tmp_path: Path) -> None:
     write(str(tmp_path), "name", b"data", ".tmp-")
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("name", b"data")]
+
+
+def test_file_and_directory_are_synced_on_their_side_of_the_rename(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a power failure would show: nothing is visible before it is durable."""
+    happened: list[str] = []
+    fsync, replace = os.fsync, os.replace
+
+    def watched_fsync(descriptor: int) -> None:
+        happened.append("sync directory" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "sync file")
+        fsync(descriptor)
+
+    def watched_replace(source: str, target: str) -> None:
+        happened.append("rename")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", watched_fsync)
+    monkeypatch.setattr(os, "replace", watched_replace)
+    write(str(tmp_path), "name", b"data", ".tmp-")
+    assert happened == ["sync file", "rename", "sync directory"]
+
+
+def test_a_share_that_cannot_sync_directories_is_used_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsync = os.fsync
+
+    def files_only(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", files_only)
+    write(str(tmp_path), "name", b"data", ".tmp-")
+    assert (tmp_path / "name").read_bytes() == b"data"
+
+
+def test_a_share_that_keeps_something_else_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    replace = os.replace
+
+    def lose_the_end(source: str, target: str) -> None:
+        os.truncate(source, 2)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", lose_the_end)
+    with pytest.raises(ChannelUnavailable, match="came back different"):
+        write(str(tmp_path), "name", b"data", ".tmp-")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_failed_write_leaves_nothing(small_disk: Path) -> None:
