@@ -96,13 +96,21 @@ class DirectoryChannel:
 
     def _take(self, limit: int) -> tuple[Place, Sequence[Delivery]]:
         place = resolve(self._settings.receive, self._settings.tag)
-        with suppress(ChannelUnavailable):
-            send = resolve(self._settings.send, self._settings.tag)
-            if send.directory == place.directory:
-                raise ChannelError(
-                    f"SEND and RECEIVE are the same directory ({place.path}): correct one of the two in the link's file"
-                )
-        return place, self._incoming.take(place, limit)
+        send = self._sending_place()
+        if send is not None and send.directory == place.directory:
+            raise _same_directory(place)
+        deliveries = self._incoming.take(place, limit)
+        # Mounted twice, a directory has two devices but one sentinel. Our own parcel alone proves nothing: anybody may
+        # copy one, and that must not stop the link.
+        if send is not None and send.sentinel == place.sentinel and any(one.token in self._own for one in deliveries):
+            raise _same_directory(place)
+        return place, deliveries
+
+    def _sending_place(self) -> Place | None:
+        try:
+            return resolve(self._settings.send, self._settings.tag)
+        except ChannelUnavailable:
+            return None
 
     async def confirm(self, tokens: Sequence[str]) -> None:
         """As the port says. Never fails: what cannot be moved to ``.done`` is remembered by name."""
@@ -174,3 +182,10 @@ class DirectoryChannel:
         self._ring()
         for patience in (self._sending, self._tidying, self._receiving):
             patience.close()
+
+
+def _same_directory(place: Place) -> ChannelError:
+    return ChannelError(
+        f"SEND and RECEIVE are the same directory ({place.path}): SEND of one side must be RECEIVE of the other, "
+        "correct one of the two in the link's file"
+    )

@@ -118,19 +118,25 @@ async def test_a_read_only_share_is_told_and_its_parcels_are_still_received(smal
     await reader.close()
 
 
-async def test_both_sides_on_one_directory_is_an_error_not_an_echo(share: Share) -> None:
-    """As on a share that is mounted twice: the paths differ, and device and inode may."""
-    wrong = connect(Settings(share.there, share.back, TAG))
-    partner = connect(Settings(share.back, share.there, TAG))
-    share.plant(parcel(1))
-    shutil.copy(share.plant(parcel(1)), share.back)
-    await wrong.send(parcel(1))
-    with pytest.raises(ChannelError, match="which this node wrote itself") as caught:
-        await wrong.receive(9)
+async def test_one_directory_mounted_twice_is_an_error_not_an_echo(share: Share) -> None:
+    """Two mounts of one directory differ in path and device; what lies in them is the same."""
+    (share.back / f".backbone-{TAG}").unlink()
+    (share.back / f".backbone-{TAG}").hardlink_to(share.there / f".backbone-{TAG}")
+    await share.alice.send(parcel(1))
+    (share.back / file_name(parcel(1))).hardlink_to(share.there / file_name(parcel(1)))
+    with pytest.raises(ChannelError, match="SEND and RECEIVE are the same directory") as caught:
+        await share.alice.receive(9)
     assert not isinstance(caught.value, ChannelUnavailable)
-    assert any("parcels of this node lie in" in sentence for sentence in await wrong.check())
-    await wrong.close()
-    await partner.close()
+    assert any("parcels of this node lie in" in sentence for sentence in await share.alice.check())
+
+
+async def test_our_own_parcel_copied_back_to_us_is_a_problem_and_the_link_goes_on(share: Share) -> None:
+    await share.alice.send(parcel(1))
+    shutil.copy(share.there / file_name(parcel(1)), share.back)
+    await share.bob.send(parcel(2, incarnation="b0b00001"))
+    ours, theirs = await share.alice.receive(9)
+    assert "this node wrote" in (ours.problem or "")
+    assert (theirs.parcel, theirs.problem) == (parcel(2, incarnation="b0b00001"), None)
 
 
 async def test_one_directory_as_send_and_receive_is_an_error_before_anything_is_sent(share: Share) -> None:

@@ -72,6 +72,17 @@ def test_pruning_looks_once_an_hour(tmp_path: Path) -> None:
     assert left(tmp_path) == set()
 
 
+def test_pruning_looks_earlier_when_much_was_moved(tmp_path: Path) -> None:
+    done = Done(TAG, Clock(), lambda: time.time() + 2 * limits.DONE_SECONDS)
+    done.prune(str(tmp_path))
+    for number in range(limits.PRUNE_EVERY_FILES):
+        name = file_name(parcel(number, data=b""))
+        (tmp_path / name).touch()
+        assert done.move(str(tmp_path), name)
+    done.prune(str(tmp_path))
+    assert left(tmp_path) == set()
+
+
 def test_a_link_in_its_place_is_not_used(tmp_path: Path) -> None:
     done = Done(TAG, Clock(), time.time)
     assert done.usable(str(tmp_path))

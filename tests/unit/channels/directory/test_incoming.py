@@ -180,6 +180,23 @@ async def test_what_cannot_be_moved_is_remembered_and_comes_again_after_a_restar
     await restarted.close()
 
 
+async def test_what_could_not_be_moved_is_handed_over_again_when_it_was_away_in_between(share: Share) -> None:
+    (share.there / ".done").symlink_to(share.back)
+    path = share.plant(parcel(1))
+    await share.bob.confirm(tokens(await share.bob.receive(99)))
+    path.unlink()
+    assert await share.bob.receive(99) == []
+    share.plant(parcel(1))
+    assert numbers(await share.bob.receive(99)) == [("c", 1)]
+
+
+async def test_what_could_not_be_stored_comes_before_what_follows_it(share: Share) -> None:
+    for number in (1, 2, 3):
+        share.plant(parcel(number))
+    await share.bob.forget(tokens(await share.bob.receive(1)))
+    assert numbers(await share.bob.receive(1)) == [("c", 1)]
+
+
 async def test_a_delivery_that_never_reached_the_caller_comes_again(share: Share) -> None:
     share.plant(parcel(1))
     incoming = Incoming(TAG)
