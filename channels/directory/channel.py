@@ -48,7 +48,7 @@ class DirectoryChannel:
         self._tidying = Patience(1, str(settings.send))
         self._receiving = Patience(1, str(settings.receive))
         self._place: Place | None = None
-        self._bells: set[asyncio.Event] = set()
+        self._listeners: dict[Watcher, asyncio.Event] = {}
         self._closed = False
 
     async def check(self) -> Sequence[str]:
@@ -150,17 +150,20 @@ class DirectoryChannel:
                 loop.call_soon_threadsafe(bell.set)
 
         watcher = Watcher(names.prefix(self._settings.tag), ring)
-        self._bells.add(bell)
+        followed: Place | None = None
+        self._listeners[watcher] = bell
         try:
             await self._look()
             while not self._closed:
                 bell.clear()
-                with suppress(ChannelUnavailable):
-                    await self._receiving.run(0, watcher.follow, self._place)
+                if followed != (place := self._place):
+                    with suppress(ChannelUnavailable):
+                        await self._receiving.run(0, watcher.follow, place)
+                        followed = place
                 yield
                 await bell.wait()
         finally:
-            self._bells.discard(bell)
+            self._listeners.pop(watcher, None)
             watcher.stop()
 
     async def _look(self) -> None:
@@ -173,13 +176,15 @@ class DirectoryChannel:
             self._ring()
 
     def _ring(self) -> None:
-        for bell in self._bells:
+        for bell in self._listeners.values():
             bell.set()
 
     async def close(self) -> None:
         """End the hints and the threads. What lies in the directories stays."""
         self._closed = True
         self._ring()
+        for watcher in self._listeners:
+            watcher.stop()
         for patience in (self._sending, self._tidying, self._receiving):
             patience.close()
 

@@ -5,6 +5,7 @@ import ctypes
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from channels.base import ChannelError, ChannelRefused, ChannelUnavailable, Label, Parcel
+from channels.base import ChannelError, ChannelRefused, ChannelUnavailable, Delivery, Label, Parcel
 from channels.directory import Settings, connect, prepare
 from channels.directory.check import check
 from channels.directory.incoming import Incoming
@@ -21,6 +22,8 @@ from channels.directory.outgoing import Outgoing
 from channels.directory.place import resolve
 from tests.contract.channels import ALICE, TAG, parcel, tokens
 from tests.unit.channels.directory.conftest import Clock, Share, file_name
+
+ROOT = str(Path(__file__).parents[4])
 
 
 async def test_a_share_that_goes_away_and_returns_loses_nothing(share: Share) -> None:
@@ -179,6 +182,46 @@ async def test_a_cancelled_send_leaves_a_whole_file_or_none(share: Share) -> Non
     await share.alice.send(parcel(2))
     arrived = [delivery for delivery in await share.bob.receive(9) if delivery.parcel.label.number == 1]
     assert all(delivery.parcel == one and delivery.problem is None for delivery in arrived)
+
+
+SENDING_FOR_EVER = """
+import asyncio, sys
+from channels.base import Label, Parcel
+from channels.directory import connect
+
+async def main(send, receive, tag):
+    channel = connect({"send": send, "receive": receive, "tag": tag})
+    number = 0
+    while True:
+        number += 1
+        await channel.send(Parcel(Label(tag, "a11ce001", "c", number), number.to_bytes(8, "big") * 250_000))
+        print(number, flush=True)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+def send_until_killed(share: Share, count: int) -> None:
+    """A process that is killed somewhere behind its so many-th parcel."""
+    command = [sys.executable, "-c", SENDING_FOR_EVER, str(share.there), str(share.back), TAG]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": ROOT}) as sender:
+        assert sender.stdout is not None
+        for _ in range(count):
+            assert sender.stdout.readline()
+        sender.kill()
+
+
+async def test_a_killed_sender_leaves_only_whole_parcels_under_their_names(share: Share) -> None:
+    for count in (1, 4, 7):
+        await asyncio.to_thread(send_until_killed, share, count)
+        arrived: list[Delivery] = []
+        while deliveries := await share.bob.receive(99):
+            arrived += deliveries
+            await share.bob.confirm(tokens(deliveries))
+        assert len(arrived) >= count
+        assert all(delivery.problem is None for delivery in arrived)
+        assert share.parcels() == []
+    assert all(name.startswith((f".tmp-{TAG}-", ".backbone-", ".done")) for name in listing(share.there))
 
 
 async def test_a_closed_channel_says_so(share: Share) -> None:

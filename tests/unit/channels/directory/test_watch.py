@@ -12,10 +12,11 @@ from watchdog.utils import BaseThread
 
 from channels.base import ChannelUnavailable
 from channels.directory import connect, prepare, watch
+from channels.directory.names import prefix
 from channels.directory.place import resolve
 from channels.directory.watch import Watcher
 from tests.contract.channels import PATIENCE_SECONDS, TAG, hints_of, parcel, tokens
-from tests.unit.channels.directory.conftest import Share
+from tests.unit.channels.directory.conftest import Share, file_name
 
 
 def observer_threads() -> list[BaseThread]:
@@ -75,6 +76,43 @@ async def test_a_cancelled_listener_leaves_no_thread(share: Share) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    assert observer_threads() == []
+
+
+async def test_closing_the_channel_leaves_no_thread_although_somebody_still_listens(share: Share) -> None:
+    hints = hints_of(share.bob)
+    await rung(hints)
+    await share.bob.close()
+    assert observer_threads() == []
+    with pytest.raises(StopAsyncIteration):
+        await anext(hints)
+
+
+def test_each_link_in_a_directory_is_rung_for_its_own_parcels_only(share: Share) -> None:
+    rings: list[str] = []
+    both = threading.Event()
+
+    def ring_other() -> None:
+        rings.append("other")
+        both.set()
+
+    other_tag = "f" * 16
+    ours, other = Watcher(prefix(TAG), lambda: rings.append("ours")), Watcher(prefix(other_tag), ring_other)
+    for watcher in (ours, other):
+        watcher.follow(resolve(share.there, TAG))
+    for number in (1, 2):
+        share.plant(parcel(number))
+    (share.there / file_name(parcel(3)).replace(TAG, other_tag)).touch()
+    assert both.wait(PATIENCE_SECONDS)
+    assert rings == ["ours", "ours", "other"]
+    for watcher in (ours, other):
+        watcher.stop()
+
+
+def test_a_watcher_that_was_stopped_follows_no_more(share: Share) -> None:
+    watcher = Watcher("bb1-", lambda: None)
+    watcher.stop()
+    watcher.follow(resolve(share.there, TAG))
     assert observer_threads() == []
 
 
