@@ -14,8 +14,6 @@ planned again from the beginning. Nothing else touches shadows meanwhile: captur
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection
-
 from backbone.errors import PeerError
 from backbone.model import ATTACHMENT, ISSUE, Applied, Cell, Cells, Edit, Outcome, Refused, Stale, Touched, Write
 from backbone.replication import diff
@@ -29,6 +27,7 @@ from backbone.service.inbound import follows, halt, take
 from backbone.service.outbound import fetch_contents
 from backbone.service.recording import emit, number, record
 from backbone.store import blobs, links, lists, messages, shadows
+from backbone.store.engine import Connection
 from backbone.store.messages import Incoming
 from backbone.store.shadows import Book, Known
 

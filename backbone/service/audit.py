@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
-from sqlalchemy import Connection
 
 from backbone.errors import PeerError
 from backbone.model import COMMENT, Cell, Issue
@@ -20,6 +19,7 @@ from backbone.replication.message import Kind, encode_record
 from backbone.service.endpoint import Endpoint
 from backbone.service.recording import number
 from backbone.store import links, lists, shadows
+from backbone.store.engine import Connection
 from backbone.store.shadows import Book
 
 SCRUBBED_AT_ONCE = 200

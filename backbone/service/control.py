@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from pydantic import Field, ValidationError
-from sqlalchemy import Connection
 
 from backbone.errors import PeerError
 from backbone.replication.agreement import Strict
@@ -12,6 +11,7 @@ from backbone.service import audit, outbound, pairing
 from backbone.service.endpoint import Endpoint
 from backbone.service.inbound import follows, take
 from backbone.store import links, lists, messages
+from backbone.store.engine import Connection
 from backbone.store.messages import Incoming
 
 _Short = Annotated[str, Field(max_length=1_000)]

@@ -8,8 +8,6 @@ order; ``applying`` does the lane ``c``.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
-
 from backbone.errors import PeerError
 from backbone.replication import limits
 from backbone.replication.link import (
@@ -29,6 +27,7 @@ from backbone.replication.message import LANES, Kind, Message, decode, decode_re
 from backbone.service.endpoint import Endpoint
 from backbone.service.progress import roll_back
 from backbone.store import blobs, links, lists, messages, shadows
+from backbone.store.engine import Connection
 from backbone.store.messages import Incoming
 from channels.base import Delivery
 from handshake.documents import Acceptance

@@ -13,8 +13,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection
-
 from backbone.config import LinkConfig, check_name, link_template
 from backbone.errors import ConfigError, HandshakeRefused, Unreachable, UsageError
 from backbone.model import FieldType, Schema
@@ -26,6 +24,7 @@ from backbone.service.node import Node
 from backbone.service.parties import channel_settings, open_channel, open_keyring, open_tracker
 from backbone.service.progress import Progress, advance, keep, load, save
 from backbone.store import links
+from backbone.store.engine import Connection
 from backbone.store.links import LinkRow
 from channels.base import ChannelError
 from handshake import events, keyring

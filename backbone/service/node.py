@@ -8,15 +8,13 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection
-
 from backbone.config import Folder, NodeConfig, load_node, node_template
 from backbone.errors import BackboneError, UsageError
 from backbone.replication.link import Life
 from backbone.service.progress import roll_back
 from backbone.store import anchor, links, lock
 from backbone.store.anchor import Finding, Verdict
-from backbone.store.engine import Store
+from backbone.store.engine import Connection, Store
 from backbone.store.schema import create_store, open_store
 
 

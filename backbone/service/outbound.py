@@ -8,8 +8,6 @@ may die at any line.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
-
 from backbone.model import ATTACHMENT, Cells, Edit, Issue
 from backbone.replication import limits
 from backbone.replication.link import LinkState, Phase, Say, Spoke, Tick, acknowledgement, step
@@ -18,6 +16,7 @@ from backbone.replication.sending import Waiting, due, due_at
 from backbone.service.endpoint import Endpoint
 from backbone.service.recording import emit, record
 from backbone.store import links, messages
+from backbone.store.engine import Connection
 from backbone.store.messages import Outgoing
 from backbone.store.shadows import Book
 from channels.base import Label, Parcel

@@ -9,8 +9,6 @@ import hmac
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection
-
 from backbone.errors import HandshakeRefused
 from backbone.replication import limits
 from backbone.replication.link import LinkState
@@ -21,6 +19,7 @@ from backbone.service.outbound import post, unnumbered
 from backbone.service.progress import Progress, advance, keep, load
 from backbone.service.recording import number
 from backbone.store import links
+from backbone.store.engine import Connection
 from backbone.store.links import LinkRow
 from channels.base import Channel, Label, Parcel
 from handshake import events, pairing

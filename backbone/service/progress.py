@@ -3,11 +3,10 @@
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection
-
 from backbone.replication.link import Identity, Phase, Started, Timing, step
 from backbone.store import links
 from backbone.store.codec import pack, unpack
+from backbone.store.engine import Connection
 from backbone.store.links import LinkRow
 from handshake import events, pairing
 from handshake.events import Pairing, Role, Stage

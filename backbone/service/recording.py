@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection
-
 from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Cells, Edit, FieldType, Position, covers
 from backbone.replication import diff, limits
 from backbone.replication.link import LinkState, Numbered, step
@@ -20,6 +18,7 @@ from backbone.replication.message import (
 )
 from backbone.service.endpoint import Endpoint
 from backbone.store import blobs, links, lists, messages
+from backbone.store.engine import Connection
 from backbone.store.messages import Outgoing
 from backbone.store.shadows import Book, Known
 

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from sqlalchemy import Connection
-
 from backbone.model import Cell, Edit, Write
 from backbone.replication.identity import marker
 from backbone.replication.message import Kind
@@ -13,6 +11,7 @@ from backbone.service.endpoint import Endpoint
 from backbone.service.outbound import fetch_contents, post, unnumbered
 from backbone.service.recording import emit, record
 from backbone.store import links, lists
+from backbone.store.engine import Connection
 from backbone.store.shadows import Book
 
 AUDITS_IN_A_ROW = 8

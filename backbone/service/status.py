@@ -3,14 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, select
-
-from backbone.model import ISSUE
 from backbone.service.progress import load
-from backbone.store import links, lists
-from backbone.store.engine import Store
+from backbone.store import counts, links, lists
+from backbone.store.engine import Connection, Store
 from backbone.store.links import LinkRow
-from backbone.store.tables import identity, outbox, waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +52,7 @@ def status(store: Store) -> list[LinkStatus]:
 def _link(tx: Connection, row: LinkRow) -> LinkStatus:
     progress = load(row)
     peer = row.peer or {}
-    counts = lists.conflict_counts(tx, row.id)
+    conflicts = lists.conflict_counts(tx, row.id)
     shown: dict[str, Any] = {
         "name": row.name,
         "side": row.side,
@@ -66,12 +62,12 @@ def _link(tx: Connection, row: LinkRow) -> LinkStatus:
         "peer": peer.get("name", ""),
         "peer_fingerprint": peer.get("fingerprint", ""),
         "verified_by": progress.verified_by,
-        "issues": _count(tx, identity, identity.c.link == row.id, identity.c.kind == ISSUE),
+        "issues": counts.issues(tx, row.id),
         "populated": row.populated,
-        "cells_waiting": _count(tx, waiting, waiting.c.link == row.id),
+        "cells_waiting": counts.cells_waiting(tx, row.id),
         "quarantined": lists.set_aside_count(tx, row.id),
-        "conflicts_open": counts.get("open", 0),
-        "conflicts": sum(counts.values()),
+        "conflicts_open": conflicts.get("open", 0),
+        "conflicts": sum(conflicts.values()),
     }
     return LinkStatus(**shown, **_numbers(tx, row))
 
@@ -83,25 +79,15 @@ def _numbers(tx: Connection, row: LinkRow) -> dict[str, Any]:
         return {**dict.fromkeys(zero, 0), "heard_at": None, "holding": False}
     state = links.state(tx, row.id)
     out, into = state.out["c"], state.into["c"]
-    lane = (outbox.c.link == row.id, outbox.c.lane == "c", outbox.c.life == state.life[0])
     return {
-        "sent": _count(tx, outbox, *lane, outbox.c.attempts > 0),
+        "sent": counts.messages_sent(tx, row.id, state),
         "acknowledged": out.stored,
         "applied_there": out.applied,
         "received": into.recv,
         "applied_here": into.applied,
         "waiting": out.last - out.applied + into.recv - into.applied,
-        "change_sets_sent": _sum(tx, *lane),
-        "change_sets_applied_there": _sum(tx, *lane, outbox.c.seq <= out.applied),
+        "change_sets_sent": counts.change_sets(tx, row.id, state, out.last),
+        "change_sets_applied_there": counts.change_sets(tx, row.id, state, out.applied),
         "heard_at": state.heard_at,
         "holding": state.phase == "hold",
     }
-
-
-def _count(tx: Connection, table: Table, *conditions: Any) -> int:
-    return int(tx.execute(select(func.count()).select_from(table).where(*conditions)).scalar_one())
-
-
-def _sum(tx: Connection, *conditions: Any) -> int:
-    query = select(func.coalesce(func.sum(outbox.c.change_sets), 0)).where(*conditions)
-    return int(tx.execute(query).scalar_one())

@@ -19,6 +19,8 @@ from sqlalchemy.pool import StaticPool
 from backbone.errors import BackboneError
 from backbone.store.tables import metadata, node
 
+__all__ = ["Connection", "Store", "StoreError", "Transaction", "in_memory", "sqlite_engine", "upsert"]
+
 T = TypeVar("T")
 Transaction: TypeAlias = Callable[[Connection], T]
 _BUMP = node.update().values(commits=node.c.commits + 1)

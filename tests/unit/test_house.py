@@ -32,7 +32,7 @@ HOMES = {
     "sqlalchemy": ("backbone.store",),
     "structlog": ("backbone.cli", "backbone.service"),
     "typer": ("backbone.cli",),
-    "waitress": ("backbone.demo",),
+    "waitress": ("backbone.trackers.roundup",),
     "watchdog": ("channels",),
     "zstandard": ("backbone.replication.message",),
 }

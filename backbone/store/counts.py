@@ -1,0 +1,35 @@
+"""Counting rows, for people who want to know how a link stands."""
+
+from sqlalchemy import ColumnElement, Connection, func, select
+
+from backbone.model import ISSUE
+from backbone.replication.link import LinkState
+from backbone.store.tables import identity, outbox, waiting
+
+
+def issues(tx: Connection, link: int) -> int:
+    """Shared issues."""
+    query = select(func.count()).select_from(identity).where(identity.c.link == link, identity.c.kind == ISSUE)
+    return int(tx.execute(query).scalar_one())
+
+
+def cells_waiting(tx: Connection, link: int) -> int:
+    """Relations and attachments whose other end is not here yet."""
+    query = select(func.count()).select_from(waiting).where(waiting.c.link == link)
+    return int(tx.execute(query).scalar_one())
+
+
+def messages_sent(tx: Connection, link: int, state: LinkState) -> int:
+    """Change-set messages that left at least once."""
+    query = select(func.count()).select_from(outbox).where(*_lane(link, state), outbox.c.attempts > 0)
+    return int(tx.execute(query).scalar_one())
+
+
+def change_sets(tx: Connection, link: int, state: LinkState, up_to: int) -> int:
+    """Change sets in our messages up to that number."""
+    query = select(func.coalesce(func.sum(outbox.c.change_sets), 0)).where(*_lane(link, state), outbox.c.seq <= up_to)
+    return int(tx.execute(query).scalar_one())
+
+
+def _lane(link: int, state: LinkState) -> tuple[ColumnElement[bool], ...]:
+    return (outbox.c.link == link, outbox.c.lane == "c", outbox.c.life == state.life[0])

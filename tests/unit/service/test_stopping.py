@@ -1,0 +1,66 @@
+"""A store that is not the newest stops its link in a clear state before anything is emitted."""
+
+import sqlite3
+
+from backbone.model import Cell
+from backbone.store import links
+from tests.simulation.node import Node
+from tests.unit.service.pair import Pair, issue, run
+
+
+def _copy(node: Node) -> bytes:
+    return _driver(node).serialize()
+
+
+def _put_back(node: Node, copy: bytes) -> None:
+    _driver(node).deserialize(copy)
+
+
+def _driver(node: Node) -> sqlite3.Connection:
+    connection = node.store._engine.raw_connection().driver_connection
+    assert isinstance(connection, sqlite3.Connection)
+    return connection
+
+
+def test_a_restored_store_is_noticed_by_what_the_partner_has() -> None:
+    async def story(pair: Pair) -> None:
+        issue(pair, "one")
+        await pair.settle()
+        old = _copy(pair.alice)
+        pair.alice.tracker.edit("1", {Cell("title"): "two"}, "alice")
+        await pair.settle()
+        _put_back(pair.alice, old)
+        sent = len(pair.world.airs[0].log)
+        pair.bob.tracker.edit("1", {Cell("status"): "open"}, "bob")
+        await pair.bob.act("capture")
+        await pair.bob.act("send")
+        await pair.alice.act("receive")
+        row = pair.alice.store.read_now(lambda tx: links.get(tx, 1))
+        assert row.state == "resync"
+        assert "restored from an older copy" in row.reason
+        await pair.alice.act("send")
+        assert len(pair.world.airs[0].log) == sent
+
+    run(story)
+
+
+def test_one_number_with_two_contents_stops_both_sides() -> None:
+    async def story(pair: Pair) -> None:
+        issue(pair, "one")
+        await pair.settle()
+        old = _copy(pair.alice)
+        pair.alice.tracker.edit("1", {Cell("title"): "two"}, "alice")
+        await pair.alice.act("capture")
+        await pair.alice.act("send")
+        await pair.bob.act("receive")
+        _put_back(pair.alice, old)
+        pair.alice.tracker.edit("1", {Cell("title"): "three"}, "alice")
+        for what in ("capture", "send"):
+            await pair.alice.act(what)
+        for what in ("receive", "requests"):
+            await pair.bob.act(what)
+        assert pair.bob.store.read_now(lambda tx: links.get(tx, 1)).state == "resync"
+        await pair.alice.act("receive")
+        assert pair.alice.store.read_now(lambda tx: links.get(tx, 1)).state == "resync"
+
+    run(story)
