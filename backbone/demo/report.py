@@ -42,7 +42,7 @@ def show_report(screen: Screen, tally: Tally) -> None:
             ("relations", str(proof.relations)),
             ("initial population", f"{tally.population_seconds:.1f} s, {rate:.0f} issues per second"),
             ("edits by people", f"{done.total}, {kinds}"),
-            ("conflicts", f"{nodes.master['conflicts']} recorded by the master, {nodes.slave['conflicts']} by the slave"),
+            ("conflicts", f"{nodes.master['conflicts']} by the master, {nodes.slave['conflicts']} by slave"),
             ("kill -9", str(tally.kills)),
             ("messages with changes", f"{nodes.master['sent']} to the slave, {nodes.slave['sent']} to the master"),
             ("quarantined", str(nodes.master["quarantined"] + nodes.slave["quarantined"])),

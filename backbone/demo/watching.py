@@ -12,7 +12,7 @@ from backbone.demo.scene import Company, Scene
 from backbone.demo.screen import Screen
 from backbone.errors import BackboneError
 
-LOOK_SECONDS = 0.3
+LOOK_SECONDS = 0.5
 """Each look starts two processes, which take from the nodes what they use."""
 
 ACTIVE_SECONDS_MAX = 60.0
