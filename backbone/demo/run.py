@@ -75,6 +75,7 @@ class _Demo:
         self._processes = Processes(scene.processes)
         self._tally = Tally()
         self._step = ""
+        self._active_since = 0.0
 
     def run(self) -> int:
         began = time.monotonic()
@@ -114,6 +115,8 @@ class _Demo:
             self._go()
         with self._part("Initial population"):
             self._populate()
+        with self._part("The two admins compare the safety words by telephone"):
+            self._telephone()
         with self._part("Both companies work at the same time"):
             self._edit()
         with self._part("A conflict: both rename the same issue while the nodes are stopped"):
@@ -185,16 +188,19 @@ class _Demo:
     def _go(self) -> None:
         for company in self._scene.companies:
             self._start_node(company)
-        watching.until_active(self._scene, self._processes)
-        self._screen.good("the link is active on both sides")
-        for company in self._scene.companies:
-            self._commands.run("-C", company.node, "link", "verify", company.partner, "--yes")
+        self._active_since = watching.until_active(self._scene, self._processes)
+        self._screen.good("the link is active on both sides: what is in the master's tracker begins to move")
 
     def _populate(self) -> None:
-        seconds = watching.populate(self._scene, self._processes, self._screen, len(self._corpus))
+        ended = watching.populate(self._scene, self._processes, self._screen, len(self._corpus))
+        seconds = ended - self._active_since
         watching.until_equal(self._scene, self._processes)
         self._tally.population_seconds = seconds
         self._screen.good(f"{len(self._corpus)} issues in {seconds:.1f} s")
+
+    def _telephone(self) -> None:
+        for company in self._scene.companies:
+            self._commands.run("-C", company.node, "link", "verify", company.partner, "--yes")
 
     def _edit(self) -> None:
         self._pairs = edits.pairs(self._scene, 8)

@@ -1,5 +1,6 @@
 """What the demo shows: on a terminal with colours and bars, else in plain lines."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ class Screen:
     """Where the demo talks to the person who watches."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(highlight=False, soft_wrap=True)
+        self._console = console or Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 120)
         self._steps = 0
 
     def step(self, title: str) -> None:

@@ -49,14 +49,23 @@ def nodes(scene: Scene) -> Nodes:
     return Nodes(link_of(scene.master), link_of(scene.slave))
 
 
-def until_active(scene: Scene, processes: Processes) -> None:
-    """Both sides have seen the connection test succeed."""
-    _until(processes, ACTIVE_SECONDS_MAX, "the link did not become active", lambda: nodes(scene).active)
+def until_active(scene: Scene, processes: Processes) -> float:
+    """Both sides have seen the connection test succeed; gives the last moment when that was not so."""
+    looked = [time.monotonic()]
+
+    def look() -> bool:
+        began = time.monotonic()
+        active = nodes(scene).active
+        looked.extend([] if active else [began])
+        return active
+
+    _until(processes, ACTIVE_SECONDS_MAX, "the link did not become active", look)
+    return looked[-1]
 
 
 def populate(scene: Scene, processes: Processes, screen: Screen, total: int) -> float:
-    """The initial population, with its progress; the seconds it took."""
-    began = moved = time.monotonic()
+    """The initial population, with its progress; gives the moment when it was seen to be over."""
+    moved = time.monotonic()
     done = 0
     with screen.progress("issues at the slave", total) as advance:
         while True:
@@ -66,7 +75,7 @@ def populate(scene: Scene, processes: Processes, screen: Screen, total: int) -> 
                 done, moved = seen.slave["issues"], time.monotonic()
             advance(min(done, total))
             if done >= total and seen.master["populated"] and seen.quiet:
-                return time.monotonic() - began
+                return time.monotonic()
             if time.monotonic() - moved > STALLED_SECONDS_MAX:
                 raise BackboneError(f"the initial population stands still at {done} of {total} issues")
             time.sleep(LOOK_SECONDS)
