@@ -306,7 +306,7 @@ def _finish(tx: Connection, ep: Endpoint, planned: Sequence[Planned], outcomes: 
     for one, outcome in zip(planned, outcomes, strict=True):
         if isinstance(outcome, Applied):
             effects += _applied(tx, ep, book, one, outcome)
-            born.append(one.task.change_set.gid)
+            born += [one.task.change_set.gid] if one.write.local is None else []
         elif isinstance(outcome, Refused):
             _refuse(tx, ep, one.task, outcome.words)
     change_sets = record(tx, ep, book, effects)
@@ -314,7 +314,7 @@ def _finish(tx: Connection, ep: Endpoint, planned: Sequence[Planned], outcomes: 
         if isinstance(outcome, Applied):
             book.see(one.task.change_set.gid, outcome.position)
     lists.ended(tx, ep.row, [p.task.key for p in planned])
-    shadows.arrived(tx, ep.row, [gid for gid, p in zip(born, planned, strict=False) if p.write.local is None])
+    shadows.arrived(tx, ep.row, born)
     book.flush()
     emit(tx, ep, change_sets)
 
@@ -330,7 +330,7 @@ def _applied(tx: Connection, ep: Endpoint, book: Book, one: Planned, outcome: Ap
             book.name(Known(cell.element[1:], cell.field, outcome.created[cell.element]))
     _settle(tx, ep, book, one)
     shadow = book.fields(gid, one.inward.back.values())
-    book.load_locals((c.field, c.element) for c in outcome.cells)
+    book.load_locals(ep.named_in(outcome.cells))
     agreed = ep.translation.to_agreed(outcome.cells, ep.schema, ep.names(book), shadow).cells
     targets = {cell: one.plan.targets[cell] for cell in one.inward.back.values()}
     registers, effects = diff.read_back(shadow, targets, agreed)
@@ -404,7 +404,8 @@ def _late(tx: Connection, ep: Endpoint) -> list[Task]:
         operations = tuple(
             Operation(cell, registers[cell].value, registers[cell].write, registers[cell].known) for cell in cells
         )
-        stamps = "/".join(str(tuple(o.write)) for o in operations)
+        # An issue's cells may share one write stamp and be completed at different times: each is named.
+        stamps = "/".join(f"{o.cell.field} {o.cell.element} {tuple(o.write)}" for o in operations)
         change_set = ChangeSet(gid, "", "", operations)
         tasks.append(Task(marker(ep.link_id, f"{gid}/{stamps}", 0, len(operations)), change_set, late=True))
     return tasks

@@ -79,7 +79,7 @@ def _drift(tx: Connection, ep: Endpoint, page: list[shadows.Known], found: Mappi
             yield f"{known.local}: deleted in the tracker"
             continue
         registers = book.load_whole(known.gid)
-        book.load_locals((cell.field, cell.element) for cell in issue.cells)
+        book.load_locals(ep.named_in(issue.cells))
         agreed = ep.translation.to_agreed(issue.cells, ep.schema, ep.names(book), registers).cells
         for cell in sorted(registers.keys() | agreed.keys()):
             register = registers.get(cell)

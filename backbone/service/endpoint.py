@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from backbone.model import Schema
+from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cells, FieldType, Schema
 from backbone.replication.agreement import Agreement
 from backbone.replication.identity import born_at, gid
 from backbone.replication.link import Identity, Timing
@@ -69,6 +69,15 @@ class Endpoint:
             return known.local if known else None
 
         return Names(gid_of, local_of, self.born_here)
+
+    def named_in(self, cells: Cells) -> set[tuple[str, str]]:
+        """Kind and local name of the comments, attachments and issues that these local cells name: ``Book.load_locals``
+        must know them before the cells are translated.
+        """
+        fields = self.schema.fields
+        named = {(cell.field, cell.element) for cell in cells if cell.field in (COMMENT, ATTACHMENT)}
+        related = (c for c in cells if c.field in fields and fields[c.field].type is FieldType.RELATION)
+        return named | {(ISSUE, cell.element) for cell in related}
 
     def born_here(self, name: str) -> bool:
         """Whether a gid was given by this node: such a thing is never created here."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Cells, Edit, FieldType, Position, covers
+from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Cells, Edit, Position, covers
 from backbone.replication import diff, limits
 from backbone.replication.link import LinkState, Numbered, step
 from backbone.replication.message import (
@@ -99,16 +99,8 @@ def _number_one(
 
 
 def _load(ep: Endpoint, book: Book, edits: Sequence[Edit]) -> None:
-    relations = {name for name, field in ep.schema.fields.items() if field.type is FieldType.RELATION}
-    named: set[tuple[str, str]] = set()
-    for edit in edits:
-        named.add((ISSUE, edit.local))
-        for cell in edit.cells:
-            if cell.field in _CONTENT:
-                named.add((cell.field, cell.element))
-            elif cell.field in relations:
-                named.add((ISSUE, cell.element))
-    book.load_locals(named)
+    named = {(ISSUE, edit.local) for edit in edits}
+    book.load_locals(named.union(*(ep.named_in(edit.cells) for edit in edits)))
     gid_of = ep.names(book).gid_of
     wanted: dict[str, list[Cell]] = {}
     for edit in edits:
