@@ -122,7 +122,7 @@ def _record_one(tx: Connection, ep: Endpoint, book: Book, edit: Edit, fresh: int
         _complain(tx, ep, edit, gid, problem)
     shown = diff.whole(shadow, outward.cells, outward.unsaid) if whole else outward.cells
     cells = _bounded(tx, ep, edit, gid, shown)
-    captured = diff.capture(shadow, cells, ep.side, _life(tx), fresh)
+    captured = diff.capture(shadow, cells, ep.side, ep.life[0], fresh)
     seen = _later(known.seen if known else None, edit.position)
     book.name(Known(gid, ISSUE, edit.local, seen))
     for cell in captured.registers:
@@ -132,11 +132,6 @@ def _record_one(tx: Connection, ep: Endpoint, book: Book, edit: Edit, fresh: int
     if not captured.operations:
         return None
     return ChangeSet(gid, ep.translation.person(edit.author, ep.schema), edit.at, captured.operations)
-
-
-def _life(tx: Connection) -> int:
-    """Our incarnation's counter, the first half of every write stamp's own component."""
-    return links.get_node(tx).life[0]
 
 
 def _later(seen: Position | None, position: Position) -> Position:
