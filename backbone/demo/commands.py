@@ -1,13 +1,11 @@
 """The command line as an admin types it: shown, then run in a process of its own."""
 
-import json
 import os
 import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from backbone.errors import BackboneError
 
@@ -34,11 +32,6 @@ class Commands:
         """The command line as a person would type it."""
         line = "backbone " + shlex.join(_short(argument) for argument in arguments)
         self._show(f"{line} &" if background else line)
-
-    @staticmethod
-    def read(*arguments: object, expected: Sequence[int] = (0,)) -> Any:
-        """The JSON that a reading command prints; nothing is shown."""
-        return json.loads(_run((*arguments, "--json"), expected))
 
 
 def program() -> list[str]:

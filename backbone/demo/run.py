@@ -197,6 +197,8 @@ class _Demo:
         watching.until_equal(self._scene, self._processes)
         self._tally.population_seconds = seconds
         self._screen.good(f"{len(self._corpus)} issues in {seconds:.1f} s")
+        for company in self._scene.companies:
+            self._commands.run("-C", company.node, "status")
 
     def _telephone(self) -> None:
         for company in self._scene.companies:
