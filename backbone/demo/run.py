@@ -158,8 +158,8 @@ class _Demo:
         node = company.node
         run = self._commands.run
         run("init", node, "--name", company.name, "--anchor", self._scene.root / f"{company.role}-anchor.json")
-        run("-C", node, "tracker", "add", "main", "--kind", "roundup", f"home={company.tracker}",
-            f"class={company.issue_class}")  # fmt: skip
+        run("-C", node, "tracker", "add", "main", "--kind", "roundup", "--home", company.tracker,
+            "--class", company.issue_class)  # fmt: skip
         run("-C", node, "tracker", "prepare")
         self._start_web(company)
 
@@ -176,7 +176,7 @@ class _Demo:
         master, slave = scene.companies
         run = self._commands.run
         run("-C", master.node, "link", "create", master.partner, "--channel", "directory", "--tracker", "main",
-            "--agreement", scene.agreement, "--mapping", master.mapping, "--output", scene.handshake)  # fmt: skip
+            "--agreement", scene.agreement, "--mapping", master.mapping, "--out", scene.handshake)  # fmt: skip
         run("-C", slave.node, "handshake", "show", scene.handshake)
         run("-C", slave.node, "link", "join", scene.handshake, "--name", slave.partner, "--tracker", "main",
             "--mapping", slave.mapping, "--yes")  # fmt: skip
