@@ -25,7 +25,7 @@ class Commands:
         self.show(*arguments)
         done = _run(arguments, expected)
         for line in done.splitlines():
-            self._say(line)
+            self._say(line.rstrip())
         return done
 
     def show(self, *arguments: object, background: bool = False) -> None:

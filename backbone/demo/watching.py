@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from backbone.demo.processes import Processes
-from backbone.demo.proof import Proof, prove
+from backbone.demo.proof import Proof, count_issues, prove
 from backbone.demo.scene import Company, Scene
 from backbone.demo.screen import Screen
 from backbone.errors import BackboneError
@@ -71,14 +71,13 @@ def populate(scene: Scene, processes: Processes, screen: Screen, total: int) -> 
     """The initial population, with its progress; gives the moment when it was seen to be over."""
     moved = time.monotonic()
     done = 0
-    with screen.progress("issues at the slave", total) as advance:
+    with screen.progress("issues in the slave's tracker", total) as advance:
         while True:
             _alive(processes)
-            seen = nodes(scene)
-            if seen.slave.issues != done:
-                done, moved = seen.slave.issues, time.monotonic()
+            if (arrived := count_issues(scene.slave)) != done:
+                done, moved = arrived, time.monotonic()
             advance(min(done, total))
-            if done >= total and seen.master.populated and seen.quiet:
+            if done >= total and (seen := nodes(scene)).master.populated and seen.quiet:
                 return time.monotonic()
             if time.monotonic() - moved > STALLED_SECONDS_MAX:
                 raise BackboneError(f"the initial population stands still at {done} of {total} issues")
