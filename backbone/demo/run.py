@@ -197,10 +197,14 @@ class _Demo:
         watching.until_equal(self._scene, self._processes)
         self._tally.population_seconds = seconds
         self._screen.good(f"{len(self._corpus)} issues in {seconds:.1f} s")
+        for company in self._scene.companies:
+            self._commands.run("-C", company.node, "status")
 
     def _telephone(self) -> None:
         for company in self._scene.companies:
-            self._commands.run("-C", company.node, "link", "verify", company.partner, "--yes")
+            self._commands.run(
+                "-C", company.node, "link", "verify", company.partner, "--by", "Ann and Bo, by telephone"
+            )
 
     def _edit(self) -> None:
         self._pairs = edits.pairs(self._scene, 8)
@@ -218,13 +222,13 @@ class _Demo:
     def _disagree(self) -> None:
         scene = self._scene
         self._processes.stop(scene.master.role, scene.slave.role)
-        self._screen.say("both nodes are stopped; now both people change title and status of the same issue")
+        self._screen.say("both nodes are stopped; now both people rename the same issue")
         done = edits.conflict(scene, self._pairs[6])
         for company in scene.companies:
             self._start_node(company)
         self._settle(done)
         for company in scene.companies:
-            self._commands.run("-C", company.node, "conflict", "list", expected=(0, 6))
+            self._commands.run("-C", company.node, "conflict", "list", "--all", expected=(0, 6))
 
     def _kill(self) -> None:
         scene = self._scene
