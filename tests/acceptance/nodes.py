@@ -95,7 +95,7 @@ class NodeAtWork:
 
 def environment() -> dict[str, str]:
     """For running this very code, whatever is installed beside it."""
-    return {**os.environ, "PYTHONPATH": str(HOUSE), "COLUMNS": "200", "PYTHONWARNINGS": "error"}
+    return {**os.environ, "PYTHONPATH": str(HOUSE), "COLUMNS": "200"}
 
 
 def until(what: str, look: Callable[[], bool]) -> None:
