@@ -101,17 +101,19 @@ class Offered:
     certificate: bytes = field(repr=False)
 
 
-async def create_link(node: Node, name: str, options: LinkOptions) -> Created:
-    """Make the master's half of a link and its handshake file. Raises ``BackboneError``; then nothing was made."""
+async def plan_link(node: Node, name: str, options: LinkOptions) -> tuple[Agreement, Rules]:
+    """What ``create_link`` would agree on and write, everything checked and nothing made. Raises ``BackboneError``."""
     await _check_new(node, name)
-    tracker = open_tracker(node, options.tracker)
-    try:
-        schema = await tracker.describe()
-    finally:
-        await tracker.close()
+    schema = await _schema(node, options.tracker)
     agreement = _agreement(options.agreement, schema)
     rules = _rules(options.mapping, agreement, schema)
     _check_mapping(agreement, rules, schema, node, options.mapping)
+    return agreement, rules
+
+
+async def create_link(node: Node, name: str, options: LinkOptions) -> Created:
+    """Make the master's half of a link and its handshake file. Raises ``BackboneError``; then nothing was made."""
+    agreement, rules = await plan_link(node, name, options)
     link_id, home = secrets.token_hex(16), secrets.token_hex(4)
     async with _made(node, name, home) as keys:
         settings = _write_config(node, name, link_id, options.tracker, options.channel, rules)
@@ -142,26 +144,29 @@ async def read_offer(data: bytes, passphrase: str | None = None) -> Offered:
     return Offered(offer, Agreement.parse(terms, "the agreement offered"), encrypt, signed.payload, signed.certificate)
 
 
-async def join_link(node: Node, offered: Offered, options: JoinOptions) -> Joined:
-    """Make the slave's half. Raises ``BackboneError``; then nothing was made."""
+async def plan_join(node: Node, offered: Offered, options: JoinOptions) -> tuple[str, tuple[int, int], Rules]:
+    """What ``join_link`` would make: the link's name, protocol and suite, its mapping. Raises ``BackboneError``."""
     offer = offered.offer
     name = options.name or offer.name
-    now = node.clock()
     try:
-        chosen = check_offer(offer, now=datetime.fromtimestamp(now, UTC).strftime(_TIME), node=node.node_id)
+        now = datetime.fromtimestamp(node.clock(), UTC).strftime(_TIME)
+        chosen = check_offer(offer, now=now, node=node.node_id)
     except HandshakeError as error:
         raise HandshakeRefused(str(error)) from error
     known = await node.store.read(lambda tx: links.by_link_id(tx, offer.link_id))
     if known is not None:
         raise HandshakeRefused(f"this handshake file was joined already, as link {known.name}: a file works once")
     await _check_new(node, name)
-    tracker = open_tracker(node, options.tracker)
-    try:
-        schema = await tracker.describe()
-    finally:
-        await tracker.close()
+    schema = await _schema(node, options.tracker)
     rules = _rules(options.mapping, offered.agreement, schema)
     _check_mapping(offered.agreement, rules, schema, node, options.mapping)
+    return name, chosen, rules
+
+
+async def join_link(node: Node, offered: Offered, options: JoinOptions) -> Joined:
+    """Make the slave's half. Raises ``BackboneError``; then nothing was made."""
+    offer, now = offered.offer, node.clock()
+    name, chosen, rules = await plan_join(node, offered, options)
     home = secrets.token_hex(4)
     async with _made(node, name, home) as keys:
         channel = {"kind": offer.channel.kind, **options.channel}
@@ -259,6 +264,14 @@ async def _row(node: Node, name: str) -> LinkRow:
     if row is None:
         raise UsageError(f"there is no link {name!r}")
     return row
+
+
+async def _schema(node: Node, name: str) -> Schema:
+    tracker = open_tracker(node, name)
+    try:
+        return await tracker.describe()
+    finally:
+        await tracker.close()
 
 
 async def _check_new(node: Node, name: str) -> None:
@@ -415,5 +428,5 @@ def _toml(file: Path) -> dict[str, Any]:
 
 __all__ = [
     "Created", "JoinOptions", "Joined", "LinkOptions", "Offered", "Stage", "accept_file", "create_link", "join_link",
-    "pause", "read_offer", "resume", "revoke", "verify", "words",
+    "pause", "plan_join", "plan_link", "read_offer", "resume", "revoke", "verify", "words",
 ]  # fmt: skip
