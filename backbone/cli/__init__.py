@@ -1,5 +1,5 @@
-"""The command line: words for people. It reads the store and asks the service; it holds no rule of its own."""
+"""The command line: reads tables, writes requests, and runs the service. Heavy modules are imported where used."""
 
-from backbone.cli.root import app, main
+from backbone.cli.app import app, main
 
 __all__ = ["app", "main"]

@@ -1,28 +1,28 @@
-"""``backbone demo``: two companies on this machine."""
+"""``demo``."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-app = typer.Typer()
+ALL = 10**9
+"""More than any archive holds."""
 
 
-@app.command()
+def add_to(app: typer.Typer) -> None:
+    """Put this command into the program."""
+    app.command()(demo)
+
+
 def demo(
-    folder: Annotated[Path, typer.Option("--dir", metavar="DIR", help="Where to build both companies.")] = Path("demo"),
-    issues: Annotated[int, typer.Option(metavar="N", min=1, help="How many issues to make up.")] = 300,
-    data: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Real issues: a GitHub archive or Jira's REST JSON.")
-    ] = None,
-    channel: Annotated[str, typer.Option(metavar="KIND", help="How parcels travel.")] = "directory",
+    folder: Annotated[Path, typer.Option("--dir", help="Where both companies are built.")] = Path("demo"),
+    issues: Annotated[int | None, typer.Option(min=1, help="How many issues (else 300, or all of --data).")] = None,
+    data: Annotated[Path | None, typer.Option(help="Real issues: a GitHub issue archive or Jira's REST JSON.")] = None,
+    channel: Annotated[str, typer.Option(help="How parcels travel.")] = "directory",
     keep: Annotated[bool, typer.Option("--keep", help="Leave trackers and nodes running.")] = False,
 ) -> None:
-    """Play two companies on this machine.
+    """Two companies on this machine: real trackers, a handshake, edits on both sides, a crash, an audit."""
+    from backbone.demo.run import DemoOptions, run
 
-    Each has a real tracker; they are paired, filled with issues, edited, one node is killed, and all is compared.
-    """
-    from importlib import import_module
-
-    play = import_module("backbone.demo.run")
-    raise typer.Exit(play.run(play.DemoOptions(dir=folder, issues=issues, data=data, channel=channel, keep=keep)))
+    count = issues or (ALL if data else 300)
+    raise typer.Exit(run(DemoOptions(dir=folder, issues=count, data=data, channel=channel, keep=keep)))

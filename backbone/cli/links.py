@@ -1,167 +1,313 @@
-"""``backbone link``: see the links, compare safety words, pause, resume, revoke. Making them is in ``joining``."""
+"""``link`` and ``handshake``."""
 
-import getpass
-from collections.abc import Awaitable, Callable
+import sys
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from backbone.cli import handshakes, joining, show
-from backbone.cli.here import link_named, opened
-from backbone.cli.options import AsJson, Yes
+from backbone.cli import show
+from backbone.cli.here import here, link_named
+from backbone.errors import HandshakeRefused, UsageError
 
 if TYPE_CHECKING:
+    from backbone.service.linking import Offered
     from backbone.service.node import Node
 
-app = typer.Typer(help="Links to partners.", no_args_is_help=True)
-app.registered_commands += joining.app.registered_commands
+FILE_BYTES_MAX = 4 * 2**20
+"""Longer than any handshake file; nothing longer is read."""
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The link.")]
+link = typer.Typer(help="Links with partners.", no_args_is_help=True, rich_markup_mode=None)
+handshake = typer.Typer(help="Handshake files.", no_args_is_help=True, rich_markup_mode=None)
+Json = Annotated[bool, typer.Option("--json", help="For programs: stable keys.")]
+Name = Annotated[str, typer.Argument(help="The link's name on this node.")]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The file that the other admin handed over.")]
+Passphrase = Annotated[
+    Path | None, typer.Option("--passphrase-file", help="A file whose first line opens the handshake file.")
+]
 
 
-@app.command("list")
-def list_(context: typer.Context, as_json: AsJson = False) -> None:
-    """Show the links of this node.
+def add_to(app: typer.Typer) -> None:
+    """Put these commands into the program."""
+    app.add_typer(link, name="link")
+    app.add_typer(handshake, name="handshake")
 
-    JSON: links[name, side, state, stage, peer, peer_fingerprint, verified_by].
+
+@link.command()
+def create(
+    context: typer.Context,
+    name: Name,
+    channel: Annotated[str, typer.Option(help="How parcels travel: directory.")] = "directory",
+    tracker: Annotated[str, typer.Option(help="Which tracker of backbone.toml takes part.")] = "main",
+    send: Annotated[Path | None, typer.Option(help="The exchange directory that the partner receives from.")] = None,
+    receive: Annotated[Path | None, typer.Option(help="The exchange directory that the partner sends to.")] = None,
+    agreement: Annotated[Path | None, typer.Option(help="A TOML file: what is shared.")] = None,
+    mapping: Annotated[Path | None, typer.Option(help="A TOML file: what the shared fields are called here.")] = None,
+    description: Annotated[str, typer.Option(help="A sentence for the partner's admin.")] = "",
+    expires_days: Annotated[int, typer.Option(min=1, max=365, help="How long the file can be joined.")] = 14,
+    encrypt: Annotated[bool, typer.Option("--encrypt/--no-encrypt", help="Signatures are always on.")] = True,
+    passphrase_file: Passphrase = None,
+    out: Annotated[Path | None, typer.Option(help="Where the handshake file goes (else NAME.handshake).")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and write nothing.")] = False,
+) -> None:
+    """Invite a partner: write the link's file and the signed handshake file to hand over."""
+    from backbone.service import linking
+
+    options = linking.LinkOptions(
+        tracker, _channel(channel, send, receive), description, agreement, mapping, expires_days, encrypt,
+        _passphrase(passphrase_file),
+    )  # fmt: skip
+    target = out or Path(f"{name}.handshake")
+
+    async def work(node: "Node") -> "linking.Created | None":
+        if dry_run:
+            await linking.check_create(node, name, options)
+            return None
+        return await linking.create_link(node, name, options)
+
+    if target.exists():
+        raise UsageError(f"{target} exists already: name another file with --out")
+    made = here(context).run(work)
+    if made is None:
+        typer.echo(f"Link {name} can be made; nothing was written.")
+        return
+    _write(target, made.file)
+    typer.echo(f"The handshake file is {target}; hand it to the partner's admin. It works once, until {made.expires}.")
+    typer.echo(f"Our key for this link: {made.fingerprint}")
+    typer.echo("Next: backbone run. It waits for the partner's answer.")
+
+
+@handshake.command("show")
+def handshake_show(file: File, passphrase_file: Passphrase = None, json: Json = False) -> None:
+    """Print a handshake file for a person, its signature verified.
+
+    JSON: name, node_name, fingerprint, description, created, expires, channel, link_id, encrypt, agreement.
     """
+    offered = _read(file, passphrase_file)
+    if json:
+        show.as_json(_as_plain(offered))
+    else:
+        _print_offer(offered)
+
+
+@link.command()
+def join(
+    context: typer.Context,
+    file: File,
+    name: Annotated[str | None, typer.Option(help="What the link is called here.")] = None,
+    tracker: Annotated[str, typer.Option(help="Which tracker of backbone.toml takes part.")] = "main",
+    send: Annotated[Path | None, typer.Option(help="The exchange directory that the partner receives from.")] = None,
+    receive: Annotated[Path | None, typer.Option(help="The exchange directory that the partner sends to.")] = None,
+    mapping: Annotated[Path | None, typer.Option(help="A TOML file: what the shared fields are called here.")] = None,
+    passphrase_file: Passphrase = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Also write the acceptance into a file, to carry by hand.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and write nothing.")] = False,
+) -> None:
+    """Accept an invitation: verify the file, ask, make our half of the link."""
+    from backbone.service import linking
+
+    offered = _read(file, passphrase_file)
+    _print_offer(offered)
+    options = linking.JoinOptions(tracker, _channel(None, send, receive), name, mapping)
+
+    async def check(node: "Node") -> None:
+        await linking.check_join(node, offered, options)
+
+    here(context).run(check)
+    if dry_run:
+        typer.echo("\nThis file can be joined; nothing was written.")
+        return
+    if not yes:
+        if not sys.stdin.isatty():
+            raise UsageError("nobody is here to be asked: say --yes, after comparing the fingerprint")
+        typer.confirm(f"\nJoin {offered.offer.node_name}?", abort=True)
+    joined = here(context).run(lambda node: linking.join_link(node, offered, options))
+    typer.echo(f"\nLink {joined.name} was made; the answer travels as the first parcel. Next: backbone run.")
+    typer.echo(f"Our key for this link: {joined.fingerprint}")
+    typer.echo("Compare these words with the partner's admin by telephone:\n" + show.words(joined.words))
+    if out is not None:
+        _write(out, joined.acceptance)
+        typer.echo(f"The acceptance is also in {out}.")
+
+
+@link.command()
+def accept(context: typer.Context, file: File) -> None:
+    """Take an acceptance that was carried by hand instead of through the channel."""
+    from backbone.service import linking
+
+    data = _bytes(file)
+    name = here(context).run(lambda node: linking.accept_file(node, data))
+    typer.echo(f"Link {name} has a partner. Next: backbone run; then compare the words: backbone link verify {name}")
+
+
+@link.command("list")
+def link_list(context: typer.Context, json: Json = False) -> None:
+    """All links. JSON: as `backbone status`."""
     from backbone.service.status import status
 
-    async def work(node: "Node") -> list[dict[str, Any]]:
-        keys = ("name", "side", "state", "stage", "peer", "peer_fingerprint", "verified_by")
-        return [{key: getattr(one, key) for key in keys} for one in status(node.store)]
+    async def read(node: "Node") -> list[Any]:
+        return status(node.store)
 
-    found = opened(context, work)
-    if as_json:
-        show.document({"links": found})
-    elif found:
-        rows = [(o["name"], o["side"], o["state"], o["peer"], o["verified_by"] or "nobody yet") for o in found]
-        show.table(("link", "we are", "state", "partner", "words compared by"), rows)
+    rows = here(context).run(read)
+    if json:
+        show.as_json([asdict(row) for row in rows])
     else:
-        show.say("This node has no link yet: backbone link create, or backbone link join")
+        found = [(r.name, r.side, r.state, r.peer or "-", r.verified_by or "not compared") for r in rows]
+        show.table(("link", "we are", "state", "partner", "words"), found, empty="There is no link yet.")
 
 
-@app.command("show")
-def show_(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
-    """Show one link.
+@link.command("show")
+def link_show(context: typer.Context, name: Name, json: Json = False) -> None:
+    """One link: partner, keys, agreement. JSON: name, side, link_id, state, reason, peer, fingerprint, agreement."""
 
-    Partner, keys, agreement, files.
+    async def read(node: "Node") -> dict[str, Any]:
+        row = link_named(node, name)
+        peer = {k: v for k, v in (row.peer or {}).items() if k in ("name", "fingerprint", "node", "encrypt")}
+        return {
+            "name": row.name, "side": row.side, "link_id": row.link_id, "state": row.state, "reason": row.reason,
+            "fingerprint": row.our_fingerprint, "peer": peer, "agreement": row.agreement,
+        }  # fmt: skip
 
-    JSON: name, side, state, stage, reason, peer, peer_fingerprint, fingerprint, verified_by, words, link_id, keys,
-    file, agreement.
-    """
-    found, agreement = opened(context, lambda node: _described(node, name))
-    if as_json:
-        show.document({**found, "agreement": agreement.model_dump(mode="json")})
+    found = here(context).run(read)
+    if json:
+        show.as_json(found)
         return
-    shown = {key.replace("_", " "): value for key, value in found.items() if key != "words"}
-    for key in ("peer fingerprint", "fingerprint"):
-        shown[key] = show.groups(shown[key])
-    show.facts(shown)
-    show.say()
-    handshakes.print_agreement(agreement)
-    if found["words"]:
-        handshakes.print_words(found["words"])
+    fields = ", ".join(f"{n} ({f['type']}, {f['policy']})" for n, f in found["agreement"]["fields"].items())
+    partner = ", ".join(f"{key} {value}" for key, value in found["peer"].items())
+    show.pairs({**found, "peer": partner or "-", "agreement": fields})
 
 
-@app.command()
+@link.command()
 def verify(
     context: typer.Context,
     name: Name,
-    by: Annotated[str | None, typer.Option(metavar="WHO", help="Who compared the words; else your log-in.")] = None,
-    yes: Yes = False,
+    by: Annotated[str | None, typer.Option(help="Who compared the words, with whom: is recorded.")] = None,
+    json: Json = False,
 ) -> None:
-    """Compare the safety words.
-
-    Shows all ten; when both admins read the same ones, that is recorded. Asks whether they are the same, unless --yes
-    or --by says so.
-    """
+    """Show the ten safety words; with --by, record that they were compared. JSON: words, verified_by."""
     from backbone.service import linking
 
-    async def work(node: "Node") -> None:
-        await node.store.read(lambda tx: link_named(tx, name))
-        handshakes.print_words(await linking.words(node, name))
-        show.say()
-        show.confirm(
-            "Are they the same at the partner's, read out by somebody you know?",
-            yes=yes or by is not None,
-            otherwise="say --by WHO when they were compared",
-        )
-        who = by or getpass.getuser()
-        await linking.verify(node, name, who)
-        show.say(f"Recorded: compared by {who}.")
+    async def work(node: "Node") -> tuple[str, ...]:
+        link_named(node, name)
+        ten = await linking.words(node, name)
+        if by:
+            await linking.verify(node, name, by)
+        return ten
 
-    opened(context, work)
+    ten = here(context).run(work)
+    if json:
+        show.as_json({"words": list(ten), "verified_by": by or ""})
+        return
+    typer.echo(show.words(ten))
+    typer.echo(f"Recorded: compared by {by}." if by else "The same on both sides? Then record it with --by.")
 
 
-@app.command()
+@link.command()
 def pause(context: typer.Context, name: Name) -> None:
-    """Stop a link for a while.
-
-    Nothing leaves, nothing is applied; what comes in waits.
-    """
+    """Send and apply nothing until `backbone link resume`."""
     from backbone.service import linking
 
-    _do(context, name, lambda node: linking.pause(node, name), "is paused; go on with: backbone link resume " + name)
+    here(context).run(lambda node: linking.pause(node, name))
+    typer.echo(f"Link {name} is paused.")
 
 
-@app.command()
+@link.command()
 def resume(context: typer.Context, name: Name) -> None:
-    """Let a paused link go on."""
+    """Go on after a pause."""
     from backbone.service import linking
 
-    _do(context, name, lambda node: linking.resume(node, name), "goes on")
+    here(context).run(lambda node: linking.resume(node, name))
+    typer.echo(f"Link {name} goes on.")
 
 
-@app.command()
+@link.command()
 def revoke(
     context: typer.Context,
     name: Name,
-    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; the partner's admin will read it.")] = "",
-    yes: Yes = False,
+    reason: Annotated[str, typer.Option(help="Why: for the record.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """End a link for ever.
-
-    Its key is trusted no more, nothing leaves and nothing is applied.
-    """
+    """End a link for ever."""
     from backbone.service import linking
 
-    async def end(node: "Node") -> None:
-        show.confirm(f"End link {name} for ever?", yes=yes, otherwise="say --yes to end this link for ever")
-        await linking.revoke(node, name, reason or "revoked by the admin")
-
-    _do(context, name, end, "is revoked")
-
-
-def _do(context: typer.Context, name: str, step: "Callable[[Node], Awaitable[None]]", done: str) -> None:
-    async def work(node: "Node") -> None:
-        await node.store.read(lambda tx: link_named(tx, name))
-        await step(node)
-        show.say(f"Link {name} {done}.")
-
-    opened(context, work)
+    if not yes:
+        typer.confirm(f"End link {name} for ever?", abort=True)
+    here(context).run(lambda node: linking.revoke(node, name, reason))
+    typer.echo(f"Link {name} is revoked.")
 
 
-async def _described(node: "Node", name: str) -> tuple[dict[str, Any], Any]:
-    from backbone.replication.agreement import Agreement
-    from backbone.service import linking
-    from backbone.service.status import status
+def _channel(kind: str | None, send: Path | None, receive: Path | None) -> dict[str, str]:
+    paths = {"send": send, "receive": receive}
+    settings = {key: str(path.absolute()) for key, path in paths.items() if path is not None}
+    return {"kind": kind, **settings} if kind else settings
 
-    row = await node.store.read(lambda tx: link_named(tx, name))
-    seen = next(one for one in status(node.store) if one.name == name)
-    found = {
-        "name": name,
-        "side": seen.side,
-        "state": seen.state,
-        "stage": seen.stage,
-        "reason": seen.reason,
-        "peer": seen.peer,
-        "peer_fingerprint": seen.peer_fingerprint,
-        "fingerprint": row.our_fingerprint,
-        "verified_by": seen.verified_by,
-        "words": list(await linking.words(node, name)) if row.peer is not None else [],
-        "link_id": row.link_id,
-        "keys": str(node.folder.gnupg(row.home)),
-        "file": str(node.folder.link_file(name)),
-    }
-    return found, Agreement.parse(row.agreement, f"the agreement of link {name}")
+
+def _read(file: Path, passphrase_file: Path | None) -> "Offered":
+    import asyncio
+
+    from backbone.service.linking import read_offer
+
+    return asyncio.run(read_offer(_bytes(file), _passphrase(passphrase_file)))
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(FILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
+    if len(data) > FILE_BYTES_MAX:
+        raise HandshakeRefused(f"{file} is larger than any handshake file")
+    return data
+
+
+def _write(file: Path, data: bytes) -> None:
+    import os
+
+    with os.fdopen(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as opened:
+        opened.write(data)
+
+
+def _passphrase(file: Path | None) -> str | None:
+    if file is None:
+        return None
+    try:
+        return file.read_text(encoding="utf-8").splitlines()[0]
+    except (OSError, IndexError) as error:
+        raise UsageError(f"{file} holds no passphrase in its first line") from error
+
+
+def _as_plain(offered: "Offered") -> dict[str, Any]:
+    offer = offered.offer
+    return {
+        "name": offer.name, "node_name": offer.node_name, "fingerprint": offer.fingerprint,
+        "description": offer.description, "created": offer.created, "expires": offer.expires,
+        "channel": offer.channel.kind, "link_id": offer.link_id, "encrypt": offered.encrypt,
+        "agreement": offered.agreement.model_dump(mode="json"),
+    }  # fmt: skip
+
+
+def _print_offer(offered: "Offered") -> None:
+    offer, agreement = offered.offer, offered.agreement
+    show.pairs({
+        "invitation from": offer.node_name,
+        "link": offer.name,
+        "description": offer.description or "-",
+        "their key": offer.fingerprint,
+        "made": offer.created,
+        "can be joined until": offer.expires,
+        "channel": offer.channel.kind,
+        "encrypted": offered.encrypt,
+        "comments": agreement.comments,
+        "attachments": f"up to {agreement.attachment_bytes_max // 2**20} MB" if agreement.attachments else "no",
+        "authors": agreement.authors,
+    })  # fmt: skip
+    show.table(
+        ("shared field", "type", "who wins"),
+        [(name, field.type, field.policy) for name, field in agreement.fields.items()],
+        empty="No field is shared.",
+    )
+    typer.echo("The signature shows that nobody changed the file, not who wrote it: compare the key, and after joining")
+    typer.echo("the ten words, with the partner's admin by telephone.")

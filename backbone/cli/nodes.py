@@ -1,4 +1,4 @@
-"""``backbone init`` and ``backbone doctor``."""
+"""``init``, ``doctor`` and ``tracker``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,86 +6,120 @@ from typing import Annotated
 import typer
 
 from backbone.cli import show
-from backbone.cli.here import here, opened
-from backbone.cli.options import AsJson
-from backbone.errors import BackboneError, UsageError
+from backbone.cli.here import here
+from backbone.errors import UsageError
 
-app = typer.Typer()
-
-_MARKS = {"ok": "ok", "warning": "WARNING", "problem": "PROBLEM"}
+tracker = typer.Typer(help="The trackers of this node.", no_args_is_help=True, rich_markup_mode=None)
+Json = Annotated[bool, typer.Option("--json", help="For programs: stable keys.")]
 
 
-@app.command()
+def add_to(app: typer.Typer) -> None:
+    """Put these commands into the program."""
+    app.command()(init)
+    app.command()(doctor)
+    app.add_typer(tracker, name="tracker")
+
+
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to make; it may exist, and be empty.")],
-    name: Annotated[str, typer.Option(metavar="NAME", help="What partners call this node: a-z, 0-9, hyphens.")],
-    anchor: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Where to note how far the store is; outside DIR, not in its backup."),
-    ] = None,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to make.")],
+    name: Annotated[str, typer.Option(help="What the partners see, for example the company: a-z, 0-9 and hyphens.")],
+    anchor: Annotated[Path | None, typer.Option(help="The anchor's file, outside the folder.")] = None,
 ) -> None:
-    """Make a node.
-
-    A folder with backbone.toml, the store, and room for links and keys.
-    """
+    """Make a node: a folder with a store, its anchor, and a commented backbone.toml."""
+    from backbone.config import check_name
     from backbone.service.node import create_node
 
-    place = folder.expanduser().absolute()
-    anchor = anchor.expanduser().absolute() if anchor is not None else None
-    if anchor is not None and anchor.resolve().is_relative_to(place.resolve()):
-        raise UsageError(f"{anchor} lies in the node's folder and would be restored with it; name a file elsewhere")
-    create_node(place, name, anchor)
-    show.say(f"Node {name} was made in {place}.")
-    show.say(f"Next: backbone -C {folder} tracker add NAME --kind KIND …, then backbone -C {folder} doctor")
+    create_node(folder, check_name(name), anchor.absolute() if anchor else None)
+    typer.echo(f"The node {name} is in {folder}. Next: say where your tracker is.")
+    typer.echo(f"  backbone -C {folder} tracker add main --kind roundup --home /path/to/tracker --class issue")
+    typer.echo(f"  backbone -C {folder} tracker prepare")
 
 
-@app.command()
 def doctor(
     context: typer.Context,
-    as_json: AsJson = False,
+    json: Json = False,
     renew_anchor: Annotated[
-        bool,
-        typer.Option("--renew-anchor", help="First write the missing anchor: you say that this store is the newest."),
+        bool, typer.Option("--renew-anchor", help="Say that this store is the newest copy, though its anchor is gone.")
     ] = False,
 ) -> None:
-    """Check the node, and say what to do.
+    """Check GnuPG, permissions, store, clock, each tracker and each channel, and say for each what to do.
 
-    Looks at gpg, permissions, disk, store, anchor, clock, trackers, keys and channels. Ends with 1 when there is a
-    problem.
-
-    JSON: problems, warnings, checks[subject, verdict, sentence].
+    JSON: a list of {what, state (ok, warning, problem), sentence}. Ends with 1 when there is a problem.
     """
-    import asyncio
     from dataclasses import asdict
 
     from backbone.service import doctor as service
+    from backbone.service.node import renew_anchor as renew
 
     if renew_anchor:
-        _renew_anchor(context)
-    found = asyncio.run(service.examine(here(context).path))
-    problems = sum(one.verdict == "problem" for one in found)
-    warnings = sum(one.verdict == "warning" for one in found)
-    if as_json:
-        checks = [asdict(one) for one in found]
-        show.document({"problems": problems, "warnings": warnings, "checks": checks})
+
+        async def write(node: object) -> None:
+            renew(node)  # type: ignore[arg-type]
+
+        here(context).run(write)
+        typer.echo("The anchor was written anew.")
+    findings = service.examine_now(here(context).path)
+    if json:
+        show.as_json([asdict(finding) for finding in findings])
     else:
-        show.table(("", "what", "seen, and what to do"), [(_MARKS[o.verdict], o.subject, o.sentence) for o in found])
-    if problems:
-        raise BackboneError(f"{show.counted(problems, 'problem')}: see the list above")
-    if not as_json:
-        show.say(f"No problem, {show.counted(warnings, 'warning')}.")
+        show.table(
+            ("", "what", "found"), [(f.state, f.what, f.sentence) for f in findings], empty="Nothing was checked."
+        )
+    if any(finding.state == "problem" for finding in findings):
+        raise typer.Exit(1)
 
 
-def _renew_anchor(context: typer.Context) -> None:
-    from backbone.service.node import Node, judge, renew_anchor
-    from backbone.store.anchor import Finding
+@tracker.command("add")
+def tracker_add(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="A word for it, for example main.")],
+    kind: Annotated[str, typer.Option(help="roundup or memory.")],
+    home: Annotated[Path | None, typer.Option(help="Roundup: the tracker's home.")] = None,
+    issue_class: Annotated[str | None, typer.Option("--class", help="Roundup: the class of the issues.")] = None,
+    user: Annotated[str | None, typer.Option(help="The log-in of the synchronization user.")] = None,
+    path: Annotated[Path | None, typer.Option(help="Memory: the file that keeps it.")] = None,
+) -> None:
+    """Add a tracker to backbone.toml; what is there stays as it is."""
+    from backbone.config import Folder, add_tracker
 
-    async def renew(node: Node) -> None:
-        verdict = judge(node)
-        if verdict.finding is not Finding.MISSING:
-            why = verdict.sentence or "the anchor agrees with the store"
-            raise UsageError(f"only a missing anchor can be renewed, but {why}")
-        renew_anchor(node)
-        show.remark(f"the anchor {node.anchor_path} was written")
+    settings = {"home": home and str(home.absolute()), "class": issue_class, "user": user,
+                "path": path and str(path.absolute())}  # fmt: skip
+    given = {key: value for key, value in settings.items() if value is not None}
+    add_tracker(Folder(here(context).path), name, {"kind": kind, **given})
+    typer.echo(f"Tracker {name} is in backbone.toml. Next: backbone tracker prepare {name}")
 
-    opened(context, renew)
+
+@tracker.command("list")
+def tracker_list(context: typer.Context, json: Json = False) -> None:
+    """The trackers in backbone.toml. JSON: a list of {name, kind}."""
+    from backbone.config import Folder, load_node
+
+    config = load_node(Folder(here(context).path))
+    found = [{"name": name, "kind": table.kind} for name, table in config.trackers.items()]
+    if json:
+        show.as_json(found)
+    else:
+        show.table(("name", "kind"), [(f["name"], f["kind"]) for f in found], empty="There is no tracker yet.")
+
+
+@tracker.command("prepare")
+def tracker_prepare(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="The tracker's word in backbone.toml (else: all).")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what the tracker lacks.")] = False,
+) -> None:
+    """Put into a tracker what replication needs: its detector, its tables, the synchronization user."""
+    from backbone.config import Folder, load_node
+    from backbone.service.parties import check_tracker, prepare_tracker
+
+    folder = Folder(here(context).path)
+    config = load_node(folder)
+    if name is not None and name not in config.trackers:
+        raise UsageError(f"{folder.config} has no [trackers.{name}]; there are: {', '.join(config.trackers) or 'none'}")
+    for word, table in config.trackers.items():
+        if name not in (None, word):
+            continue
+        settings = folder.resolved(table.settings)
+        sentences = check_tracker(table.kind, settings) if dry_run else prepare_tracker(table.kind, settings)
+        for sentence in sentences or ["nothing to do"]:
+            typer.echo(f"{word}: {sentence}")

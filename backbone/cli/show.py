@@ -1,115 +1,72 @@
-"""Printing: plain text that needs neither colour nor a wide terminal, and JSON with stable keys.
-
-Names and sentences of the partner are shown as well: what could steer a terminal is taken out of every text here.
-"""
+"""What people see: tables and pairs, and JSON for programs."""
 
 import json
-import sys
 import time
-import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import typer
 
-from backbone.errors import BackboneError, UsageError
 
-_STEERING = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
-
-
-def clean(text: object) -> str:
-    """Without control and formatting characters; lines stay lines."""
-    return "".join(one if one == "\n" or unicodedata.category(one) not in _STEERING else "?" for one in str(text))
+def as_json(value: Any) -> None:
+    """For programs: keys are stable, times are UTC."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
-def say(text: object = "") -> None:
-    """A line of the answer."""
-    typer.echo(clean(text))
-
-
-def remark(text: str) -> None:
-    """A line beside the answer, on standard error."""
-    typer.echo(clean(text), err=True)
-
-
-def complain(sentence: str) -> None:
-    """Why the command failed."""
-    remark(f"backbone: {sentence}")
-
-
-def document(value: Any) -> None:
-    """The answer as JSON."""
-    typer.echo(json.dumps(value, indent=2))
-
-
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[str] = ()) -> None:
-    """A table; columns named in ``right`` hold numbers."""
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
+    """A table, or one sentence where there is nothing."""
     from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
-    grid = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for column in columns:
-        grid.add_column(column, justify="right" if column in right else "left", overflow="fold")
-    for row in rows:
-        grid.add_row(*(Text(clean(value)) for value in row))
-    _print(grid)
-
-
-def facts(pairs: Mapping[str, object]) -> None:
-    """One thing, a line for each fact; empty ones are left out."""
-    from rich.table import Table
-    from rich.text import Text
-
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    for name, value in pairs.items():
-        if value not in ("", None):
-            grid.add_row(name, Text(clean(value)))
-    _print(grid)
-
-
-def _print(grid: Any) -> None:
     from rich.console import Console
+    from rich.table import Table
 
-    console = Console(file=sys.stdout, highlight=False)
-    with console.capture() as capture:
-        console.print(grid)
-    typer.echo("\n".join(line.rstrip() for line in capture.get().splitlines()))
-
-
-def confirm(question: str, *, yes: bool, otherwise: str) -> None:
-    """Ask a person, unless ``yes``. Raises ``UsageError`` where nobody sits, ``BackboneError`` after a no."""
-    if yes:
+    filled = [[_text(value) for value in row] for row in rows]
+    if not filled:
+        typer.echo(empty)
         return
-    if not sys.stdin.isatty():
-        raise UsageError(f"nobody can be asked here: {otherwise}")
-    if not typer.confirm(question, default=False, err=True):
-        raise BackboneError("nothing was done")
+    drawn = Table(*columns, box=SIMPLE_HEAD, pad_edge=False)
+    for row in filled:
+        drawn.add_row(*row)
+    Console(highlight=False, markup=False).print(drawn)
 
 
-def groups(fingerprint: str) -> str:
-    """As people read it aloud."""
-    return " ".join(fingerprint[at : at + 4] for at in range(0, len(fingerprint), 4))
+def pairs(values: Mapping[str, object]) -> None:
+    """One thing, line by line."""
+    width = max((len(name) for name in values), default=0)
+    for name, value in values.items():
+        typer.echo(f"{name:<{width}}  {_text(value)}")
 
 
 def moment(seconds: float | None) -> str:
-    """A time, UTC."""
-    return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(seconds)) if seconds is not None else ""
+    """A time in the store, as people write it."""
+    return "never" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def ago(seconds: float | None, now: float) -> str:
-    """How long ago, roughly."""
+def ago(seconds: float | None) -> str:
+    """How long ago, in one unit."""
     if seconds is None:
         return "never"
-    passed = max(0, int(now - seconds))
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if passed >= 2 * size:
-            return f"{passed // size} {unit} ago"
-    return f"{passed} s ago"
+    passed = max(0.0, time.time() - seconds)
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if passed >= length:
+            return f"{passed / length:.0f} {unit}"
+    return f"{passed:.0f} s"
 
 
-def counted(number: int, word: str) -> str:
-    """``1 issue``, ``2 issues``."""
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+def words(ten: Sequence[str]) -> str:
+    """The safety words, in two rows of five."""
+    half = len(ten) // 2
+    return "  ".join(ten[:half]) + "\n" + "  ".join(ten[half:])
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return printable(str(value))
+
+
+def printable(text: str) -> str:
+    """Without what could steer a terminal: some of it was written by the partner."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "�" for c in text)

@@ -7,6 +7,7 @@ from backbone.config.files import (
     NodeConfig,
     NodeTable,
     TrackerTable,
+    add_tracker,
     load_link,
     load_node,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "NodeConfig",
     "NodeTable",
     "TrackerTable",
+    "add_tracker",
     "check_name",
     "find_line",
     "link_template",

@@ -1,6 +1,7 @@
 """``backbone.toml`` (the node and its trackers) and ``links/NAME.toml`` (one link: tracker, channel, mapping)."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -8,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from backbone.config.folder import NAME, NAME_RULE, Folder
 from backbone.config.reading import fault, nearest, parse, read_text
+from backbone.config.template import tracker_template
 from backbone.errors import ConfigError, UsageError
 
 
@@ -109,6 +111,18 @@ def load_node(folder: Folder) -> NodeConfig:
         sentence = "node.anchor: lies in the node's folder and would be restored with it; name a file elsewhere"
         raise fault(path, text, ("node", "anchor"), sentence)
     return config
+
+
+def add_tracker(folder: Folder, name: str, settings: Mapping[str, Any]) -> None:
+    """Append ``[trackers.NAME]`` to ``backbone.toml``; what is there stays. Raises ``UsageError`` if it exists."""
+    known = load_node(folder).trackers
+    if name in known:
+        raise UsageError(f"{folder.config} has [trackers.{name}] already: edit the file, or choose another word")
+    text = folder.config.read_text(encoding="utf-8")
+    draft = folder.config.with_name(folder.config.name + ".new")
+    draft.write_text(f"{text.rstrip()}\n\n{tracker_template(name, settings)}", encoding="utf-8")
+    parse(NodeConfig, draft.read_text(encoding="utf-8"), folder.config)
+    draft.replace(folder.config)
 
 
 def load_link(folder: Folder, name: str, node: NodeConfig) -> LinkConfig:

@@ -66,6 +66,11 @@ def node_template(name: str, trackers: Mapping[str, Mapping[str, Setting]] | Non
     return _NODE.format(name=quoted(check_name(name))) + ("\n" + "\n".join(tables) if tables else _TRACKER_EXAMPLE)
 
 
+def tracker_template(name: str, settings: Mapping[str, Setting]) -> str:
+    """One ``[trackers.NAME]`` table. Raises ``UsageError`` for a wrong name."""
+    return _table(("trackers", check_name(name)), settings)
+
+
 def link_template(
     tracker: str,
     channel: Mapping[str, Setting],

@@ -174,9 +174,10 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Spoke:
-    """A message left, and with it our acknowledgement."""
+    """A message left, and with it our acknowledgement, which told ``said``: where ``into`` stood when it was made."""
 
     now: float
+    said: Mapping[str, Receiving]
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +252,7 @@ def step(state: LinkState, given: Input, identity: Identity, timing: Timing) -> 
         case Tick():
             state, effects = _tick(state, given.now, timing)
         case Spoke():
-            state = replace(state, ack_due=None, ack_no=state.ack_no + 1, spoke_at=given.now)
+            state = _speak(state, given, timing)
         case Stopped():
             state, effects = _halt(state, given.reason)
     _check(state)
@@ -295,6 +296,17 @@ def _start(state: LinkState, given: Started, timing: Timing) -> LinkState:
         hello_due=given.now if hold else None,
         hold_until=given.now + timing.resend_floor if hold else None,
         ack_due=given.now + timing.ack_delay,
+    )
+
+
+def _speak(state: LinkState, given: Spoke, timing: Timing) -> LinkState:
+    """What came in while the message was sealed is still to be acknowledged."""
+    told = given.said == state.into
+    return replace(
+        state,
+        ack_due=None if told else given.now + timing.ack_delay,
+        ack_no=state.ack_no + 1,
+        spoke_at=given.now,
     )
 
 
@@ -354,7 +366,7 @@ def _impossible(state: LinkState, given: Received) -> str | None:
 
 def _acknowledge(state: LinkState, header: Header) -> tuple[LinkState, tuple[Effect, ...]]:
     ack = header.ack
-    if tuple(ack.inc) != tuple(state.life) or ack.no <= state.peer_ack_no:
+    if tuple(ack.inc) != tuple(state.life) or ack.no < state.peer_ack_no:
         return state, ()
     state = replace(state, peer_ack_no=ack.no, credit_messages=header.credit_messages, credit_bytes=header.credit_bytes)
     effects: list[Effect] = []
@@ -426,7 +438,8 @@ def _take(state: LinkState, given: Took, timing: Timing) -> tuple[LinkState, tup
     if given.prev != lane.chain:
         return _halt(state, "the partner's messages do not form one history: its store was restored or copied")
     lane = replace(lane, applied=lane.applied + 1, chain=chain(lane.chain, given.digest))
-    due = given.now + timing.ack_delay
+    gathering = limits.ack_gathered if lane.applied < lane.recv else 1.0
+    due = given.now + timing.ack_delay * gathering
     due = due if state.ack_due is None else min(state.ack_due, due)
     return replace(_into(state, given.lane, lane), ack_due=due), ()
 

@@ -13,6 +13,7 @@ planned again from the beginning. Nothing else touches shadows meanwhile: captur
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from backbone.errors import PeerError
 from backbone.model import ATTACHMENT, ISSUE, Applied, Cell, Cells, Edit, Outcome, Refused, Stale, Touched, Write
@@ -27,7 +28,7 @@ from backbone.service.inbound import follows, halt, take
 from backbone.service.outbound import fetch_contents
 from backbone.service.recording import emit, number, record
 from backbone.store import blobs, links, lists, messages, shadows
-from backbone.store.engine import Connection
+from backbone.store.engine import Connection, Transaction
 from backbone.store.messages import Incoming
 from backbone.store.shadows import Book, Known
 
@@ -55,6 +56,9 @@ class Planned:
     plan: Plan
     inward: Inward
     write: Write
+
+
+_Plans: TypeAlias = list[Planned]
 
 
 async def resume(ep: Endpoint) -> None:
@@ -85,14 +89,15 @@ async def _apply_next(ep: Endpoint) -> int:
     if not found:
         return 0
     incoming = found[0]
-    if not await ep.store.run(lambda tx: follows(tx, ep, incoming)):
+    if not await follows(ep, incoming):
         return 1
     tasks = await _tasks(ep, incoming)
     if tasks is None:
         return 1
-    for round_ in _rounds(tasks):
+    rounds = _rounds(tasks) or [[]]
+    for round_ in rounds[:-1]:
         await _apply_round(ep, round_)
-    await ep.store.run(lambda tx: take(tx, ep, incoming))
+    await _apply_round(ep, rounds[-1], lambda tx: take(tx, ep, incoming))
     return max(len(tasks), 1)
 
 
@@ -143,23 +148,45 @@ def _rounds(tasks: Sequence[Task]) -> list[list[Task]]:
     return rounds
 
 
-async def _apply_round(ep: Endpoint, tasks: Sequence[Task]) -> None:
-    """Plan, write, read back; what somebody edited in between is planned again."""
+async def _apply_round(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object] = lambda _: None) -> None:
+    """Plan, write, read back; what somebody edited in between is planned again.
+
+    ``then`` stands in the transaction after which nothing of the round is left.
+    """
     remaining = list(tasks)
     for _ in range(ATTEMPTS_IN_A_ROW):
         touched = await _read(ep, remaining)
-        planned = await ep.store.run(lambda tx, t=touched, r=remaining: _plan(tx, ep, r, t))  # type: ignore[misc]
+
+        def plan(tx: Connection, tasks: Sequence[Task] = remaining, read: Mapping[str, Touched] = touched) -> _Plans:
+            planned = _plan(tx, ep, tasks, read)
+            if not planned:
+                then(tx)
+            return planned
+
+        planned = await ep.store.run(plan)
         if not planned:
             return
         outcomes = await ep.tracker.apply([p.write for p in planned])
-        await ep.store.run(lambda tx, p=planned, o=outcomes: _finish(tx, ep, p, o))  # type: ignore[misc]
         stale = {outcome.key for outcome in outcomes if isinstance(outcome, Stale)}
+
+        def finish(
+            tx: Connection, planned: _Plans = planned, outcomes: Sequence[Outcome] = outcomes, done: bool = not stale
+        ) -> None:
+            _finish(tx, ep, planned, outcomes)
+            if done:
+                then(tx)
+
+        await ep.store.run(finish)
         remaining = [p.task for p in planned if p.task.key in stale]
         if not remaining:
             return
-    words = "the issue is edited again and again while it is being written"
-    for task in remaining:
-        await ep.store.run(lambda tx, t=task: _refuse(tx, ep, t, words))  # type: ignore[misc]
+    await ep.store.run(lambda tx: _give_up(tx, ep, remaining, then))
+
+
+def _give_up(tx: Connection, ep: Endpoint, tasks: Sequence[Task], then: Transaction[object]) -> None:
+    for task in tasks:
+        _refuse(tx, ep, task, "the issue is edited again and again while it is being written")
+    then(tx)
 
 
 async def _read(ep: Endpoint, tasks: Sequence[Task]) -> Mapping[str, Touched]:
@@ -306,7 +333,7 @@ def _finish(tx: Connection, ep: Endpoint, planned: Sequence[Planned], outcomes: 
     for one, outcome in zip(planned, outcomes, strict=True):
         if isinstance(outcome, Applied):
             effects += _applied(tx, ep, book, one, outcome)
-            born.append(one.task.change_set.gid)
+            born += [one.task.change_set.gid] if one.write.local is None else []
         elif isinstance(outcome, Refused):
             _refuse(tx, ep, one.task, outcome.words)
     change_sets = record(tx, ep, book, effects)
@@ -314,7 +341,7 @@ def _finish(tx: Connection, ep: Endpoint, planned: Sequence[Planned], outcomes: 
         if isinstance(outcome, Applied):
             book.see(one.task.change_set.gid, outcome.position)
     lists.ended(tx, ep.row, [p.task.key for p in planned])
-    shadows.arrived(tx, ep.row, [gid for gid, p in zip(born, planned, strict=False) if p.write.local is None])
+    shadows.arrived(tx, ep.row, born)
     book.flush()
     emit(tx, ep, change_sets)
 
@@ -330,7 +357,7 @@ def _applied(tx: Connection, ep: Endpoint, book: Book, one: Planned, outcome: Ap
             book.name(Known(cell.element[1:], cell.field, outcome.created[cell.element]))
     _settle(tx, ep, book, one)
     shadow = book.fields(gid, one.inward.back.values())
-    book.load_locals((c.field, c.element) for c in outcome.cells)
+    book.load_locals(ep.named_in(outcome.cells))
     agreed = ep.translation.to_agreed(outcome.cells, ep.schema, ep.names(book), shadow).cells
     targets = {cell: one.plan.targets[cell] for cell in one.inward.back.values()}
     registers, effects = diff.read_back(shadow, targets, agreed)
@@ -404,7 +431,8 @@ def _late(tx: Connection, ep: Endpoint) -> list[Task]:
         operations = tuple(
             Operation(cell, registers[cell].value, registers[cell].write, registers[cell].known) for cell in cells
         )
-        stamps = "/".join(str(tuple(o.write)) for o in operations)
+        # An issue's cells may share one write stamp and be completed at different times: each is named.
+        stamps = "/".join(f"{o.cell.field} {o.cell.element} {tuple(o.write)}" for o in operations)
         change_set = ChangeSet(gid, "", "", operations)
         tasks.append(Task(marker(ep.link_id, f"{gid}/{stamps}", 0, len(operations)), change_set, late=True))
     return tasks

@@ -79,12 +79,14 @@ def _drift(tx: Connection, ep: Endpoint, page: list[shadows.Known], found: Mappi
             yield f"{known.local}: deleted in the tracker"
             continue
         registers = book.load_whole(known.gid)
-        book.load_locals((cell.field, cell.element) for cell in issue.cells)
+        book.load_locals(ep.named_in(issue.cells))
         agreed = ep.translation.to_agreed(issue.cells, ep.schema, ep.names(book), registers).cells
         for cell in sorted(registers.keys() | agreed.keys()):
             register = registers.get(cell)
             if agreed.get(cell) != (register.image if register else None):
                 yield f"{known.local}: {_name(cell)} changed in the tracker and not captured yet"
+            elif register and isinstance(register.value, dict) and register.image is None:
+                yield f"{known.local}: {_name(cell)} is agreed upon but not in the tracker"
 
 
 def _name(cell: Cell) -> str:

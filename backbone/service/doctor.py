@@ -1,177 +1,185 @@
-"""Looks at everything that a node needs, and says for each what to do. Changes nothing.
-
-What cannot be looked at is itself a finding, and does not stop the rest.
-"""
+"""Everything a node needs, looked at once: what is well, what is not, and what to do."""
 
 import asyncio
 import shutil
+import stat
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
-from backbone.config import Folder, load_node
+from backbone.config import Folder, load_link
 from backbone.errors import BackboneError
-from backbone.service.doctor_links import examine_link
-from backbone.service.findings import Finding, ok, problem, warning
 from backbone.service.node import Node, judge, open_node
-from backbone.service.parties import open_tracker
-from backbone.store import links, lock, schema
-from backbone.store.anchor import Finding as Anchored
-from handshake.errors import KeyRingError
+from backbone.service.parties import open_channel, open_keyring, open_tracker
+from backbone.store import links
+from backbone.store.anchor import Finding as AnchorFinding
+from backbone.store.links import LinkRow
+from backbone.store.schema import damage
+from channels.base import INFORMATION, ChannelError
+from handshake.errors import HandshakeError, KeyRingError
 from handshake.home import check_path, gpg_version, version_warning
+from handshake.keyring import GnupgKeyRing
+from handshake.limits import SIGNATURE_SECONDS_WARN
 
-EARLIEST = 1_767_225_600.0
-"""2026-01-01: a clock that stands before this program was written is wrong."""
-BACKWARDS_SECONDS_MAX = 120.0
-"""Time services correct less than this at once."""
-FREE_BYTES_MIN = 100 * 2**20
-FREE_BYTES_ADVISED = 2**30
-"""Attachments lie twice on the disk while they travel."""
-TRACKER_SECONDS_MAX = 60.0
-"""A tracker that takes longer to be looked at is in trouble."""
+FREE_BYTES_MIN = 500 * 2**20
+"""Less free disk than this is worth a word: attachments and the store grow."""
+KEY_DAYS = (7, 30, 60)
+"""When the end of a key is spoken of."""
+CLOCK_YEAR_MIN = 2026
+"""A clock that says less was never set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. ``state``: ok, warning or problem."""
+
+    what: str
+    state: str
+    sentence: str
+
+
+def examine_now(path: Path) -> list[Finding]:
+    """All findings on the node in ``path``."""
+    return asyncio.run(examine(path))
 
 
 async def examine(path: Path) -> list[Finding]:
-    """The node in ``path``: one finding for each thing that was looked at. Raises nothing that it can report."""
-    found = [*_gpg(), *_folder(Folder(path)), *_disk(path)]
-    try:
-        config = load_node(Folder(path))
-    except BackboneError as error:
-        return [*found, problem("configuration", str(error))]
-    found.append(ok("configuration", f"node {config.node.name}, {len(config.trackers)} trackers"))
+    """All findings; nothing is written and nothing is sent."""
+    findings = [_gnupg(), _clock(), _disk(path)]
     try:
         async with open_node(path, exclusive=False) as node:
-            found += await _node(node)
+            findings += [*_permissions(node.folder), _store(node), _anchor(node)]
+            for name in node.config.trackers:
+                findings += await _tracker(node, name)
+            for row in node.store.read_now(links.every):
+                findings += await _link(node, row)
     except BackboneError as error:
-        found.append(problem("store", str(error)))
-    return found
+        findings.append(Finding("node", "problem", str(error)))
+    return findings
 
 
-def is_running(folder: Folder) -> bool:
-    """Whether another process holds the node's lock."""
-    try:
-        with lock.hold(folder.lock):
-            return False
-    except lock.LockHeld:
-        return True
-
-
-async def _node(node: Node) -> list[Finding]:
-    rows = await node.store.read(links.every)
-    heard = await node.store.read(lambda tx: [links.state(tx, row.id).heard_at for row in rows if row.peer is not None])
-    found = [await _store(node), *_anchor(node), *_clock(node, heard)]
-    if not node.config.trackers:
-        found.append(warning("trackers", "this node has no tracker yet: add one with `backbone tracker add`"))
-    for name in sorted(node.config.trackers):
-        found += await _tracker(node, name)
-    for row in rows:
-        found += await examine_link(node, row)
-    known = {row.name for row in rows}
-    for name in sorted(set(node.folder.links()) - known):
-        file = node.folder.link_file(name)
-        found.append(warning(f"link {name}", f"{file} belongs to no link of this store: move it away"))
-    return found
-
-
-def _gpg() -> Iterator[Finding]:
+def _gnupg() -> Finding:
     try:
         version = gpg_version()
     except KeyRingError as error:
-        yield problem("gpg", str(error))
-        return
-    advice = version_warning(version)
-    yield warning("gpg", advice) if advice else ok("gpg", f"GnuPG {'.'.join(map(str, version))}")
+        return Finding("gnupg", "problem", str(error))
+    warning = version_warning(version)
+    return Finding("gnupg", "warning" if warning else "ok", warning or f"version {'.'.join(map(str, version))}")
 
 
-def _folder(folder: Folder) -> Iterator[Finding]:
-    if not folder.path.is_dir():
-        yield problem("folder", f"there is no folder {folder.path}: name the node's with -C, or `backbone init`")
-        return
+def _clock() -> Finding:
+    now = datetime.now().astimezone()
+    if now.year < CLOCK_YEAR_MIN:
+        return Finding("clock", "problem", f"the clock says {now:%Y-%m-%d}: set it, for example with an NTP client")
+    return Finding("clock", "ok", f"{now:%Y-%m-%d %H:%M %Z}")
+
+
+def _disk(path: Path) -> Finding:
     try:
-        check_path(folder.gnupg("0" * 8))
-    except KeyRingError as error:
-        yield problem("folder", str(error))
-    else:
-        yield ok("folder", f"{folder.path.absolute()}: short enough for gpg's sockets")
-    yield from _private(folder.path, 0o700)
-    for path, mode in ((folder.store, 0o600), (folder.path / "g", 0o700)):
-        if path.exists():
-            yield from _private(path, mode)
-
-
-def _private(path: Path, mode: int) -> Iterator[Finding]:
-    found = path.stat().st_mode & 0o777
-    if found & ~mode:
-        sentence = f"{path} can be read or written by others (mode {found:04o}): chmod {mode:o} {path}"
-        yield warning("permissions", sentence)
-    else:
-        yield ok("permissions", f"{path}: {found:04o}")
-
-
-def _disk(path: Path) -> Iterator[Finding]:
-    with suppress(OSError):
         free = shutil.disk_usage(path).free
-        sentence = f"{free / 2**30:.1f} GiB free below {path.absolute()}"
-        if free < FREE_BYTES_MIN:
-            yield problem("disk", f"{sentence}: free some, or nothing can be stored")
-        elif free < FREE_BYTES_ADVISED:
-            yield warning("disk", f"{sentence}: attachments need room on their way")
-        else:
-            yield ok("disk", sentence)
+    except OSError as error:
+        return Finding("disk", "problem", f"{path}: {error.strerror}")
+    if free < FREE_BYTES_MIN:
+        return Finding("disk", "warning", f"only {free // 2**20} MB are free: make room before the store cannot grow")
+    return Finding("disk", "ok", f"{free // 2**30} GB free")
 
 
-async def _store(node: Node) -> Finding:
-    damage = await node.store.read(schema.damage)
-    if damage:
-        return problem("store", f"{node.folder.store} is damaged ({damage[0]}): stop the node, put back a copy")
-    return ok("store", f"{node.folder.store} opens and is whole")
+def _permissions(folder: Folder) -> Iterator[Finding]:
+    private = [folder.store, *(file for file in (folder.path / "g").glob("*") if file.is_dir())]
+    for file in private:
+        mode = stat.S_IMODE(file.stat().st_mode)
+        if mode & 0o077:
+            wanted = "0700" if file.is_dir() else "0600"
+            yield Finding("permissions", "problem", f"others can read {file}: chmod {wanted} {file}")
+    for home in (folder.path / "g").glob("*"):
+        try:
+            check_path(home)
+        except KeyRingError as error:
+            yield Finding("permissions", "problem", str(error))
 
 
-def _anchor(node: Node) -> Iterator[Finding]:
-    try:
-        verdict = judge(node)
-    except BackboneError as error:
-        yield problem("anchor", str(error))
-        return
-    match verdict.finding:
-        case Anchored.FINE:
-            yield ok("anchor", f"{node.anchor_path} agrees with the store")
-        case Anchored.UNCLEAN if is_running(node.folder):
-            yield ok("anchor", f"{node.anchor_path}; the node is running")
-        case Anchored.UNCLEAN:
-            yield warning("anchor", verdict.sentence)
-        case Anchored.MISSING | Anchored.FOREIGN:
-            renew = "backbone doctor --renew-anchor, if this is surely the newest copy of the store"
-            yield problem("anchor", f"{verdict.sentence} ({renew})")
-        case Anchored.ROLLED_BACK:
-            yield problem("anchor", verdict.sentence)
+def _store(node: Node) -> Finding:
+    found = node.store.read_now(damage)
+    if found:
+        return Finding("store", "problem", f"{node.folder.store} is damaged ({found[0]}): put back a copy")
+    size = node.folder.store.stat().st_size / 2**20
+    return Finding("store", "ok", f"whole, {size:.1f} MB")
 
 
-def _clock(node: Node, heard: Sequence[float | None]) -> Iterator[Finding]:
-    now = time.time()
-    shown = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now))
-    seen = max([EARLIEST, node.folder.store.stat().st_mtime, *(at for at in heard if at is not None)])
-    if now < seen - BACKWARDS_SECONDS_MAX:
-        yield problem(
-            "clock", f"it says {shown}, before what this node has already seen: set it, and run a time service"
-        )
-    else:
-        yield ok("clock", shown)
+def _anchor(node: Node) -> Finding:
+    verdict = judge(node)
+    if verdict.finding is AnchorFinding.FINE:
+        return Finding("anchor", "ok", f"agrees with the store ({node.anchor_path})")
+    if verdict.finding is AnchorFinding.UNCLEAN:
+        return Finding("anchor", "ok", "a process runs this node, or the last one did not end in order")
+    return Finding("anchor", "problem", verdict.sentence)
 
 
 async def _tracker(node: Node, name: str) -> list[Finding]:
-    subject = f"tracker {name}"
-    try:
+    what = f"tracker {name}"
+
+    async def check() -> list[Finding]:
         tracker = open_tracker(node, name)
         try:
-            async with asyncio.timeout(TRACKER_SECONDS_MAX):
-                sentences = await tracker.check()
-                fields = len((await tracker.describe()).fields) if not sentences else 0
+            problems = await tracker.check()
+            schema = await tracker.describe() if not problems else None
         finally:
             await tracker.close()
-    except TimeoutError:
-        return [problem(subject, f"it did not answer within {TRACKER_SECONDS_MAX:.0f} s: see that it is up")]
-    except BackboneError as error:
-        return [problem(subject, str(error))]
-    return [problem(subject, one) for one in sentences] or [ok(subject, f"answers; its issues have {fields} fields")]
+        if schema is None:
+            return [Finding(what, "problem", sentence) for sentence in problems]
+        return [Finding(what, "ok", f"answers, {len(schema.fields)} fields, {len(schema.people)} people")]
+
+    return await _guarded(what, check)
+
+
+async def _link(node: Node, row: LinkRow) -> list[Finding]:
+    found = await _guarded(f"link {row.name}: keys", lambda: _keys(node, row))
+    found += await _guarded(f"link {row.name}: channel", lambda: _channel(node, row))
+    state = "problem" if row.state in ("failed", "resync") else "ok"
+    return [*found, Finding(f"link {row.name}", state, f"{row.state}{f': {row.reason}' if row.reason else ''}")]
+
+
+async def _channel(node: Node, row: LinkRow) -> list[Finding]:
+    what = f"link {row.name}: channel"
+    channel = open_channel(node, row.name, row.link_id, load_link(node.folder, row.name, node.config))
+    try:
+        sentences = await channel.check()
+    finally:
+        await channel.close()
+    if not sentences:
+        return [Finding(what, "ok", "ready in both directions")]
+    return [Finding(what, "ok" if s.startswith(INFORMATION) else "problem", s) for s in sentences]
+
+
+async def _keys(node: Node, row: LinkRow) -> list[Finding]:
+    what = f"link {row.name}: keys"
+    keys = await open_keyring(node, row)
+    assert isinstance(keys, GnupgKeyRing)
+    seconds = await keys.signature_seconds()
+    found = [Finding(what, "ok", f"one signature takes {seconds * 1000:.0f} ms")]
+    if seconds > SIGNATURE_SECONDS_WARN:
+        sentence = f"one signature takes {seconds:.1f} s: is the key protected with an expensive passphrase?"
+        found = [Finding(what, "warning", sentence)]
+    for whose, certificate in (("our", keys.own), ("the partner's", keys.peer)):
+        ends = [s.expires for use in "se" if certificate and (s := certificate.subkey(use)) and s.expires]
+        if ends:
+            found += _expiry(what, whose, (min(ends) - time.time()) / 86400)
+    return found
+
+
+def _expiry(what: str, whose: str, days: float) -> list[Finding]:
+    if days < 0:
+        return [Finding(what, "problem", f"{whose} key has expired: make a new handshake with the partner")]
+    if days < KEY_DAYS[-1]:
+        state = "problem" if days < KEY_DAYS[0] else "warning"
+        return [Finding(what, state, f"{whose} key ends in {days:.0f} days: plan a new handshake with the partner")]
+    return []
+
+
+async def _guarded(what: str, check: Callable[[], Awaitable[list[Finding]]]) -> list[Finding]:
+    try:
+        return await check()
+    except (BackboneError, ChannelError, HandshakeError, KeyRingError) as error:
+        return [Finding(what, "problem", str(error))]

@@ -33,7 +33,7 @@ from handshake.armor import armor, dearmor
 from handshake.base import KeyRing
 from handshake.documents import PROTOCOLS, SUITES, Acceptance, ChannelAddress, Offer, decode, encode
 from handshake.errors import HandshakeError, KeyRingError, Refused
-from handshake.events import Pairing, Role, Stage
+from handshake.events import Pairing, Role
 from handshake.file import verify_file
 from handshake.limits import FILE_BYTES_MAX, OFFER_DAYS
 from handshake.transcript import check_offer, digest, prove, transcript
@@ -67,7 +67,6 @@ class JoinOptions:
     channel: Mapping[str, Any]
     name: str | None = None
     mapping: Path | None = None
-    passphrase: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +100,8 @@ class Offered:
     certificate: bytes = field(repr=False)
 
 
-async def plan_link(node: Node, name: str, options: LinkOptions) -> tuple[Agreement, Rules]:
-    """What ``create_link`` would agree on and write, everything checked and nothing made. Raises ``BackboneError``."""
+async def check_create(node: Node, name: str, options: LinkOptions) -> tuple[Agreement, Rules]:
+    """Whether the master's half can be made; writes nothing. Raises ``BackboneError``."""
     await _check_new(node, name)
     schema = await _schema(node, options.tracker)
     agreement = _agreement(options.agreement, schema)
@@ -113,7 +112,7 @@ async def plan_link(node: Node, name: str, options: LinkOptions) -> tuple[Agreem
 
 async def create_link(node: Node, name: str, options: LinkOptions) -> Created:
     """Make the master's half of a link and its handshake file. Raises ``BackboneError``; then nothing was made."""
-    agreement, rules = await plan_link(node, name, options)
+    agreement, rules = await check_create(node, name, options)
     link_id, home = secrets.token_hex(16), secrets.token_hex(4)
     async with _made(node, name, home) as keys:
         settings = _write_config(node, name, link_id, options.tracker, options.channel, rules)
@@ -144,12 +143,15 @@ async def read_offer(data: bytes, passphrase: str | None = None) -> Offered:
     return Offered(offer, Agreement.parse(terms, "the agreement offered"), encrypt, signed.payload, signed.certificate)
 
 
-async def plan_join(node: Node, offered: Offered, options: JoinOptions) -> tuple[str, tuple[int, int], Rules]:
-    """What ``join_link`` would make: the link's name, protocol and suite, its mapping. Raises ``BackboneError``."""
+async def check_join(node: Node, offered: Offered, options: JoinOptions) -> tuple[str, tuple[int, int], Rules]:
+    """Whether the slave's half can be made: its name, protocol and suite, mapping; writes nothing.
+
+    Raises ``HandshakeRefused`` for a file that is too old, our own, or used before, else ``BackboneError``.
+    """
     offer = offered.offer
     name = options.name or offer.name
+    now = datetime.fromtimestamp(node.clock(), UTC).strftime(_TIME)
     try:
-        now = datetime.fromtimestamp(node.clock(), UTC).strftime(_TIME)
         chosen = check_offer(offer, now=now, node=node.node_id)
     except HandshakeError as error:
         raise HandshakeRefused(str(error)) from error
@@ -163,10 +165,18 @@ async def plan_join(node: Node, offered: Offered, options: JoinOptions) -> tuple
     return name, chosen, rules
 
 
+async def _schema(node: Node, name: str) -> Schema:
+    tracker = open_tracker(node, name)
+    try:
+        return await tracker.describe()
+    finally:
+        await tracker.close()
+
+
 async def join_link(node: Node, offered: Offered, options: JoinOptions) -> Joined:
     """Make the slave's half. Raises ``BackboneError``; then nothing was made."""
+    name, chosen, rules = await check_join(node, offered, options)
     offer, now = offered.offer, node.clock()
-    name, chosen, rules = await plan_join(node, offered, options)
     home = secrets.token_hex(4)
     async with _made(node, name, home) as keys:
         channel = {"kind": offer.channel.kind, **options.channel}
@@ -264,14 +274,6 @@ async def _row(node: Node, name: str) -> LinkRow:
     if row is None:
         raise UsageError(f"there is no link {name!r}")
     return row
-
-
-async def _schema(node: Node, name: str) -> Schema:
-    tracker = open_tracker(node, name)
-    try:
-        return await tracker.describe()
-    finally:
-        await tracker.close()
 
 
 async def _check_new(node: Node, name: str) -> None:
@@ -427,6 +429,6 @@ def _toml(file: Path) -> dict[str, Any]:
 
 
 __all__ = [
-    "Created", "JoinOptions", "Joined", "LinkOptions", "Offered", "Stage", "accept_file", "create_link", "join_link",
-    "pause", "plan_join", "plan_link", "read_offer", "resume", "revoke", "verify", "words",
+    "Created", "JoinOptions", "Joined", "LinkOptions", "Offered", "accept_file", "check_create", "check_join",
+    "create_link", "join_link", "pause", "read_offer", "resume", "revoke", "verify", "words",
 ]  # fmt: skip

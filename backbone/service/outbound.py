@@ -125,7 +125,7 @@ async def send(ep: Endpoint, at_once: int = 8) -> float:
     results = await ep.together([post(ep, message) for message in ready])
     sent = [m for m, result in zip(ready, results, strict=True) if not isinstance(result, BaseException)]
     if sent:
-        await ep.store.run(lambda tx: _mark(tx, ep, sent))
+        await ep.store.run(lambda tx: _mark(tx, ep, sent, found.state))
     for result in results:
         if isinstance(result, BaseException):
             raise result
@@ -155,14 +155,15 @@ def _next_due(state: LinkState, waiting: Sequence[Waiting], now: float, ep: Endp
     return max(0.0, min(times) - now)
 
 
-def _mark(tx: Connection, ep: Endpoint, sent: Sequence[Message]) -> None:
+def _mark(tx: Connection, ep: Endpoint, sent: Sequence[Message], told: LinkState) -> None:
+    """``told`` is the state that the messages were made from: in the meantime more may have come in."""
     now = ep.clock()
     state = links.state(tx, ep.row)
     keys = [(m.header.lane, m.header.seq) for m in sent if m.header.seq]
     if keys:
         messages.mark_sent(tx, ep.row, state.life, keys, now)
     state, _ = step(state, Tick(now), ep.identity, ep.timing)
-    state, _ = step(state, Spoke(now), ep.identity, ep.timing)
+    state, _ = step(state, Spoke(now, told.into), ep.identity, ep.timing)
     links.save_state(tx, ep.row, state)
 
 

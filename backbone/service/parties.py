@@ -1,14 +1,17 @@
 """Opening what a link works with: its tracker, its channel, its keys, and the endpoint made of them."""
 
+import asyncio
 import hashlib
 from collections.abc import Mapping
+from importlib import import_module
 from importlib.metadata import entry_points
+from types import ModuleType
 from typing import Any
 
 from backbone.config import LinkConfig, load_link
 from backbone.errors import ConfigError, HandshakeRefused, Unreachable
 from backbone.replication.agreement import Agreement
-from backbone.replication.link import Identity, Life, Timing
+from backbone.replication.link import Identity, Timing
 from backbone.replication.mapping import Rules, Translation
 from backbone.replication.merge import Side
 from backbone.service.contents import Contents
@@ -41,9 +44,27 @@ def open_tracker(node: Node, name: str) -> Tracker:
     return tracker
 
 
-def label_life(life: Life) -> str:
-    """A store's life as it stands on the outside of parcels."""
-    return life[1].hex()[:8]
+def prepare_tracker(kind: str, settings: Mapping[str, object]) -> list[str]:
+    """Put into the tracker what replication needs; what was done, a sentence each. Raises ``BackboneError``."""
+    prepare = getattr(_module_of(kind), "prepare", None)
+    return list(prepare(settings)) if prepare is not None else []
+
+
+def check_tracker(kind: str, settings: Mapping[str, object]) -> list[str]:
+    """What the tracker lacks, a sentence each."""
+
+    async def check() -> list[str]:
+        tracker: Tracker = _plugin("backbone.trackers", kind, "kind")(settings)
+        try:
+            return list(await tracker.check())
+        finally:
+            await tracker.close()
+
+    return asyncio.run(check())
+
+
+def _module_of(kind: str) -> ModuleType:
+    return import_module(_plugin("backbone.trackers", kind, "kind").__module__)
 
 
 def channel_settings(node: Node, name: str, link_id: str, config: LinkConfig) -> dict[str, Any]:
@@ -115,7 +136,7 @@ async def open_endpoint(node: Node, row: LinkRow) -> Endpoint:
         channel=channel,
         keyring=await open_keyring(node, row),
         contents=Contents(node.folder.blobs),
-        label_life=label_life(node.life),
+        life=node.life,
         clock=node.clock,
         log=logger(link=row.name),
         encrypt=bool(row.peer.get("encrypt", True)),

@@ -11,7 +11,7 @@ from backbone.replication.diff import Conflict
 from backbone.replication.message import ChangeSet
 from backbone.store.codec import pack_change_set, unpack_change_set
 from backbone.store.engine import upsert
-from backbone.store.tables import conflict, held, intent, quarantine, request
+from backbone.store.tables import conflict, held, identity, intent, quarantine, request
 
 # quarantine
 
@@ -143,6 +143,16 @@ def conflicts(tx: Connection, link: int | None, *, everything: bool) -> Sequence
     if not everything:
         query = query.where(conflict.c.state == "open")
     return tx.execute(query).all()
+
+
+def local_names(tx: Connection, issues: Sequence[tuple[int, str]]) -> dict[tuple[int, str], str]:
+    """How these issues, ``(link, gid)``, are called here."""
+    found: dict[tuple[int, str], str] = {}
+    for link in {link for link, _ in issues}:
+        gids = {gid for owner, gid in issues if owner == link}
+        rows = tx.execute(select(identity).where(identity.c.link == link, identity.c.gid.in_(gids)))
+        found.update({(link, row.gid): row.local for row in rows})
+    return found
 
 
 def conflict_item(tx: Connection, item: int) -> Row[Any] | None:

@@ -48,7 +48,7 @@ class DirectoryChannel:
         self._tidying = Patience(1, str(settings.send))
         self._receiving = Patience(1, str(settings.receive))
         self._place: Place | None = None
-        self._bells: set[asyncio.Event] = set()
+        self._listeners: dict[Watcher, asyncio.Event] = {}
         self._closed = False
 
     async def check(self) -> Sequence[str]:
@@ -96,13 +96,21 @@ class DirectoryChannel:
 
     def _take(self, limit: int) -> tuple[Place, Sequence[Delivery]]:
         place = resolve(self._settings.receive, self._settings.tag)
-        with suppress(ChannelUnavailable):
-            send = resolve(self._settings.send, self._settings.tag)
-            if send.directory == place.directory:
-                raise ChannelError(
-                    f"SEND and RECEIVE are the same directory ({place.path}): correct one of the two in the link's file"
-                )
-        return place, self._incoming.take(place, limit)
+        send = self._sending_place()
+        if send is not None and send.directory == place.directory:
+            raise _same_directory(place)
+        deliveries = self._incoming.take(place, limit)
+        # Mounted twice, a directory has two devices but one sentinel. Our own parcel alone proves nothing: anybody may
+        # copy one, and that must not stop the link.
+        if send is not None and send.sentinel == place.sentinel and any(one.token in self._own for one in deliveries):
+            raise _same_directory(place)
+        return place, deliveries
+
+    def _sending_place(self) -> Place | None:
+        try:
+            return resolve(self._settings.send, self._settings.tag)
+        except ChannelUnavailable:
+            return None
 
     async def confirm(self, tokens: Sequence[str]) -> None:
         """As the port says. Never fails: what cannot be moved to ``.done`` is remembered by name."""
@@ -142,17 +150,20 @@ class DirectoryChannel:
                 loop.call_soon_threadsafe(bell.set)
 
         watcher = Watcher(names.prefix(self._settings.tag), ring)
-        self._bells.add(bell)
+        followed: Place | None = None
+        self._listeners[watcher] = bell
         try:
             await self._look()
             while not self._closed:
                 bell.clear()
-                with suppress(ChannelUnavailable):
-                    await self._receiving.run(0, watcher.follow, self._place)
+                if followed != (place := self._place):
+                    with suppress(ChannelUnavailable):
+                        await self._receiving.run(0, watcher.follow, place)
+                        followed = place
                 yield
                 await bell.wait()
         finally:
-            self._bells.discard(bell)
+            self._listeners.pop(watcher, None)
             watcher.stop()
 
     async def _look(self) -> None:
@@ -165,12 +176,21 @@ class DirectoryChannel:
             self._ring()
 
     def _ring(self) -> None:
-        for bell in self._bells:
+        for bell in self._listeners.values():
             bell.set()
 
     async def close(self) -> None:
         """End the hints and the threads. What lies in the directories stays."""
         self._closed = True
         self._ring()
+        for watcher in self._listeners:
+            watcher.stop()
         for patience in (self._sending, self._tidying, self._receiving):
             patience.close()
+
+
+def _same_directory(place: Place) -> ChannelError:
+    return ChannelError(
+        f"SEND and RECEIVE are the same directory ({place.path}): SEND of one side must be RECEIVE of the other, "
+        "correct one of the two in the link's file"
+    )

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from channels.base import INFORMATION, ChannelError
-from channels.directory import names
+from channels.directory import files, names
 from channels.directory.done import DONE
 from channels.directory.files import TEMPORARY
 from channels.directory.limits import FREE_BYTES_MIN, MIB
@@ -80,9 +80,14 @@ def _check_reading(receive: Place, tag: str) -> Iterator[str]:
     except OSError as error:
         yield str(explain(error, "list", receive.path))
         return
-    unreadable = next((name for name in islice(found, 100) if not os.access(f"{receive.path}/{name}", os.R_OK)), None)
-    if unreadable is not None and os.path.lexists(f"{receive.path}/{unreadable}"):
-        yield f"no permission to read {receive.path}/{unreadable}: let the partner's files be readable for this user"
+    for name in islice(found, 100):
+        try:
+            files.read(f"{receive.path}/{name}", 0)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            yield str(explain(error, "read", f"{receive.path}/{name}"))
+            break
     if not os.access(receive.path, os.W_OK | os.X_OK):
         yield (
             f"{INFORMATION}no permission to move files in {receive.path}: received parcels stay there "

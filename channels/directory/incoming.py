@@ -24,6 +24,11 @@ from channels.directory.names import FileName
 from channels.directory.place import Place
 from channels.directory.trouble import ONE_FILE, explain
 
+OWN = (
+    "this node wrote {name} itself: somebody copied it into RECEIVE, or SEND and RECEIVE are the same directory "
+    "although SEND of one side must be RECEIVE of the other"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
@@ -36,7 +41,11 @@ class Suspect:
 
 
 class Incoming:
-    """What lies in RECEIVE. Methods block; one thread at a time. ``steady`` is a clock in seconds that never jumps."""
+    """What lies in RECEIVE. Methods block; one thread at a time.
+
+    ``own`` are names that this node wrote: what comes back under one of them is handed over with its
+    problem. ``steady`` is a clock in seconds that never jumps.
+    """
 
     def __init__(
         self,
@@ -71,7 +80,7 @@ class Incoming:
             if not self._rest:
                 if fresh:
                     break
-                self._list(place)
+                self._list(place, {delivery.token for delivery in deliveries})
                 fresh = True
                 continue
             delivery = self._open(place, self._rest.pop())
@@ -111,25 +120,17 @@ class Incoming:
         self._list(place)
         return True
 
-    def _list(self, place: Place) -> None:
+    def _list(self, place: Place, taken: Collection[str] = ()) -> None:
         try:
             with os.scandir(place.path) as entries:
                 found = names.candidates((entry.name for entry in entries), self._tag)
         except OSError as error:
             raise explain(error, "list", place.path) from error
-        self._refuse_own(place, found)
         self._let_go(found)
-        waiting = [name for name in found if name not in self._handed and name not in self._stuck]
+        known = self._handed.union(self._stuck, taken)
+        waiting = [name for name in found if name not in known]
         self._rest = list(reversed(names.in_order(waiting)))
         self._listed = place, self._steady()
-
-    def _refuse_own(self, place: Place, found: Iterable[str]) -> None:
-        own = next((name for name in found if name in self._own), None) if self._own else None
-        if own is not None:
-            raise ChannelError(
-                f"{place.path} holds {own}, which this node wrote itself: "
-                "SEND of one side must be RECEIVE of the other, correct one of the two in the link's file"
-            )
 
     def _let_go(self, found: Sequence[str]) -> None:
         """Forget what is remembered of files that are no longer there."""
@@ -167,7 +168,7 @@ class Incoming:
             return Delivery(parcel, name, problem)
         if names.digest(content.data) == parsed.digest:
             self._suspects.pop(name, None)
-            return Delivery(parcel, name)
+            return Delivery(parcel, name, OWN.format(name=name) if name in self._own else None)
         if self._overdue(name, content.stamp):
             hours = COPYING_SECONDS / 3600
             problem = f"the content of {name} is not what its name promises (SHA-256), and was not for {hours:g} hour"

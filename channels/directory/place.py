@@ -43,8 +43,6 @@ def resolve(path: Path, tag: str) -> Place:
         directory = os.stat(real)  # noqa: PTH116 - strings throughout: this runs at every scan
     except OSError as error:
         raise explain(error, "reach", path) from error
-    if not stat.S_ISDIR(directory.st_mode):
-        raise ChannelUnavailable(f"cannot use {path}: it is not a directory, correct the path in the link's file")
     return Place(real, (directory.st_dev, directory.st_ino), _sentinel(path, real, tag))
 
 

@@ -134,14 +134,28 @@ class Watcher:
         self.ring = ring
         self.silent: str | None = None
         self._place: Place | None = None
+        self._lock = threading.Lock()
+        self._stopped = False
 
     def follow(self, place: Place | None) -> None:
         """Watch this directory instead of the last; blocks for about a millisecond. ``None`` watches nothing."""
-        if place == self._place:
-            return
-        self.stop()
-        if place is None:
-            return
+        with self._lock:
+            if place == self._place or self._stopped:
+                return
+            self._leave()
+            if place is not None:
+                self._enter(place)
+
+    def stop(self) -> None:
+        """Watch nothing any more, also when a ``follow`` is still on its way in another thread.
+
+        When nobody watches, no thread is left.
+        """
+        with self._lock:
+            self._stopped = True
+            self._leave()
+
+    def _enter(self, place: Place) -> None:
         self.silent = silence(place.path)
         if self.silent is None:
             try:
@@ -150,8 +164,7 @@ class Watcher:
             except OSError as error:
                 self.silent = f"file events are not to be had here ({error.strerror or error})"
 
-    def stop(self) -> None:
-        """Watch nothing; when nobody watches, no thread is left."""
+    def _leave(self) -> None:
         if self._place is not None:
             _directories.remove(self._place.path, self)
             self._place = None

@@ -146,6 +146,7 @@ class ChannelContract:
             await ends.alice.send(one)
         await ends.bob.confirm(tokens([d for d in await gather(ends.bob, 6) if d.parcel in (parcel(1), parcel(2))]))
         await ends.alice.acknowledged(TAG, ALICE, "c", 2)
+        await ends.alice.acknowledged(TAG, ALICE, "k", 9)
         bob = await ends.restart_bob()
         arrived = [delivery.parcel for delivery in await gather(bob, len(others))]
         assert sorted(arrived, key=str) == sorted(others, key=str)
