@@ -50,6 +50,12 @@ def prepare_tracker(kind: str, settings: Mapping[str, object]) -> list[str]:
     return list(prepare(settings)) if prepare is not None else []
 
 
+def check_settings(kind: str, settings: Mapping[str, object]) -> None:
+    """Whether a tracker of that kind takes these settings; it is not opened. Raises ``ConfigError``."""
+    tracker: Tracker = _plugin("backbone.trackers", kind, "kind")(settings)
+    asyncio.run(tracker.close())
+
+
 def check_tracker(kind: str, settings: Mapping[str, object]) -> list[str]:
     """What the tracker lacks, a sentence each."""
 
