@@ -68,7 +68,7 @@ def _verify(data: bytes, bytes_max: int, passphrase: str | None) -> SignedFile:
         try:
             claimed = _unverified(_open(home, message, bytes_max, passphrase), passphrase)
             fingerprint, certificate = _named_key(claimed)
-            scan(home, certificate, fingerprint)
+            _look_at(home, certificate, fingerprint)
             homes.import_into(home, certificate)
             outcome = _open(home, message, bytes_max, passphrase)
             encrypted = status.mentions(outcome.status, b"BEGIN_DECRYPTION")
@@ -88,6 +88,13 @@ def _verify(data: bytes, bytes_max: int, passphrase: str | None) -> SignedFile:
     if outcome.output != claimed:
         raise Altered(_ALTERED)
     return SignedFile(claimed, fingerprint, certificate)
+
+
+def _look_at(home: Path, certificate: bytes, fingerprint: str) -> None:
+    try:
+        scan(home, certificate, fingerprint)
+    except WrongKey as error:
+        raise WrongKey(f"{error}: if Backbone wrote the file, it was changed after it was signed") from error
 
 
 def _open(home: Path, message: bytes, bytes_max: int, passphrase: str | None) -> Outcome:

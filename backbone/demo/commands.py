@@ -1,13 +1,11 @@
 """The command line as an admin types it: shown, then run in a process of its own."""
 
-import json
 import os
 import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from backbone.errors import BackboneError
 
@@ -27,18 +25,13 @@ class Commands:
         self.show(*arguments)
         done = _run(arguments, expected)
         for line in done.splitlines():
-            self._say(line)
+            self._say(line.rstrip())
         return done
 
     def show(self, *arguments: object, background: bool = False) -> None:
         """The command line as a person would type it."""
         line = "backbone " + shlex.join(_short(argument) for argument in arguments)
         self._show(f"{line} &" if background else line)
-
-    @staticmethod
-    def read(*arguments: object, expected: Sequence[int] = (0,)) -> Any:
-        """The JSON that a reading command prints; nothing is shown."""
-        return json.loads(_run((*arguments, "--json"), expected))
 
 
 def program() -> list[str]:

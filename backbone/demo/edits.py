@@ -100,13 +100,11 @@ def _at_the_slave(company: Company, found: list[Pair]) -> Done:
 
 
 def conflict(scene: Scene, pair: Pair) -> Done:
-    """Both rename the same issue, and neither has seen the other's title; both change its status, too."""
+    """Both rename the same issue, and neither has seen the other's title."""
     with Desk(scene.master) as ours, Desk(scene.slave) as theirs:
         ours.change(scene.master.person, pair.master, title=f"{pair.title}: our fault")
         theirs.change(scene.slave.person, pair.slave, title=f"{pair.title}: your fault")
-        ours.change(scene.master.person, pair.master, status="need-eg")
-        theirs.change(scene.slave.person, pair.slave, status="closed")
-    return Done(changes=4)
+    return Done(changes=2)
 
 
 def burst(company: Company, issues: list[str], rounds: int) -> Done:

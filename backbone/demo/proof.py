@@ -82,6 +82,13 @@ def prove(master: Company, slave: Company) -> Proof:
     )
 
 
+def count_issues(company: Company) -> int:
+    """How many there are in the tracker, as committed."""
+    with closing(sqlite3.connect(company.tracker / "db" / "db", timeout=20)) as database:
+        query = f"select count(*) from _{company.issue_class} where __retired__=0"  # noqa: S608 - our own constant
+        return int(database.execute(query).fetchone()[0])
+
+
 def _explain(ours: Seen, theirs: Seen) -> Iterator[str]:
     for name in Seen.__slots__:
         if getattr(ours, name) != getattr(theirs, name):

@@ -158,8 +158,8 @@ class _Demo:
         node = company.node
         run = self._commands.run
         run("init", node, "--name", company.name, "--anchor", self._scene.root / f"{company.role}-anchor.json")
-        run("-C", node, "tracker", "add", "main", "--kind", "roundup", f"home={company.tracker}",
-            f"class={company.issue_class}")  # fmt: skip
+        run("-C", node, "tracker", "add", "main", "--kind", "roundup", "--home", company.tracker,
+            "--class", company.issue_class)  # fmt: skip
         run("-C", node, "tracker", "prepare")
         self._start_web(company)
 
@@ -176,7 +176,7 @@ class _Demo:
         master, slave = scene.companies
         run = self._commands.run
         run("-C", master.node, "link", "create", master.partner, "--channel", "directory", "--tracker", "main",
-            "--agreement", scene.agreement, "--mapping", master.mapping, "--output", scene.handshake)  # fmt: skip
+            "--agreement", scene.agreement, "--mapping", master.mapping, "--out", scene.handshake)  # fmt: skip
         run("-C", slave.node, "handshake", "show", scene.handshake)
         run("-C", slave.node, "link", "join", scene.handshake, "--name", slave.partner, "--tracker", "main",
             "--mapping", slave.mapping, "--yes")  # fmt: skip
@@ -197,10 +197,14 @@ class _Demo:
         watching.until_equal(self._scene, self._processes)
         self._tally.population_seconds = seconds
         self._screen.good(f"{len(self._corpus)} issues in {seconds:.1f} s")
+        for company in self._scene.companies:
+            self._commands.run("-C", company.node, "status")
 
     def _telephone(self) -> None:
         for company in self._scene.companies:
-            self._commands.run("-C", company.node, "link", "verify", company.partner, "--yes")
+            self._commands.run(
+                "-C", company.node, "link", "verify", company.partner, "--by", "Ann and Bo, by telephone"
+            )
 
     def _edit(self) -> None:
         self._pairs = edits.pairs(self._scene, 8)
@@ -218,13 +222,13 @@ class _Demo:
     def _disagree(self) -> None:
         scene = self._scene
         self._processes.stop(scene.master.role, scene.slave.role)
-        self._screen.say("both nodes are stopped; now both people change title and status of the same issue")
+        self._screen.say("both nodes are stopped; now both people rename the same issue")
         done = edits.conflict(scene, self._pairs[6])
         for company in scene.companies:
             self._start_node(company)
         self._settle(done)
         for company in scene.companies:
-            self._commands.run("-C", company.node, "conflict", "list", expected=(0, 6))
+            self._commands.run("-C", company.node, "conflict", "list", "--all", expected=(0, 6))
 
     def _kill(self) -> None:
         scene = self._scene

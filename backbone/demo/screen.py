@@ -1,5 +1,6 @@
 """What the demo shows: on a terminal with colours and bars, else in plain lines."""
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -64,8 +65,8 @@ class Screen:
 
         def tell(done: int) -> None:
             nonlocal told
-            if done >= total or time.monotonic() - told > LINES_SECONDS:
-                told = time.monotonic()
+            if (done >= total and told < math.inf) or time.monotonic() - told > LINES_SECONDS:
+                told = time.monotonic() if done < total else math.inf
                 self.say(f"{title}: {done} of {total}")
 
         yield tell

@@ -1,19 +1,19 @@
 """Waiting for the two nodes, by what ``backbone status`` says of them and by looking into the trackers."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from backbone.demo.commands import Commands
 from backbone.demo.processes import Processes
-from backbone.demo.proof import Proof, prove
+from backbone.demo.proof import Proof, count_issues, prove
 from backbone.demo.scene import Company, Scene
 from backbone.demo.screen import Screen
 from backbone.errors import BackboneError
+from backbone.service.node import open_node
+from backbone.service.status import LinkStatus, status
 
-LOOK_SECONDS = 0.5
-"""Each look starts two processes, which take from the nodes what they use."""
+LOOK_SECONDS = 0.1
 
 ACTIVE_SECONDS_MAX = 60.0
 EQUAL_SECONDS_MAX = 60.0
@@ -25,24 +25,28 @@ STALLED_SECONDS_MAX = 60.0
 class Nodes:
     """How the link stands on both sides."""
 
-    master: dict[str, Any]
-    slave: dict[str, Any]
+    master: LinkStatus
+    slave: LinkStatus
 
     @property
     def active(self) -> bool:
-        return bool(self.master["state"] == self.slave["state"] == "active")
+        return self.master.state == self.slave.state == "active"
 
     @property
     def quiet(self) -> bool:
         """Nothing is on its way."""
-        return all(not side["waiting"] and not side["cells_waiting"] for side in (self.master, self.slave))
+        return all(not side.waiting and not side.cells_waiting for side in (self.master, self.slave))
 
 
-def link_of(company: Company) -> dict[str, Any]:
-    """The company's side of the link, as ``backbone status --json`` tells it."""
-    (found,) = Commands.read("-C", company.node, "status")["links"]
-    status: dict[str, Any] = found
-    return status
+def link_of(company: Company) -> LinkStatus:
+    """The company's side of the link, as ``backbone status`` tells it; a process for each look would slow the nodes."""
+
+    async def look() -> LinkStatus:
+        async with open_node(company.node, exclusive=False) as node:
+            (link,) = status(node.store)
+            return link
+
+    return asyncio.run(look())
 
 
 def nodes(scene: Scene) -> Nodes:
@@ -67,14 +71,13 @@ def populate(scene: Scene, processes: Processes, screen: Screen, total: int) -> 
     """The initial population, with its progress; gives the moment when it was seen to be over."""
     moved = time.monotonic()
     done = 0
-    with screen.progress("issues at the slave", total) as advance:
+    with screen.progress("issues in the slave's tracker", total) as advance:
         while True:
             _alive(processes)
-            seen = nodes(scene)
-            if seen.slave["issues"] != done:
-                done, moved = seen.slave["issues"], time.monotonic()
+            if (arrived := count_issues(scene.slave)) != done:
+                done, moved = arrived, time.monotonic()
             advance(min(done, total))
-            if done >= total and seen.master["populated"] and seen.quiet:
+            if done >= total and (seen := nodes(scene)).master.populated and seen.quiet:
                 return time.monotonic()
             if time.monotonic() - moved > STALLED_SECONDS_MAX:
                 raise BackboneError(f"the initial population stands still at {done} of {total} issues")

@@ -85,6 +85,8 @@ def _drift(tx: Connection, ep: Endpoint, page: list[shadows.Known], found: Mappi
             register = registers.get(cell)
             if agreed.get(cell) != (register.image if register else None):
                 yield f"{known.local}: {_name(cell)} changed in the tracker and not captured yet"
+            elif register and isinstance(register.value, dict) and register.image is None:
+                yield f"{known.local}: {_name(cell)} is agreed upon but not in the tracker"
 
 
 def _name(cell: Cell) -> str:

@@ -1,0 +1,126 @@
+"""Parcels that somebody put into RECEIVE: each is set aside with its reason, nothing changes, and the link goes on."""
+
+import asyncio
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backbone.model import Cell, Cells
+from backbone.replication import limits
+from backbone.replication.message import Message, decode, digest_of, encode
+from handshake import keyring
+from tests.acceptance.forging import drop, gpg
+from tests.acceptance.nodes import NodeAtWork, invite, join, two_nodes, until
+
+TITLE = Cell("title")
+OPENED_BYTES_MAX = limits.message_raw_bytes_max + limits.header_bytes_max
+
+
+@pytest.fixture(scope="module")
+def linked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[NodeAtWork, NodeAtWork]]:
+    """Two running nodes with an active link, and one issue on both sides."""
+    root = tmp_path_factory.mktemp("p")
+    with two_nodes(root) as (alice, bob):
+        join(bob, invite(alice, root / "offer.asc"))
+        alice.tracker.create({TITLE: "Brakes squeal", Cell("description"): "In the rain."})
+        for node in (alice, bob):
+            node.start()
+        until("the issue arrives", lambda: titles(bob) == ["Brakes squeal"])
+        yield alice, bob
+        for node in (alice, bob):
+            node.stop()
+
+
+def issues(node: NodeAtWork) -> dict[str, Cells]:
+    return {issue.local: dict(issue.cells) for issue in asyncio.run(node.tracker.issues(None, 100))}
+
+
+def titles(node: NodeAtWork) -> list[object]:
+    return [cells.get(TITLE) for cells in issues(node).values()]
+
+
+def honest(node: NodeAtWork) -> Path:
+    """A parcel with changes that came and was taken."""
+    return next(path for path in sorted((node.receive / ".done").iterdir()) if "-c-" in path.name)
+
+
+async def forged(alice: Path, bob: Path, parcel: bytes, mallory: Path) -> Mapping[str, bytes]:
+    """Every kind of bad parcel, by the word that its reason must hold."""
+    ours, theirs = await keyring.open_home(alice), await keyring.open_home(bob)
+    message = decode(await theirs.open(parcel, signer=ours.fingerprint, message_bytes_max=OPENED_BYTES_MAX))
+    stranger = await keyring.create(mallory, "mallory")
+    await stranger.add_peer(await theirs.public_key(), theirs.fingerprint)
+    flipped = bytearray(parcel)
+    flipped[len(flipped) // 2] ^= 1
+    receiver = theirs.fingerprint
+    bomb = ["-z", "9", "--compress-algo", "zlib", "--local-user", ours.fingerprint, "--recipient", receiver,
+            "--sign", "--encrypt"]  # fmt: skip
+    try:
+        return {
+            "altered": bytes(flipped),
+            "truncated": parcel[: len(parcel) // 2],
+            "stranger": await stranger.seal(encode(message), recipient=receiver),
+            "another link": await ours.seal(_readdressed(message, link="f" * 32), recipient=receiver),
+            "another receiver": await ours.seal(_readdressed(message, receiver="e" * 32), recipient=receiver),
+            "oversized": await ours.seal(os.urandom(OPENED_BYTES_MAX + 1), recipient=receiver),
+            "bomb": await asyncio.to_thread(gpg, alice, bomb, bytes(8 * OPENED_BYTES_MAX)),
+            "unsigned": await asyncio.to_thread(gpg, alice, ["--recipient", receiver, "--encrypt"], encode(message)),
+            "noise": os.urandom(3000),
+        }
+    finally:
+        await stranger.close()
+
+
+def _readdressed(message: Message, **header: object) -> bytes:
+    """The same message for somebody else, with a digest that fits."""
+    changed = Message(message.header.model_copy(update=header), message.body)
+    return encode(Message(changed.header.model_copy(update={"dig": digest_of(changed)}), changed.body))
+
+
+def reasons(node: NodeAtWork) -> list[str]:
+    found: Any = node.json("queue", "list")
+    return [item["reason"] for item in (found["items"] if isinstance(found, dict) else found)]
+
+
+def test_hostile_parcels_are_set_aside_and_the_link_goes_on(
+    linked: tuple[NodeAtWork, NodeAtWork], tmp_path: Path
+) -> None:
+    alice, bob = linked
+    model = honest(bob)
+    parcel = model.read_bytes()
+    bad = asyncio.run(forged(alice.keys, bob.keys, parcel, tmp_path / "m"))
+    before = issues(bob), bob.status()["received"]
+    dropped = [drop(bob.receive, model, data, 500 + number) for number, data in enumerate(bad.values())]
+    until("all were looked at", lambda: not any(path.exists() for path in dropped))
+    until("all were set aside", lambda: bob.status()["quarantined"] == len(bad))
+    assert (issues(bob), bob.status()["received"]) == before
+    said = reasons(bob)
+    assert len(said) == len(bad)
+    for words in ("signature|signed|key", "names another link", "names another receiver", "bytes|large"):
+        assert any(word in reason for word in words.split("|") for reason in said), said
+    assert alice.status()["quarantined"] == 0
+    goes_on(alice, bob, "Brakes squeal less")
+
+
+def test_a_replayed_parcel_changes_nothing(linked: tuple[NodeAtWork, NodeAtWork]) -> None:
+    alice, bob = linked
+    model = honest(bob)
+    before = issues(bob), bob.status()["received"], bob.status()["quarantined"]
+    again = bob.receive / model.name
+    again.with_name(".tmp-again").write_bytes(model.read_bytes())
+    again.with_name(".tmp-again").replace(again)
+    other = drop(bob.receive, model, model.read_bytes(), 900)
+    until("both were taken", lambda: not again.exists() and not other.exists())
+    assert (issues(bob), bob.status()["received"], bob.status()["quarantined"]) == before
+    goes_on(alice, bob, "Brakes are fine")
+
+
+def goes_on(alice: NodeAtWork, bob: NodeAtWork, title: str) -> None:
+    """One more edit travels."""
+    (local,) = issues(alice)
+    alice.tracker.edit(local, {TITLE: title})
+    until("the edit arrives", lambda: titles(bob) == [title])
+    assert bob.status()["state"] == alice.status()["state"] == "active"
