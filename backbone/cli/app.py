@@ -1,19 +1,36 @@
 """The program ``backbone``: global options, and what becomes of errors."""
 
-import os
 import sys
-import traceback
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from backbone.cli import demo, links, lists, nodes, runs
+from backbone.cli import demo, handshakes, links, lists, nodes, runs
 from backbone.cli.here import Here
 from backbone.errors import BackboneError
 
+INTERRUPTED = 130
+
+
+class _Root(TyperGroup):
+    """Ends every command with one sentence and the exit code of its error."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise typer.Exit(INTERRUPTED) from None
+        except (typer.Exit, typer.Abort, TyperException):
+            raise
+        except Exception as error:
+            raise typer.Exit(_ended(error, ctx.find_object(Here))) from error
+
+
 app = typer.Typer(
+    cls=_Root,
     help="Replicates issues between the trackers of different companies, store and forward.",
     no_args_is_help=True,
     add_completion=False,
@@ -34,46 +51,70 @@ def _version(shown: bool) -> None:
 def backbone(
     context: typer.Context,
     folder: Annotated[
-        Path | None, typer.Option("-C", metavar="DIR", help="The node's folder (else BACKBONE_HOME, else here).")
-    ] = None,
+        Path, typer.Option("-C", metavar="DIR", envvar="BACKBONE_HOME", show_default=False, help="The node's folder.")
+    ] = Path(),
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and end.")
     ] = False,
 ) -> None:
     """Options that stand before every command."""
-    named = folder or Path(os.environ.get("BACKBONE_HOME") or ".")
-    context.obj = Here(named, debug=debug)
+    # Links write paths into their files: they must mean the same from every folder.
+    context.obj = Here(folder.expanduser().absolute(), debug=debug)
 
 
-nodes.add_to(app)
-links.add_to(app)
-runs.add_to(app)
-lists.add_to(app)
-demo.add_to(app)
+for part in (nodes, links, handshakes, runs, lists, demo):
+    part.add_to(app)
 
 
 def main() -> None:
     """Run the command line; every failure is one sentence on standard error."""
-    try:
-        code = app(standalone_mode=False)
-    except BackboneError as error:
-        _fail(str(error))
-        code = error.exit_code
-    except typer.Exit as stop:
-        code = stop.exit_code
-    except TyperException as error:
-        _fail(str(error))
-        code = 2
-    except (typer.Abort, KeyboardInterrupt):
-        code = 130
-    except Exception as error:  # noqa: BLE001 - the last place where a fault of ours can be told
-        _fail(f"a fault in Backbone itself ({type(error).__name__}: {error}); say --debug to see where")
-        code = 1
-    sys.exit(code or 0)
+    app()
+
+
+def _ended(error: Exception, here: Here | None) -> int:
+    """The exit code, after its sentence. Most parts raise our errors; for the rest the service knows what they mean."""
+    known = error if isinstance(error, BackboneError) else _explained(error)
+    debug = here is not None and here.debug
+    if debug:
+        import traceback
+
+        traceback.print_exception(error, file=sys.stderr)
+    if known is not None:
+        _fail(str(known))
+        return known.exit_code
+    where = "see above" if debug else f"the traceback is in {_noted(error, here)}"
+    _fail(f"a fault in Backbone itself ({type(error).__name__}): {where}; please report it")
+    return BackboneError.exit_code
+
+
+def _explained(error: Exception) -> BackboneError | None:
+    from backbone.service.explaining import explain
+
+    return explain(error)
+
+
+def _noted(error: Exception, here: Here | None) -> Path:
+    """Where the traceback went: below the node's folder where there is one, else into a new file of its own."""
+    import tempfile
+    import time
+    import traceback
+    from contextlib import suppress
+
+    text = f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}\n{''.join(traceback.format_exception(error))}\n"
+    if here is not None and (here.path / "backbone.toml").is_file():
+        file = here.path / "logs" / "faults.log"
+        with suppress(OSError):
+            file.parent.mkdir(mode=0o700, exist_ok=True)
+            with file.open("a", encoding="utf-8") as log:
+                log.write(text)
+            return file
+    with tempfile.NamedTemporaryFile("w", prefix="backbone-fault-", suffix=".log", delete=False) as log:
+        log.write(text)
+        return Path(log.name)
 
 
 def _fail(sentence: str) -> None:
-    if "--debug" in sys.argv:
-        traceback.print_exc()
-    typer.echo(f"backbone: {sentence}", err=True)
+    from backbone.cli.show import printable
+
+    typer.echo(f"backbone: {printable(sentence)}", err=True)

@@ -1,15 +1,13 @@
 """Which node a command speaks of, and how it is opened."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
-from backbone.errors import UsageError
+from backbone.errors import BackboneError, UsageError
 
 if TYPE_CHECKING:
     from backbone.service.node import Node
@@ -27,20 +25,26 @@ class Here:
 
     def run(self, work: "Callable[[Node], Awaitable[T]]", *, exclusive: bool = False) -> T:
         """``work`` with the open node; ``exclusive`` for what must not run beside the service."""
+        import asyncio
 
-        async def opened() -> T:
-            async with self.open(exclusive=exclusive) as node:
-                return await work(node)
+        return asyncio.run(self._opened(work, exclusive=exclusive))
 
-        return asyncio.run(opened())
+    async def _opened(self, work: "Callable[[Node], Awaitable[T]]", *, exclusive: bool) -> T:
+        import asyncio
+        import logging
 
-    @asynccontextmanager
-    async def open(self, *, exclusive: bool) -> "AsyncIterator[Node]":
-        """The node, opened."""
+        from backbone.service import logs
         from backbone.service.node import open_node
 
+        logs.configure(level=logging.ERROR)
+        failed: BaseException
         async with open_node(self.path, exclusive=exclusive) as node:
-            yield node
+            try:
+                return await work(node)
+            except (BackboneError, asyncio.CancelledError) as error:
+                # A refusal is no crash: the node is closed in order first, or its next start would be unclean.
+                failed = error
+        raise failed
 
 
 def here(context: typer.Context) -> Here:

@@ -1,13 +1,16 @@
 """``init``, ``doctor`` and ``tracker``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from backbone.cli import show
 from backbone.cli.here import here
-from backbone.errors import UsageError
+from backbone.errors import BackboneError, UsageError
+
+if TYPE_CHECKING:
+    from backbone.service.node import Node
 
 tracker = typer.Typer(help="The trackers of this node.", no_args_is_help=True, rich_markup_mode=None)
 Json = Annotated[bool, typer.Option("--json", help="For programs: stable keys.")]
@@ -29,7 +32,11 @@ def init(
     from backbone.config import check_name
     from backbone.service.node import create_node
 
-    create_node(folder, check_name(name), anchor.absolute() if anchor else None)
+    place = folder.expanduser().absolute()
+    outside = anchor.expanduser().absolute() if anchor else None
+    if outside is not None and outside.resolve().is_relative_to(place.resolve()):
+        raise UsageError(f"{outside} lies in the node's folder and would be restored with it; name a file elsewhere")
+    create_node(place, check_name(name), outside)
     typer.echo(f"The node {name} is in {folder}. Next: say where your tracker is.")
     typer.echo(f"  backbone -C {folder} tracker add main --kind roundup --home /path/to/tracker --class issue")
     typer.echo(f"  backbone -C {folder} tracker prepare")
@@ -49,15 +56,9 @@ def doctor(
     from dataclasses import asdict
 
     from backbone.service import doctor as service
-    from backbone.service.node import renew_anchor as renew
 
     if renew_anchor:
-
-        async def write(node: object) -> None:
-            renew(node)  # type: ignore[arg-type]
-
-        here(context).run(write)
-        typer.echo("The anchor was written anew.")
+        here(context).run(_renew_anchor)
     findings = service.examine_now(here(context).path)
     if json:
         show.as_json([asdict(finding) for finding in findings])
@@ -65,8 +66,21 @@ def doctor(
         show.table(
             ("", "what", "found"), [(f.state, f.what, f.sentence) for f in findings], empty="Nothing was checked."
         )
-    if any(finding.state == "problem" for finding in findings):
-        raise typer.Exit(1)
+    problems = sum(finding.state == "problem" for finding in findings)
+    if problems:
+        raise BackboneError(f"{problems} of {len(findings)} findings are problems: do what stands beside them")
+
+
+async def _renew_anchor(node: "Node") -> None:
+    """Only what is gone: another verdict is evidence that must not be written over."""
+    from backbone.service.node import judge, renew_anchor
+    from backbone.store.anchor import Finding
+
+    verdict = judge(node)
+    if verdict.finding is not Finding.MISSING:
+        raise UsageError(f"only a missing anchor can be renewed, but {verdict.sentence or 'it agrees with the store'}")
+    renew_anchor(node)
+    typer.echo("The anchor was written anew.", err=True)
 
 
 @tracker.command("add")
@@ -78,14 +92,21 @@ def tracker_add(
     issue_class: Annotated[str | None, typer.Option("--class", help="Roundup: the class of the issues.")] = None,
     user: Annotated[str | None, typer.Option(help="The log-in of the synchronization user.")] = None,
     path: Annotated[Path | None, typer.Option(help="Memory: the file that keeps it.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and write nothing.")] = False,
 ) -> None:
     """Add a tracker to backbone.toml; what is there stays as it is."""
-    from backbone.config import Folder, add_tracker
+    from backbone.config import Folder, add_tracker, check_name, load_node
+    from backbone.service.parties import check_settings
 
-    settings = {"home": home and str(home.absolute()), "class": issue_class, "user": user,
-                "path": path and str(path.absolute())}  # fmt: skip
-    given = {key: value for key, value in settings.items() if value is not None}
-    add_tracker(Folder(here(context).path), name, {"kind": kind, **given})
+    paths = {key: str(given.expanduser().absolute()) for key, given in (("home", home), ("path", path)) if given}
+    words = {key: given for key, given in (("class", issue_class), ("user", user)) if given}
+    folder = Folder(here(context).path)
+    load_node(folder)
+    check_settings(kind, paths | words)
+    if dry_run:
+        typer.echo(f"Tracker {check_name(name)} can be added; nothing was written.")
+        return
+    add_tracker(folder, name, {"kind": kind, **paths, **words})
     typer.echo(f"Tracker {name} is in backbone.toml. Next: backbone tracker prepare {name}")
 
 

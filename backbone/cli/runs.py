@@ -1,26 +1,29 @@
 """``run``, ``sync``, ``status`` and ``audit``."""
 
-import asyncio
-import json as jsons
 import signal
 import sys
-import time
+from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from backbone.cli import show
-from backbone.cli.here import Here, here, link_named
-from backbone.errors import Differences, Unreachable
+from backbone.cli.asking import Request, ask
+from backbone.cli.here import here, link_named
+from backbone.errors import BackboneError, Differences, Unreachable, UsageError
 
 if TYPE_CHECKING:
+    import asyncio
+
     from backbone.service.node import Node
     from backbone.service.runner import Progress
     from backbone.service.status import LinkStatus
 
 Json = Annotated[bool, typer.Option("--json", help="For programs: stable keys.")]
-LOOK_SECONDS = 0.2
+WATCH_SECONDS = 1.0
+_STOPPED = ("failed", "resync", "expired")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -29,18 +32,52 @@ def add_to(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def run(context: typer.Context) -> None:
+def run(
+    context: typer.Context,
+    log: Annotated[Path | None, typer.Option(help="Append the log to this file (else: standard error).")] = None,
+) -> None:
     """Replicate all links until stopped (Ctrl-C or SIGTERM); both end it in order."""
+    import asyncio
+    import contextlib
+
     from backbone.service import logs, runner
 
+    heard: list[int] = []
+
     async def work(node: "Node") -> None:
-        logs.configure(json=node.config.node.log_format == "json")
-        stop = asyncio.Event()
-        for name in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(name, stop.set)
-        await runner.run(node, stop)
+        with contextlib.nullcontext(sys.stderr) if log is None else _appended(log) as to:
+            logs.configure(json=node.config.node.log_format == "json", to=to)
+            stop = asyncio.Event()
+            _stop_by_signal(stop, heard)
+            await runner.run(node, stop)
 
     here(context).run(work, exclusive=True)
+    if signal.SIGINT in heard:
+        raise KeyboardInterrupt
+
+
+def _appended(log: Path) -> Any:
+    try:
+        return log.open("a", encoding="utf-8", buffering=1)
+    except OSError as error:
+        raise UsageError(f"the log {log} cannot be written: {error.strerror}; name another file") from error
+
+
+def _stop_by_signal(stop: "asyncio.Event", heard: list[int]) -> None:
+    """The first signal stops in order; a second one ends the process as it always does."""
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    numbers = (signal.SIGTERM, signal.SIGINT)
+
+    def hear(number: int) -> None:
+        heard.append(number)
+        stop.set()
+        for one in numbers:
+            loop.remove_signal_handler(one)
+
+    for number in numbers:
+        loop.add_signal_handler(number, hear, number)
 
 
 def sync(
@@ -49,32 +86,38 @@ def sync(
     timeout: Annotated[float, typer.Option(help="Give up after so many seconds.")] = 3600.0,
 ) -> None:
     """Replicate until nothing is left to do here and now: for cron."""
-    from backbone.service import logs, runner
 
     async def work(node: "Node") -> "tuple[bool, list[LinkStatus]]":
+        from backbone.config import load_link
+        from backbone.service import runner
         from backbone.service.status import status as read
 
-        logs.configure(level=30)
-        if name is not None:
-            link_named(node, name)
+        wanted = [name] if name else [row.name for row in read(node.store)]
+        for one in wanted:
+            load_link(node.folder, link_named(node, one).name, node.config)
         with _Bars() as bars:
-            quiet = await runner.sync(node, [name] if name else [], bars.show, timeout_seconds=timeout)
-        return quiet, read(node.store)
+            quiet = await runner.sync(node, wanted, bars.show, timeout_seconds=timeout)
+        return quiet, [row for row in read(node.store) if row.name in wanted]
 
     quiet, rows = here(context).run(work, exclusive=True)
     for row in rows:
-        if name in (None, row.name):
-            typer.echo(f"{row.name}: {row.state}{f' ({row.reason})' if row.reason else ''}, {row.issues} issues, "
-                       f"{row.waiting} messages waiting")  # fmt: skip
+        typer.echo(f"{row.name}: {row.state}, {row.issues} issues, {row.waiting} messages waiting")
     if not quiet:
-        raise Unreachable("not everything could be done: see backbone status")
+        raise _unrest([f"link {row.name}: {row.reason}" for row in rows if row.reason], timeout)
+
+
+def _unrest(reasons: list[str], timeout: float) -> BackboneError:
+    if reasons:
+        return Unreachable("; ".join(reasons))
+    return BackboneError(f"not at rest after {timeout:g} s: call it again, or see backbone status")
 
 
 class _Bars:
-    """Progress: bars on a terminal, and nothing elsewhere."""
+    """Progress: bars on a terminal, elsewhere a line when something has moved."""
 
     def __init__(self) -> None:
         self._progress: Any = None
+        self._lines: dict[str, str] = {}
         self._tasks: dict[tuple[str, str], Any] = {}
 
     def __enter__(self) -> "_Bars":
@@ -91,7 +134,9 @@ class _Bars:
             self._progress.stop()
 
     def show(self, seen: "Progress") -> None:
+        """How far one link has come."""
         if self._progress is None:
+            self._line(seen)
             return
         for what, done, total in (
             ("applied there", seen.acknowledged, seen.sent),
@@ -103,6 +148,13 @@ class _Bars:
             if key in self._tasks:
                 self._progress.update(self._tasks[key], completed=done, total=total)
 
+    def _line(self, seen: "Progress") -> None:
+        line = (f"{seen.link}: {seen.state}, {seen.acknowledged} of {seen.sent} messages applied there, "
+                f"{seen.applied} of {seen.received} here")  # fmt: skip
+        if self._lines.get(seen.link) != line:
+            self._lines[seen.link] = line
+            typer.echo(line, err=True)
+
 
 def status(
     context: typer.Context,
@@ -113,29 +165,51 @@ def status(
     """How each link stands: sent, acknowledged, applied, waiting, quarantined, conflicts, last heard.
 
     JSON: a list with name, side, state, stage, reason, peer, issues, populated, sent, acknowledged, applied_there,
-    received, applied_here, waiting, quarantined, conflicts_open, conflicts, heard_at and more.
+    received, applied_here, waiting, quarantined, conflicts_open, conflicts, heard_at (seconds since 1970) and more;
+    with --watch one line for each look.
     """
-    while True:
-        rows = here(context).run(_status)
-        if json:
-            show.as_json([asdict(row) for row in rows])
-        else:
-            _print(rows)
-        if not watch:
-            break
-        time.sleep(2)
-        typer.echo("\033[2J\033[H", nl=False)
-    needed = [row.name for row in rows if row.quarantined or row.conflicts_open or row.state in ("failed", "resync")]
+    look: Callable[[list[LinkStatus]], None] = _print if not json else _print_line if watch else _print_json
+    rows = here(context).run(lambda node: _watch(node, look, watch=watch))
+    needed = [f"link {row.name}: {'; '.join(found)}" for row in rows if (found := _needed(row))]
     if check and needed:
-        raise Differences(
-            f"a person is needed: {', '.join(needed)}; see backbone queue list and backbone conflict list"
-        )
+        raise Differences(" | ".join(needed))
 
 
-async def _status(node: "Node") -> "list[LinkStatus]":
+async def _watch(node: "Node", look: "Callable[[list[LinkStatus]], None]", *, watch: bool) -> "list[LinkStatus]":
+    import asyncio
+
     from backbone.service.status import status as read
 
-    return read(node.store)
+    rows = read(node.store)
+    look(rows)
+    while watch:
+        await asyncio.sleep(WATCH_SECONDS)
+        if look is _print and sys.stdout.isatty():
+            typer.echo("\033[2J\033[H", nl=False)
+        look(read(node.store))
+    return rows
+
+
+def _needed(row: "LinkStatus") -> list[str]:
+    """Why a person has to look at this link; empty when nobody has to."""
+    found = [row.reason] if row.reason else []
+    if row.quarantined:
+        found.append(f"{row.quarantined} set aside: backbone queue list")
+    if row.conflicts_open:
+        found.append(f"{row.conflicts_open} conflicts to decide: backbone conflict list")
+    if not found and row.state in _STOPPED:
+        found.append(row.state)
+    return found
+
+
+def _print_json(rows: "list[LinkStatus]") -> None:
+    show.as_json([asdict(row) for row in rows])
+
+
+def _print_line(rows: "list[LinkStatus]") -> None:
+    import json
+
+    typer.echo(json.dumps([asdict(row) for row in rows]))
 
 
 def _print(rows: "list[LinkStatus]") -> None:
@@ -165,9 +239,9 @@ def audit(
 
     JSON: issues, theirs, equal, differences, drift_here, drift_there.
     """
-    result = ask(here(context), name, "audit", {}, timeout)
+    result = ask(here(context), Request(name, "audit", {}, linger=False), timeout)
     if result.get("busy"):
-        raise Unreachable("something was in flight all the time: try again when it is quieter")
+        raise BackboneError("something was in flight all the time: try again when it is quieter")
     problems = [
         *result["differences"],
         *(f"here: {text}" for text in result["drift_here"]),
@@ -181,50 +255,3 @@ def audit(
         typer.echo(show.printable(text))
     if problems:
         raise Differences(f"{result['issues']} issues compared, {len(problems)} differences")
-
-
-def ask(place: Here, name: str, kind: str, arguments: dict[str, Any], timeout: float) -> dict[str, Any]:
-    """Ask whoever runs the node; run it ourselves until the answer is there when nobody does."""
-    from backbone.store.lock import LockHeld
-
-    item = place.run(lambda node: _put(node, name, kind, arguments))
-    try:
-        found = place.run(lambda node: _run_until(node, name, item, timeout), exclusive=True)
-    except LockHeld:
-        found = place.run(lambda node: _wait_for(node, item, timeout))
-    if found is None:
-        raise Unreachable(f"no answer in {timeout:g} s: is the partner's node running? backbone status shows more")
-    return found
-
-
-async def _put(node: "Node", name: str, kind: str, arguments: dict[str, Any]) -> int:
-    from backbone.store import lists
-
-    row = link_named(node, name)
-    return await node.store.run(lambda tx: lists.ask(tx, row.id, kind, arguments, time.time()))
-
-
-async def _answer(node: "Node", item: int) -> dict[str, Any] | None:
-    from backbone.store import lists
-
-    row = await node.store.read(lambda tx: lists.request_item(tx, item))
-    assert row is not None
-    return jsons.loads(row.result) if row.state == "done" else None
-
-
-async def _run_until(node: "Node", name: str, item: int, seconds: float) -> dict[str, Any] | None:
-    from backbone.service import logs, runner
-
-    async def answered() -> bool:
-        return await _answer(node, item) is not None
-
-    logs.configure(level=40)
-    await runner.sync(node, [name], timeout_seconds=seconds, until=answered)
-    return await _answer(node, item)
-
-
-async def _wait_for(node: "Node", item: int, seconds: float) -> dict[str, Any] | None:
-    end = time.monotonic() + seconds
-    while (found := await _answer(node, item)) is None and time.monotonic() < end:  # noqa: ASYNC110
-        await asyncio.sleep(LOOK_SECONDS)
-    return found

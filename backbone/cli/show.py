@@ -1,6 +1,7 @@
 """What people see: tables and pairs, and JSON for programs."""
 
 import json
+import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -8,10 +9,12 @@ from typing import Any
 
 import typer
 
+from backbone.errors import BackboneError, UsageError
+
 
 def as_json(value: Any) -> None:
     """For programs: keys are stable, times are UTC."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    typer.echo(json.dumps(value, indent=2, default=str))
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
@@ -24,10 +27,15 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: st
     if not filled:
         typer.echo(empty)
         return
-    drawn = Table(*columns, box=SIMPLE_HEAD, pad_edge=False)
+    drawn = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    for column in columns:
+        drawn.add_column(column, overflow="fold")
     for row in filled:
         drawn.add_row(*row)
-    Console(highlight=False, markup=False).print(drawn)
+    console = Console(highlight=False, markup=False)
+    with console.capture() as captured:
+        console.print(drawn)
+    typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def pairs(values: Mapping[str, object]) -> None:
@@ -51,6 +59,21 @@ def ago(seconds: float | None) -> str:
         if passed >= length:
             return f"{passed / length:.0f} {unit}"
     return f"{passed:.0f} s"
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask a person, unless ``yes``. Raises ``UsageError`` where nobody sits, ``BackboneError`` after a no."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(f"nobody is here to be asked ({question}): say --yes if that is so")
+    if not typer.confirm(question, err=True):
+        raise BackboneError("nothing was done")
+
+
+def groups(fingerprint: str) -> str:
+    """As people read it aloud."""
+    return " ".join(fingerprint[at : at + 4] for at in range(0, len(fingerprint), 4))
 
 
 def words(ten: Sequence[str]) -> str:

@@ -57,7 +57,7 @@ def capture(shadow: Shadow, cells: Cells, side: Side, inc: int, n: int) -> Captu
         before = shadow.get(cell, EMPTY)
         if value == before.image:
             continue
-        after = replace(write(before, value, side, inc, n), image=value)
+        after = write(before, value, side, inc, n)._replace(image=value)
         registers[cell] = after
         operations.append(Operation(cell, value, after.write, after.known))
     return Captured(registers, tuple(operations))
@@ -107,7 +107,7 @@ def read_back(shadow: Shadow, targets: Cells, answered: Cells) -> tuple[Shadow, 
     local edit like any other.
     """
     registers = {
-        cell: replace(shadow.get(cell, EMPTY), image=value) for cell, value in answered.items() if cell in targets
+        cell: shadow.get(cell, EMPTY)._replace(image=value) for cell, value in answered.items() if cell in targets
     }
     effects = {cell: value for cell, value in answered.items() if cell not in targets}
     return registers, effects

@@ -15,8 +15,11 @@ operations_per_change_set_max = 5_000
 operations_per_change_set = 400
 """Where we cut: a small write holds the tracker's lock for a short time only."""
 
-body_bytes = 1 * 2**20
-"""Where a message is closed: what a mail server takes everywhere after base64, and a resend that costs little."""
+body_bytes = 4 * 2**20
+"""Where a message is closed, inflated: about 1 MiB as it travels, which mail servers take, and a cheap resend."""
+
+ack_gathered = 10.0
+"""While messages wait to be applied, an acknowledgement may wait this many times its delay: each costs a seal."""
 
 text_bytes_max = 4 * 2**20
 """One value. The longest comment seen in the wild had 3.27 MB."""

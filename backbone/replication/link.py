@@ -438,7 +438,8 @@ def _take(state: LinkState, given: Took, timing: Timing) -> tuple[LinkState, tup
     if given.prev != lane.chain:
         return _halt(state, "the partner's messages do not form one history: its store was restored or copied")
     lane = replace(lane, applied=lane.applied + 1, chain=chain(lane.chain, given.digest))
-    due = given.now + timing.ack_delay
+    gathering = limits.ack_gathered if lane.applied < lane.recv else 1.0
+    due = given.now + timing.ack_delay * gathering
     due = due if state.ack_due is None else min(state.ack_due, due)
     return replace(_into(state, given.lane, lane), ack_due=due), ()
 

@@ -62,8 +62,7 @@ class Stamp(NamedTuple):
 NEVER = Stamp()
 
 
-@dataclass(frozen=True, slots=True)
-class Register:
+class Register(NamedTuple):
     """The agreed value of one cell, with its write stamp, the clock known here, and its image.
 
     ``image`` is what the tracker answered when the value was last read back; ``None`` is absent.

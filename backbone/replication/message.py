@@ -14,7 +14,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, NoReturn, Protocol
+from typing import Annotated, Any, NamedTuple, NoReturn, Protocol
 
 import msgpack
 import zstandard
@@ -131,8 +131,7 @@ class Message:
     """As it travels: compressed where ``body_enc`` says so."""
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """A write of one cell: the value with its write stamp and the clock known to its writer."""
 
     cell: Cell

@@ -13,6 +13,7 @@ planned again from the beginning. Nothing else touches shadows meanwhile: captur
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from backbone.errors import PeerError
 from backbone.model import ATTACHMENT, ISSUE, Applied, Cell, Cells, Edit, Outcome, Refused, Stale, Touched, Write
@@ -27,7 +28,7 @@ from backbone.service.inbound import follows, halt, take
 from backbone.service.outbound import fetch_contents
 from backbone.service.recording import emit, number, record
 from backbone.store import blobs, links, lists, messages, shadows
-from backbone.store.engine import Connection
+from backbone.store.engine import Connection, Transaction
 from backbone.store.messages import Incoming
 from backbone.store.shadows import Book, Known
 
@@ -55,6 +56,9 @@ class Planned:
     plan: Plan
     inward: Inward
     write: Write
+
+
+_Plans: TypeAlias = list[Planned]
 
 
 async def resume(ep: Endpoint) -> None:
@@ -85,14 +89,15 @@ async def _apply_next(ep: Endpoint) -> int:
     if not found:
         return 0
     incoming = found[0]
-    if not await ep.store.run(lambda tx: follows(tx, ep, incoming)):
+    if not await follows(ep, incoming):
         return 1
     tasks = await _tasks(ep, incoming)
     if tasks is None:
         return 1
-    for round_ in _rounds(tasks):
+    rounds = _rounds(tasks) or [[]]
+    for round_ in rounds[:-1]:
         await _apply_round(ep, round_)
-    await ep.store.run(lambda tx: take(tx, ep, incoming))
+    await _apply_round(ep, rounds[-1], lambda tx: take(tx, ep, incoming))
     return max(len(tasks), 1)
 
 
@@ -143,23 +148,45 @@ def _rounds(tasks: Sequence[Task]) -> list[list[Task]]:
     return rounds
 
 
-async def _apply_round(ep: Endpoint, tasks: Sequence[Task]) -> None:
-    """Plan, write, read back; what somebody edited in between is planned again."""
+async def _apply_round(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object] = lambda _: None) -> None:
+    """Plan, write, read back; what somebody edited in between is planned again.
+
+    ``then`` stands in the transaction after which nothing of the round is left.
+    """
     remaining = list(tasks)
     for _ in range(ATTEMPTS_IN_A_ROW):
         touched = await _read(ep, remaining)
-        planned = await ep.store.run(lambda tx, t=touched, r=remaining: _plan(tx, ep, r, t))  # type: ignore[misc]
+
+        def plan(tx: Connection, tasks: Sequence[Task] = remaining, read: Mapping[str, Touched] = touched) -> _Plans:
+            planned = _plan(tx, ep, tasks, read)
+            if not planned:
+                then(tx)
+            return planned
+
+        planned = await ep.store.run(plan)
         if not planned:
             return
         outcomes = await ep.tracker.apply([p.write for p in planned])
-        await ep.store.run(lambda tx, p=planned, o=outcomes: _finish(tx, ep, p, o))  # type: ignore[misc]
         stale = {outcome.key for outcome in outcomes if isinstance(outcome, Stale)}
+
+        def finish(
+            tx: Connection, planned: _Plans = planned, outcomes: Sequence[Outcome] = outcomes, done: bool = not stale
+        ) -> None:
+            _finish(tx, ep, planned, outcomes)
+            if done:
+                then(tx)
+
+        await ep.store.run(finish)
         remaining = [p.task for p in planned if p.task.key in stale]
         if not remaining:
             return
-    words = "the issue is edited again and again while it is being written"
-    for task in remaining:
-        await ep.store.run(lambda tx, t=task: _refuse(tx, ep, t, words))  # type: ignore[misc]
+    await ep.store.run(lambda tx: _give_up(tx, ep, remaining, then))
+
+
+def _give_up(tx: Connection, ep: Endpoint, tasks: Sequence[Task], then: Transaction[object]) -> None:
+    for task in tasks:
+        _refuse(tx, ep, task, "the issue is edited again and again while it is being written")
+    then(tx)
 
 
 async def _read(ep: Endpoint, tasks: Sequence[Task]) -> Mapping[str, Touched]:

@@ -30,7 +30,7 @@ async def take_control(ep: Endpoint) -> int:
     """Carry out the control lane's next messages; returns how many there were."""
     found = await ep.store.read(lambda tx: messages.next_in(tx, ep.row, links.state(tx, ep.row), "k", 16))
     for incoming in found:
-        if not await ep.store.run(lambda tx, i=incoming: follows(tx, ep, i)):  # type: ignore[misc]
+        if not await follows(ep, incoming):
             break
         answer = await _prepare(ep, incoming)
         await ep.store.run(lambda tx, i=incoming, a=answer: _take(tx, ep, i, a))  # type: ignore[misc]

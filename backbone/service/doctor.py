@@ -4,20 +4,24 @@ import asyncio
 import shutil
 import stat
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from backbone.config import Folder, load_link
 from backbone.errors import BackboneError
+from backbone.replication.agreement import Agreement
+from backbone.replication.mapping import Rules, Translation
 from backbone.service.node import Node, judge, open_node
 from backbone.service.parties import open_channel, open_keyring, open_tracker
+from backbone.service.progress import load
 from backbone.store import links
 from backbone.store.anchor import Finding as AnchorFinding
 from backbone.store.links import LinkRow
 from backbone.store.schema import damage
 from channels.base import INFORMATION, ChannelError
+from handshake.certificate import Certificate
 from handshake.errors import HandshakeError, KeyRingError
 from handshake.home import check_path, gpg_version, version_warning
 from handshake.keyring import GnupgKeyRing
@@ -29,6 +33,10 @@ KEY_DAYS = (7, 30, 60)
 """When the end of a key is spoken of."""
 CLOCK_YEAR_MIN = 2026
 """A clock that says less was never set."""
+CLOCK_BACK_SECONDS_MAX = 120.0
+"""Time services correct less than this at once."""
+TRACKER_SECONDS_MAX = 60.0
+"""A tracker that takes longer to be looked at is in trouble."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +55,18 @@ def examine_now(path: Path) -> list[Finding]:
 
 async def examine(path: Path) -> list[Finding]:
     """All findings; nothing is written and nothing is sent."""
-    findings = [_gnupg(), _clock(), _disk(path)]
+    findings = [_gnupg(), _disk(path), *_permissions(Folder(path))]
     try:
         async with open_node(path, exclusive=False) as node:
-            findings += [*_permissions(node.folder), _store(node), _anchor(node)]
+            rows = node.store.read_now(links.every)
+            findings += [_clock(node, rows), _store(node), *await _guarded("anchor", lambda: _anchor(node))]
+            if not node.config.trackers:
+                findings.append(Finding("trackers", "warning", "there is none yet: backbone tracker add"))
             for name in node.config.trackers:
                 findings += await _tracker(node, name)
-            for row in node.store.read_now(links.every):
+            for row in rows:
                 findings += await _link(node, row)
+            findings += _strays(node.folder, rows)
     except BackboneError as error:
         findings.append(Finding("node", "problem", str(error)))
     return findings
@@ -69,10 +81,14 @@ def _gnupg() -> Finding:
     return Finding("gnupg", "warning" if warning else "ok", warning or f"version {'.'.join(map(str, version))}")
 
 
-def _clock() -> Finding:
+def _clock(node: Node, rows: Sequence[LinkRow]) -> Finding:
+    """A clock cannot be checked against another here, but it never stands before what was already seen."""
+    heard = node.store.read_now(lambda tx: [links.state(tx, row.id).heard_at for row in rows if row.peer is not None])
+    seen = max([node.folder.store.stat().st_mtime, *(at for at in heard if at is not None)])
     now = datetime.now().astimezone()
-    if now.year < CLOCK_YEAR_MIN:
-        return Finding("clock", "problem", f"the clock says {now:%Y-%m-%d}: set it, for example with an NTP client")
+    if now.year < CLOCK_YEAR_MIN or now.timestamp() < seen - CLOCK_BACK_SECONDS_MAX:
+        sentence = f"the clock says {now:%Y-%m-%d %H:%M}, before what was already seen: set it, with an NTP client"
+        return Finding("clock", "problem", sentence)
     return Finding("clock", "ok", f"{now:%Y-%m-%d %H:%M %Z}")
 
 
@@ -87,17 +103,18 @@ def _disk(path: Path) -> Finding:
 
 
 def _permissions(folder: Folder) -> Iterator[Finding]:
-    private = [folder.store, *(file for file in (folder.path / "g").glob("*") if file.is_dir())]
-    for file in private:
+    homes = [file for file in (folder.path / "g").glob("*") if file.is_dir()]
+    for file in (file for file in (folder.path, folder.store, *homes) if file.exists()):
         mode = stat.S_IMODE(file.stat().st_mode)
         if mode & 0o077:
             wanted = "0700" if file.is_dir() else "0600"
             yield Finding("permissions", "problem", f"others can read {file}: chmod {wanted} {file}")
-    for home in (folder.path / "g").glob("*"):
-        try:
-            check_path(home)
-        except KeyRingError as error:
-            yield Finding("permissions", "problem", str(error))
+    try:
+        check_path(folder.gnupg("0" * 8))
+    except KeyRingError as error:
+        yield Finding("folder", "problem", str(error))
+    else:
+        yield Finding("folder", "ok", "its path is short enough for gpg")
 
 
 def _store(node: Node) -> Finding:
@@ -108,13 +125,21 @@ def _store(node: Node) -> Finding:
     return Finding("store", "ok", f"whole, {size:.1f} MB")
 
 
-def _anchor(node: Node) -> Finding:
+async def _anchor(node: Node) -> list[Finding]:
     verdict = judge(node)
     if verdict.finding is AnchorFinding.FINE:
-        return Finding("anchor", "ok", f"agrees with the store ({node.anchor_path})")
+        return [Finding("anchor", "ok", f"{node.anchor_path} agrees with the store")]
     if verdict.finding is AnchorFinding.UNCLEAN:
-        return Finding("anchor", "ok", "a process runs this node, or the last one did not end in order")
-    return Finding("anchor", "problem", verdict.sentence)
+        return [Finding("anchor", "ok", "a process runs this node, or the last one did not end in order")]
+    if verdict.finding is AnchorFinding.MISSING:
+        renew = "backbone doctor --renew-anchor, if this is surely the newest copy"
+        return [Finding("anchor", "problem", f"{verdict.sentence} ({renew})")]
+    return [Finding("anchor", "problem", verdict.sentence)]
+
+
+def _strays(folder: Folder, rows: Sequence[LinkRow]) -> Iterator[Finding]:
+    for name in sorted(set(folder.links()) - {row.name for row in rows}):
+        yield Finding(f"link {name}", "warning", f"{folder.link_file(name)} belongs to no link: move it away")
 
 
 async def _tracker(node: Node, name: str) -> list[Finding]:
@@ -123,8 +148,11 @@ async def _tracker(node: Node, name: str) -> list[Finding]:
     async def check() -> list[Finding]:
         tracker = open_tracker(node, name)
         try:
-            problems = await tracker.check()
-            schema = await tracker.describe() if not problems else None
+            async with asyncio.timeout(TRACKER_SECONDS_MAX):
+                problems = await tracker.check()
+                schema = await tracker.describe() if not problems else None
+        except TimeoutError:
+            return [Finding(what, "problem", f"no answer within {TRACKER_SECONDS_MAX:.0f} s: see that it is up")]
         finally:
             await tracker.close()
         if schema is None:
@@ -135,10 +163,33 @@ async def _tracker(node: Node, name: str) -> list[Finding]:
 
 
 async def _link(node: Node, row: LinkRow) -> list[Finding]:
-    found = await _guarded(f"link {row.name}: keys", lambda: _keys(node, row))
-    found += await _guarded(f"link {row.name}: channel", lambda: _channel(node, row))
-    state = "problem" if row.state in ("failed", "resync") else "ok"
-    return [*found, Finding(f"link {row.name}", state, f"{row.state}{f': {row.reason}' if row.reason else ''}")]
+    what = f"link {row.name}"
+    state = "problem" if row.state in ("failed", "resync") else "warning" if row.reason else "ok"
+    found = [Finding(what, state, f"{row.state}{f': {row.reason}' if row.reason else ''}")]
+    if row.state in ("expired", "revoked"):
+        return found
+    if row.peer is not None and not load(row).verified_by:
+        sentence = f"nobody compared the safety words with the partner: backbone link verify {row.name}"
+        found.append(Finding(what, "warning", sentence))
+    found += await _guarded(f"{what}: keys", lambda: _keys(node, row))
+    found += await _guarded(f"{what}: mapping", lambda: _mapping(node, row))
+    return [*found, *await _guarded(f"{what}: channel", lambda: _channel(node, row))]
+
+
+async def _mapping(node: Node, row: LinkRow) -> list[Finding]:
+    what = f"link {row.name}: mapping"
+    file = node.folder.link_file(row.name)
+    config = load_link(node.folder, row.name, node.config)
+    rules = Rules.parse(config.rules, str(file))
+    agreement = Agreement.parse(row.agreement, f"the agreement of link {row.name}")
+    tracker = open_tracker(node, config.link.tracker)
+    try:
+        schema = await tracker.describe()
+    finally:
+        await tracker.close()
+    problems = Translation(agreement, rules, node.name, tracker.user).problems(schema)
+    fits = Finding(what, "ok", f"{len(rules.fields)} fields fit tracker {config.link.tracker}")
+    return [Finding(what, "problem", f"{file}: {sentence}") for sentence in problems] or [fits]
 
 
 async def _channel(node: Node, row: LinkRow) -> list[Finding]:
@@ -157,16 +208,27 @@ async def _keys(node: Node, row: LinkRow) -> list[Finding]:
     what = f"link {row.name}: keys"
     keys = await open_keyring(node, row)
     assert isinstance(keys, GnupgKeyRing)
-    seconds = await keys.signature_seconds()
+    try:
+        seconds = await keys.signature_seconds()
+    finally:
+        await keys.close()
     found = [Finding(what, "ok", f"one signature takes {seconds * 1000:.0f} ms")]
     if seconds > SIGNATURE_SECONDS_WARN:
         sentence = f"one signature takes {seconds:.1f} s: is the key protected with an expensive passphrase?"
         found = [Finding(what, "warning", sentence)]
     for whose, certificate in (("our", keys.own), ("the partner's", keys.peer)):
-        ends = [s.expires for use in "se" if certificate and (s := certificate.subkey(use)) and s.expires]
-        if ends:
-            found += _expiry(what, whose, (min(ends) - time.time()) / 86400)
+        ends = _ends(certificate) if certificate is not None else None
+        if ends is not None:
+            found += _expiry(what, whose, (ends - time.time()) / 86400)
     return found
+
+
+def _ends(certificate: Certificate) -> int | None:
+    """When the first use runs out: by the newest subkey of each, whether it still works or not."""
+    newest: dict[str, int | None] = {}
+    for subkey in sorted(certificate.subkeys, key=lambda subkey: subkey.created):
+        newest |= dict.fromkeys((use for use in "se" if use in subkey.uses), subkey.expires)
+    return min((end for end in newest.values() if end is not None), default=None)
 
 
 def _expiry(what: str, whose: str, days: float) -> list[Finding]:

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cells, FieldType, Schema
 from backbone.replication.agreement import Agreement
 from backbone.replication.identity import born_at, gid
-from backbone.replication.link import Identity, Timing
+from backbone.replication.link import Identity, Life, Timing
 from backbone.replication.mapping import Names, Translation
 from backbone.replication.merge import Side
 from backbone.service.contents import Contents
@@ -46,8 +46,8 @@ class Endpoint:
     channel: Channel
     keyring: KeyRing
     contents: Contents
-    label_life: str
-    """Our store's life as it stands on the outside of parcels: 8 hex digits."""
+    life: Life
+    """Our store's life: its counter is the first half of every write stamp's own component."""
     clock: Callable[[], float]
     log: Any
     encrypt: bool = True
@@ -56,6 +56,11 @@ class Endpoint:
 
     def __post_init__(self) -> None:
         self.policies = self.agreement.policies()
+
+    @property
+    def label_life(self) -> str:
+        """Our store's life as it stands on the outside of parcels: 8 hex digits."""
+        return self.life[1].hex()[:8]
 
     def names(self, book: Book) -> Names:
         """Names of issues, comments and attachments, as one transaction knows them."""

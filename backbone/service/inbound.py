@@ -213,9 +213,12 @@ def _quarantine(tx: Connection, ep: Endpoint, delivery: Delivery, reason: str) -
     ep.log.warning("quarantined", reason=reason, bytes=len(data))
 
 
-def follows(tx: Connection, ep: Endpoint, incoming: Incoming) -> bool:
+async def follows(ep: Endpoint, incoming: Incoming) -> bool:
     """Whether this message continues the history that was applied; the link stops when it does not."""
-    return _take(tx, ep, incoming) is not None
+    if await ep.store.read(lambda tx: links.state(tx, ep.row).into[incoming.lane].chain) == incoming.prev:
+        return True
+    await ep.store.run(lambda tx: _take(tx, ep, incoming))
+    return False
 
 
 def take(tx: Connection, ep: Endpoint, incoming: Incoming) -> bool:

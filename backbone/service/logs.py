@@ -1,23 +1,26 @@
-"""Structured logs: text for people or JSON for collectors, on standard error."""
+"""Structured logs: text for people or JSON for collectors, on standard error or into a file."""
 
 import logging
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 
 
-def configure(*, json: bool = False, level: int = logging.INFO) -> None:
-    """Once, at the start of a process. Before that, only warnings are shown."""
-    renderer: Any = structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=False)
+def configure(*, json: bool = False, level: int = logging.INFO, to: TextIO | None = None) -> None:
+    """Once, at the start of a process: before that, structlog writes on standard output."""
+    if json:
+        end: list[Any] = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    else:
+        end = [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            renderer,
+            *end,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(to or sys.stderr),
     )
 
 

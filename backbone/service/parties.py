@@ -11,7 +11,7 @@ from typing import Any
 from backbone.config import LinkConfig, load_link
 from backbone.errors import ConfigError, HandshakeRefused, Unreachable
 from backbone.replication.agreement import Agreement
-from backbone.replication.link import Identity, Life, Timing
+from backbone.replication.link import Identity, Timing
 from backbone.replication.mapping import Rules, Translation
 from backbone.replication.merge import Side
 from backbone.service.contents import Contents
@@ -50,6 +50,12 @@ def prepare_tracker(kind: str, settings: Mapping[str, object]) -> list[str]:
     return list(prepare(settings)) if prepare is not None else []
 
 
+def check_settings(kind: str, settings: Mapping[str, object]) -> None:
+    """Whether a tracker of that kind takes these settings; it is not opened. Raises ``ConfigError``."""
+    tracker: Tracker = _plugin("backbone.trackers", kind, "kind")(settings)
+    asyncio.run(tracker.close())
+
+
 def check_tracker(kind: str, settings: Mapping[str, object]) -> list[str]:
     """What the tracker lacks, a sentence each."""
 
@@ -65,11 +71,6 @@ def check_tracker(kind: str, settings: Mapping[str, object]) -> list[str]:
 
 def _module_of(kind: str) -> ModuleType:
     return import_module(_plugin("backbone.trackers", kind, "kind").__module__)
-
-
-def label_life(life: Life) -> str:
-    """A store's life as it stands on the outside of parcels."""
-    return life[1].hex()[:8]
 
 
 def channel_settings(node: Node, name: str, link_id: str, config: LinkConfig) -> dict[str, Any]:
@@ -141,7 +142,7 @@ async def open_endpoint(node: Node, row: LinkRow) -> Endpoint:
         channel=channel,
         keyring=await open_keyring(node, row),
         contents=Contents(node.folder.blobs),
-        label_life=label_life(node.life),
+        life=node.life,
         clock=node.clock,
         log=logger(link=row.name),
         encrypt=bool(row.peer.get("encrypt", True)),

@@ -31,10 +31,13 @@ def record(tx: Connection, ep: Endpoint, book: Book, edits: Sequence[Edit], *, w
     Edits that were seen already are passed over. ``whole``: these are no steps but complete pictures of issues, so what
     is not in one is absent.
     """
-    _load(ep, book, edits)
-    first = links.take_numbers(tx, ep.row, len(edits)) if edits else 0
+    book.load_locals((ISSUE, edit.local) for edit in edits)
+    fresh = [edit for edit in edits if whole or not _was_seen(book.by_local(ISSUE, edit.local), edit)]
+    if not fresh:
+        return []
+    _load(ep, book, fresh)
     change_sets: list[ChangeSet] = []
-    for number, edit in enumerate(edits, first):
+    for number, edit in enumerate(fresh, links.take_numbers(tx, ep.row, len(fresh))):
         change_set = _record_one(tx, ep, book, edit, number, whole=whole)
         if change_set is not None:
             change_sets.append(change_set)
@@ -99,8 +102,7 @@ def _number_one(
 
 
 def _load(ep: Endpoint, book: Book, edits: Sequence[Edit]) -> None:
-    named = {(ISSUE, edit.local) for edit in edits}
-    book.load_locals(named.union(*(ep.named_in(edit.cells) for edit in edits)))
+    book.load_locals(name for edit in edits for name in ep.named_in(edit.cells))
     gid_of = ep.names(book).gid_of
     wanted: dict[str, list[Cell]] = {}
     for edit in edits:
@@ -112,7 +114,7 @@ def _load(ep: Endpoint, book: Book, edits: Sequence[Edit]) -> None:
 def _record_one(tx: Connection, ep: Endpoint, book: Book, edit: Edit, fresh: int, *, whole: bool) -> ChangeSet | None:
     names = ep.names(book)
     known = book.by_local(ISSUE, edit.local)
-    if known is not None and known.seen is not None and covers(known.seen, edit.position) and not whole:
+    if not whole and _was_seen(known, edit):
         return None
     gid = names.gid_of(ISSUE, edit.local)
     own = {Cell(c.field, names.gid_of(c.field, c.element)): c for c in edit.cells if c.field in _CONTENT}
@@ -122,7 +124,7 @@ def _record_one(tx: Connection, ep: Endpoint, book: Book, edit: Edit, fresh: int
         _complain(tx, ep, edit, gid, problem)
     shown = diff.whole(shadow, outward.cells, outward.unsaid) if whole else outward.cells
     cells = _bounded(tx, ep, edit, gid, shown)
-    captured = diff.capture(shadow, cells, ep.side, _life(tx), fresh)
+    captured = diff.capture(shadow, cells, ep.side, ep.life[0], fresh)
     seen = _later(known.seen if known else None, edit.position)
     book.name(Known(gid, ISSUE, edit.local, seen))
     for cell in captured.registers:
@@ -134,9 +136,9 @@ def _record_one(tx: Connection, ep: Endpoint, book: Book, edit: Edit, fresh: int
     return ChangeSet(gid, ep.translation.person(edit.author, ep.schema), edit.at, captured.operations)
 
 
-def _life(tx: Connection) -> int:
-    """Our incarnation's counter, the first half of every write stamp's own component."""
-    return links.get_node(tx).life[0]
+def _was_seen(known: Known | None, edit: Edit) -> bool:
+    """Our own writes come back in the feed, and what was read before a write: their positions are covered."""
+    return known is not None and known.seen is not None and covers(known.seen, edit.position)
 
 
 def _later(seen: Position | None, position: Position) -> Position:

@@ -131,7 +131,8 @@ class Node:
             schema=await self.tracker.describe(), store=PointedStore(self.store, self.world, self.name),
             tracker=self._pointed(PointedTracker, self.tracker, "tracker"),
             channel=self._pointed(Pointed, self.channel, "channel"), keyring=self._pointed(Pointed, keys, "keys"),
-            contents=Contents(self.folder / self.name), label_life=self.node_id[:8], clock=self.clock, log=self.log,
+            contents=Contents(self.folder / self.name),
+            life=(1, self.node_id[:8].encode()), clock=self.clock, log=self.log,
             together=one_by_one,
         )  # fmt: skip
         self.store.run_now(self._boot)

@@ -1,0 +1,158 @@
+"""``handshake``: what a handshake file says; reading what another admin handed over."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from backbone.cli import show
+from backbone.cli.here import Here, here
+from backbone.errors import HandshakeRefused, UsageError
+
+if TYPE_CHECKING:
+    from backbone.service.linking import Offered
+    from backbone.service.node import Node
+
+FILE_BYTES_MAX = 4 * 2**20
+"""Longer than any handshake file; nothing longer is read."""
+PASSPHRASE_BYTES_MAX = 4096
+"""Longer than anybody reads out on the telephone."""
+
+handshake = typer.Typer(help="Handshake files.", no_args_is_help=True, rich_markup_mode=None)
+Json = Annotated[bool, typer.Option("--json", help="For programs: stable keys.")]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The file that the other admin handed over.")]
+Passphrase = Annotated[
+    Path | None, typer.Option("--passphrase-file", help="A file whose first line opens the handshake file.")
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these commands into the program."""
+    app.add_typer(handshake, name="handshake")
+
+
+@handshake.command("show")
+def handshake_show(context: typer.Context, file: File, passphrase_file: Passphrase = None, json: Json = False) -> None:
+    """Print a handshake file for a person, its signature verified.
+
+    The safety words are made of both sides' keys: they are shown at the node that made or joined the file, once they
+    are known.
+
+    JSON: name, node_name, fingerprint, description, created, expires, channel, link_id, encrypt, agreement, words.
+    """
+    offered = read(file, passphrase_file)
+    ten = _words(here(context), offered)
+    if json:
+        show.as_json({**as_plain(offered), "words": list(ten)})
+        return
+    print_offer(offered)
+    if ten:
+        typer.echo("\nThe safety words:\n" + show.words(ten))
+
+
+def read(file: Path, passphrase_file: Path | None) -> "Offered":
+    """What a handshake file says, verified. Raises ``UsageError``, ``HandshakeRefused`` or ``Unreachable``."""
+    import asyncio
+
+    from backbone.service.linking import read_offer
+
+    return asyncio.run(read_offer(content(file), passphrase(passphrase_file)))
+
+
+def content(file: Path) -> bytes:
+    """The bytes of a file that was handed over, bounded. Raises ``UsageError`` or ``HandshakeRefused``."""
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(FILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
+    if len(data) > FILE_BYTES_MAX:
+        raise HandshakeRefused(f"{file} is larger than any handshake file")
+    return data
+
+
+def passphrase(file: Path | None) -> str | None:
+    """The first line of a file; nothing else of it is looked at. Raises ``UsageError``."""
+    if file is None:
+        return None
+    try:
+        with file.open("rb") as opened:
+            line = opened.read(PASSPHRASE_BYTES_MAX).split(b"\n", 1)[0].rstrip(b"\r").decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} cannot be read as text: put the passphrase into its first line") from error
+    if not line:
+        raise UsageError(f"{file} holds no passphrase in its first line")
+    return line
+
+
+@contextmanager
+def new_file(file: Path | None) -> "Iterator[Callable[[bytes], object]]":
+    """A file for its owner only, made before the work begins, and gone again when that fails. Raises ``UsageError``."""
+    if file is None:
+        yield len
+        return
+    try:
+        handle = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError as error:
+        raise UsageError(f"{file} exists already: name another file with --out") from error
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error.strerror}; name another file with --out") from error
+    with os.fdopen(handle, "wb") as opened:
+        try:
+            yield opened.write
+            opened.flush()
+            os.fsync(handle)
+        except BaseException:
+            file.unlink()
+            raise
+
+
+def as_plain(offered: "Offered") -> dict[str, Any]:
+    """An offer without its token."""
+    offer = offered.offer
+    return {
+        "name": offer.name, "node_name": offer.node_name, "fingerprint": offer.fingerprint,
+        "description": offer.description, "created": offer.created, "expires": offer.expires,
+        "channel": offer.channel.kind, "link_id": offer.link_id, "encrypt": offered.encrypt,
+        "agreement": offered.agreement.model_dump(mode="json"),
+    }  # fmt: skip
+
+
+def print_offer(offered: "Offered") -> None:
+    """For a person who has to decide."""
+    offer, agreement = offered.offer, offered.agreement
+    show.pairs({
+        "invitation from": offer.node_name,
+        "link": offer.name,
+        "description": offer.description or "-",
+        "their key": show.groups(offer.fingerprint),
+        "made": offer.created,
+        "can be joined until": offer.expires,
+        "channel": offer.channel.kind,
+        "encrypted": offered.encrypt,
+        "comments": agreement.comments,
+        "attachments": f"up to {agreement.attachment_bytes_max // 2**20} MB" if agreement.attachments else "no",
+        "authors": agreement.authors,
+    })  # fmt: skip
+    show.table(
+        ("shared field", "type", "who wins"),
+        [(name, field.type, field.policy) for name, field in agreement.fields.items()],
+        empty="No field is shared.",
+    )
+    typer.echo("The signature shows that nobody changed the file, not who wrote it: compare the key, and after joining")
+    typer.echo("the ten words, with the partner's admin by telephone.")
+
+
+def _words(place: Here, offered: "Offered") -> tuple[str, ...]:
+    """The ten words, where this node has a half of the offered link, with a partner."""
+    from backbone.service import linking
+    from backbone.store import links
+
+    async def find(node: "Node") -> tuple[str, ...]:
+        row = await node.store.read(lambda tx: links.by_link_id(tx, offered.offer.link_id))
+        return await linking.words(node, row.name) if row is not None and row.peer is not None else ()
+
+    return place.run(find) if (place.path / "backbone.toml").is_file() else ()
