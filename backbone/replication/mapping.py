@@ -212,7 +212,8 @@ class Translation:
         inward = _Inward()
         for cell, value in cells.items():
             if names.strange(*self._named(cell)):
-                inward.problems.append(f"{cell.field}: the partner names something of ours that this link does not know")
+                words = "the partner names something of ours that this link does not know"
+                inward.problems.append(f"{cell.field}: {words}")
             elif cell.field == COMMENT:
                 self._comment_in(cell, value, names, inward)
             elif cell.field == ATTACHMENT:

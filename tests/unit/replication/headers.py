@@ -21,7 +21,12 @@ def lane_ack(recv: int = 0, applied: int = 0, chain: bytes = bytes(32), held: An
 
 def ack(lanes: Mapping[str, LaneAck] | None = None, **said: Any) -> Ack:
     """What bob says of alice's stream."""
-    given = {"inc": OUR_LIFE, "boot": 1, "no": 1, "lanes": {lane: lane_ack() for lane in LANES} | dict(lanes or {})}
+    given: dict[str, Any] = {
+        "inc": OUR_LIFE,
+        "boot": 1,
+        "no": 1,
+        "lanes": {lane: lane_ack() for lane in LANES} | dict(lanes or {}),
+    }
     return Ack(**given | said)
 
 

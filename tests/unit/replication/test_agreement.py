@@ -17,7 +17,7 @@ FIELDS = {
     "depends": {"type": "relation"},
 }
 FILE: dict[str, Any] = {"name": "a", "type": "b", "size": 5, "sha256": "0f" * 32, "author": "bob", "created": "now"}
-WORDS = {"text": "t", "author": "bob", "created": "now"}
+WORDS: dict[str, str | int] = {"text": "t", "author": "bob", "created": "now"}
 
 
 def agree(**said: Any) -> Agreement:
