@@ -1,15 +1,17 @@
 """A bare pipeline of the parts that Backbone is made of: what no replication can be faster than.
 
-Load, pack, compress, seal, write and sync; read, open, unpack, write to a table; so many issues per message. No numbers, no
-registers, no acknowledgement, no tracker. The two halves run one after the other, or each in a process of its own.
+Load, pack, compress, seal, write and sync; read, open, unpack, write to a table; so many issues per message. No numbers,
+no registers, no acknowledgement, no tracker. The halves run one after the other, or each in a process of its own.
 """
 
 import asyncio
 import multiprocessing
 import os
 import shutil
+import sqlite3
 import time
 from collections.abc import Sequence
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import TypeAlias
 
@@ -17,8 +19,7 @@ import msgpack
 import zstandard
 from sqlalchemy import Column, Connection, Engine, MetaData, Table, Text, create_engine, event
 
-from handshake.base import KeyRing
-from handshake.keyring import create, open_home
+from handshake.keyring import GnupgKeyRing, create, open_home
 from tests.bench.issues import issues
 
 Issue: TypeAlias = tuple[str, str, str]
@@ -59,7 +60,7 @@ def side_by_side(folder: Path, count: int) -> float:
     return seconds
 
 
-def _half(name: str, folder: Path, count: int, start: "multiprocessing.synchronize.Barrier") -> None:
+def _half(name: str, folder: Path, count: int, start: Barrier) -> None:
     loaded = issues(count)
     start.wait()
     asyncio.run((_write if name == "write" else _read)(folder, loaded))
@@ -101,16 +102,16 @@ async def _read(folder: Path, loaded: Sequence[Issue]) -> None:
     engine = _table(folder / "table.db")
     for number in range(-(-len(loaded) // PER_MESSAGE)):
         file = folder / "parcels" / f"{number:08}"
-        while not file.exists():  # noqa: ASYNC110, ASYNC240 - the other half is a process
+        while not file.exists():  # noqa: ASYNC110 - the other half is a process
             await asyncio.sleep(0.001)
         await _take(keys, engine, file.read_bytes())
     engine.dispose()
     await keys.close()
 
 
-async def _take(keys: KeyRing, engine: Engine, sealed: bytes) -> None:
-    assert keys.peer is not None  # type: ignore[attr-defined]
-    opened = await keys.open(sealed, signer=keys.peer.fingerprint, message_bytes_max=MESSAGE_BYTES_MAX)  # type: ignore[attr-defined]
+async def _take(keys: GnupgKeyRing, engine: Engine, sealed: bytes) -> None:
+    assert keys.peer is not None
+    opened = await keys.open(sealed, signer=keys.peer.fingerprint, message_bytes_max=MESSAGE_BYTES_MAX)
     rows = msgpack.unpackb(zstandard.ZstdDecompressor().decompress(opened))
     with engine.begin() as connection:
         _insert(connection, rows)
@@ -124,9 +125,9 @@ def _table(path: Path) -> Engine:
     engine = create_engine(f"sqlite:///{path}")
 
     @event.listens_for(engine, "connect")
-    def prepare(connection: "object", _record: object) -> None:
+    def prepare(connection: sqlite3.Connection, _record: object) -> None:
         for pragma in ("journal_mode=WAL", "synchronous=FULL"):
-            connection.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]
+            connection.execute(f"PRAGMA {pragma}")
 
     _METADATA.create_all(engine)
     return engine

@@ -14,10 +14,9 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from backbone.service import logs, runner
+from backbone.service import logs, parties, runner
 from backbone.service.endpoint import Endpoint
 from backbone.service.node import Node, open_node
-from backbone.service.parties import open_endpoint
 from backbone.service.progress import stage_of
 from backbone.store.links import LinkRow
 from handshake.events import Stage
@@ -44,12 +43,12 @@ async def _deaf(_hints: AsyncIterator[None], _event: asyncio.Event) -> None:
 async def _serve(folder: Path, notes: Notes) -> None:
     async def opening(node: Node, row: LinkRow) -> Endpoint:
         begun = time.monotonic()
-        endpoint = await open_endpoint(node, row)
+        endpoint = await parties.open_endpoint(node, row)
         if stage_of(row) is Stage.ACTIVE:
             notes.tell(active=begun, opened=time.monotonic())
         return endpoint
 
-    runner.open_endpoint = opening
+    setattr(runner, "open_endpoint", opening)  # noqa: B010 - watched from outside, not changed
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with open_node(folder, exclusive=True) as node:
@@ -67,7 +66,7 @@ def main() -> None:
     logs.configure()
     notes = Notes(options.notes)
     if options.deaf:
-        runner._hinting = _deaf
+        setattr(runner, "_hinting", _deaf)  # noqa: B010 - as on a share where no event arrives
     profile = cProfile.Profile() if options.profile else None
     if profile:
         profile.enable()

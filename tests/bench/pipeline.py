@@ -77,8 +77,8 @@ def _run(options: Options, count: int) -> Run:
     both = bare.side_by_side(options.folder / f"t{count}", count)
     run = Run(count, seconds, peaks, cpu, both, alone)
     options.say(
-        f"pipeline {count:7,}: {run.rate:6,.0f} issues/s, bare {count / both:6,.0f} (one process {count / alone:6,.0f}), "
-        f"ratio {run.ratio:.2f}, peak MB {_each(peaks)}, CPU seconds {_each(cpu)}"
+        f"pipeline {count:7,}: {run.rate:6,.0f} issues/s, bare {count / both:6,.0f} "
+        f"(one process {count / alone:6,.0f}), ratio {run.ratio:.2f}, peak MB {_each(peaks)}, CPU seconds {_each(cpu)}"
     )
     return run
 
@@ -115,7 +115,7 @@ def _plot(file: Path, runs: list[Run]) -> None:
     figure, axes = plt.subplots(figsize=(7, 4.5))
     counts = [run.issues for run in runs]
     axes.plot(counts, [run.seconds for run in runs], marker="o", label="Backbone, capture to acknowledged")
-    axes.plot(counts, [run.bare_seconds for run in runs], marker="s", label="bare pipeline of the same parts, two cores")
+    axes.plot(counts, [run.bare_seconds for run in runs], marker="s", label="bare pipeline of the same parts")
     axes.set_xlabel("issues of 2 KB")
     axes.set_ylabel("seconds")
     axes.set_xlim(left=0)
