@@ -239,8 +239,10 @@ async def _still_offered(node: Node, row_id: int) -> bool:
 async def _exchange(node: Node, row: LinkRow, running: Running) -> None:
     """The loops of a link that has a partner, until its stage changes."""
     ep = await open_endpoint(node, row)
-    stage = load(row).pairing.stage
-    if row.reason == running.trouble:
+    progress = load(row)
+    stage = progress.pairing.stage
+    if row.reason and row.reason not in (progress.alarm, progress.pairing.reason):
+        # A trouble of before, of this process or an earlier one: it comes again where it is not over.
         await node.store.run(lambda tx: links.change(tx, row.id, reason=""))
     try:
         await node.store.run(
@@ -260,7 +262,8 @@ async def _exchange(node: Node, row: LinkRow, running: Running) -> None:
                 running.resting["work"] = False
                 loops.append(_working(ep, running, node.config.node.poll_seconds))
             else:
-                loops += [_controlling(ep, running), _repeating(ep)]
+                running.resting["handshake"] = False
+                loops += [_controlling(ep, running), _repeating(ep, running)]
             tasks = [group.create_task(loop) for loop in loops]
             tasks.append(group.create_task(_stage_watch(node, ep, stage, changed)))
             await changed.wait()
@@ -322,11 +325,12 @@ async def _controlling(ep: Endpoint, running: Running) -> None:
         await running.work.wait()
 
 
-async def _repeating(ep: Endpoint) -> None:
+async def _repeating(ep: Endpoint, running: Running) -> None:
     if load(await ep.store.read(lambda tx: links.get(tx, ep.row))).pairing.role == "master":
         await pairing.confirm(ep)
     while True:
         await pairing.repeat(ep)
+        running.resting["handshake"] = True
         await asyncio.sleep(pairing.REPEATED_AFTER_SECONDS)
 
 
