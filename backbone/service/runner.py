@@ -7,6 +7,7 @@ by itself every few seconds. What fails for a reason outside is tried again, eve
 
 import asyncio
 import contextlib
+import gc
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -36,6 +37,9 @@ REST_SECONDS = 0.3
 
 STAGE_SECONDS = 0.1
 """How often a handshake under way is looked at: somebody waits for it."""
+
+GARBAGE_THRESHOLDS = (50_000, 20, 100)
+"""Our values hold no cycles; looking for some among all that is being applied took half of the time."""
 
 _OUTSIDE = (BackboneError, ChannelError, KeyRingError, HandshakeError, OSError)
 _PAIRED = (Stage.CONFIRMED, Stage.TESTED, Stage.ACTIVE)
@@ -140,6 +144,7 @@ async def _links(node: Node, names: Sequence[str] | None) -> AsyncIterator[list[
         if name not in known:
             raise UsageError(f"there is no link {name!r}; there are {', '.join(sorted(known)) or 'none yet'}")
     running: list[Running] = []
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
     async with asyncio.TaskGroup() as group:
 
         def begin(rows: Sequence[LinkRow]) -> None:
