@@ -2,12 +2,16 @@
 
 import base64
 import json
+import urllib.error
 import urllib.request
+from http import HTTPStatus
 from typing import Any
 
 from backbone.demo.scene import Company
+from backbone.errors import BackboneError
 
 ANSWER_SECONDS_MAX = 20.0
+SAVED_AT_MOST = 20
 
 
 class Browser:
@@ -42,9 +46,18 @@ class Browser:
             return str(answer.read().decode())
 
     def _edit(self, issue: str, values: dict[str, str], method: str = "PUT") -> None:
+        """Looks at the issue and saves; once more when somebody (a node, perhaps) wrote in between."""
         path = f"{self._company.issue_class}/{issue}"
-        _, tag = self._call("GET", path)
-        self._call(method, path, values, {"If-Match": tag})
+        for _ in range(SAVED_AT_MOST):
+            _, tag = self._call("GET", path)
+            try:
+                self._call(method, path, values, {"If-Match": tag})
+            except urllib.error.HTTPError as error:
+                if error.code != HTTPStatus.PRECONDITION_FAILED:
+                    raise
+            else:
+                return
+        raise BackboneError(f"issue {issue} could not be saved at {self._company.url}: it changes all the time")
 
     def _call(
         self, method: str, path: str, values: dict[str, str] | None = None, headers: dict[str, str] | None = None

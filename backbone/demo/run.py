@@ -4,6 +4,7 @@ Everything that an admin would do is done by the command line, each line shown b
 companies do, they do in their trackers. What is claimed at the end is looked up in both databases.
 """
 
+import sqlite3
 import sys
 import time
 from collections.abc import Iterator
@@ -83,7 +84,7 @@ class _Demo:
         try:
             self._play()
             good = True
-        except BackboneError as error:
+        except (BackboneError, OSError, sqlite3.Error) as error:
             self._explain(error)
         except KeyboardInterrupt:
             self._screen.bad("\nStopped by Ctrl-C.")
@@ -275,7 +276,7 @@ class _Demo:
         yield
         self._tally.parts[title] = time.monotonic() - began
 
-    def _explain(self, error: BackboneError) -> None:
+    def _explain(self, error: Exception) -> None:
         self._screen.bad(f"\nFailed at: {self._step}\n{error}")
         for company in self._scene.companies:
             for log in (company.log, company.web_log):

@@ -1,5 +1,6 @@
 """Where everything of a demo stands: folders, names, addresses, and the two companies."""
 
+import os
 import secrets
 import shutil
 import socket
@@ -9,6 +10,8 @@ from pathlib import Path
 
 from backbone.errors import UsageError
 
+ROOT_BYTES_MAX = 60
+"""GnuPG's agent puts sockets into ``master/g/<8 hex>``, and the path of a socket is short."""
 MARKER = ".backbone-demo"
 """In a folder that we made and may wipe."""
 _MARKER_TEXT = "Made by `backbone demo`, which deletes this folder at its next start.\n"
@@ -101,6 +104,11 @@ class Scene:
         """Raises ``UsageError`` for a folder that holds something of somebody else."""
         if self.root.exists() and not self.is_ours() and (not self.root.is_dir() or any(self.root.iterdir())):
             raise UsageError(f"{self.root} holds something that is not a demo of ours; name another folder with --dir")
+        if len(os.fsencode(self.root)) > ROOT_BYTES_MAX:
+            raise UsageError(
+                f"{self.root} is a longer path than GnuPG can work with ({ROOT_BYTES_MAX} bytes); "
+                "name a shorter one with --dir (make demo DEMO_DIR=), /tmp/demo for example"
+            )
 
     def wipe(self) -> None:
         """An empty folder of ours. Raises ``UsageError``."""

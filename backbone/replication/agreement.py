@@ -100,9 +100,9 @@ class Agreement(Strict):
         return (
             isinstance(size, int)
             and size <= self.attachment_bytes_max
-            and isinstance(digest, str)
-            and len(digest) == 64
-            and set(digest) <= _HEX
+            and all(isinstance(part, str) for key, part in value.items() if key != "size")
+            and len(str(digest)) == 64
+            and set(str(digest)) <= _HEX
         )
 
 

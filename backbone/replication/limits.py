@@ -24,6 +24,9 @@ ack_gathered = 10.0
 text_bytes_max = 4 * 2**20
 """One value. The longest comment seen in the wild had 3.27 MB."""
 
+record_depth_max = 16
+"""How deep a control record may nest: ours need four."""
+
 name_bytes_max = 1_000
 """Names of fields, elements, authors and files."""
 

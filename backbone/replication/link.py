@@ -253,7 +253,7 @@ def step(state: LinkState, given: Input, identity: Identity, timing: Timing) -> 
             state, effects = _tick(state, given.now, timing)
         case Spoke():
             state = _speak(state, given, timing)
-        case Stopped():
+        case _:
             state, effects = _halt(state, given.reason)
     _check(state)
     return state, effects

@@ -73,6 +73,10 @@ class Names:
     """``(kind, local)``: kind is ``ISSUE``, ``COMMENT`` or ``ATTACHMENT``."""
     local_of: Callable[[str], str | None]
     born_here: Callable[[str], bool]
+    strange: Callable[[str, str], bool]
+    """``(kind, gid)``: this can be no new thing of the partner's: it was born here and is not known, or is of another
+    kind.
+    """
 
 
 class Translation:
@@ -207,13 +211,23 @@ class Translation:
         """What the agreement's words mean here. ``contents`` tells whether an attachment's bytes are here."""
         inward = _Inward()
         for cell, value in cells.items():
-            if cell.field == COMMENT:
+            if names.strange(*self._named(cell)):
+                words = "the partner names something of ours that this link does not know"
+                inward.problems.append(f"{cell.field}: {words}")
+            elif cell.field == COMMENT:
                 self._comment_in(cell, value, names, inward)
             elif cell.field == ATTACHMENT:
                 self._attachment_in(cell, value, names, contents, inward)
             elif cell.field in self._rules.fields:
                 self._field_in(cell, value, schema, names, inward)
         return Inward(inward.cells, inward.back, inward.waiting, tuple(inward.problems))
+
+    def _named(self, cell: Cell) -> tuple[str, str]:
+        """Kind and gid of what a cell names; two empty words for a plain field."""
+        if cell.field in (COMMENT, ATTACHMENT):
+            return cell.field, cell.element
+        shared = self._agreement.fields.get(cell.field)
+        return (ISSUE, cell.element) if shared and shared.type is FieldType.RELATION else ("", "")
 
     def _comment_in(self, cell: Cell, value: Value, names: Names, inward: "_Inward") -> None:
         local = names.local_of(cell.element)

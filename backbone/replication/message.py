@@ -185,7 +185,10 @@ def inflate(header: Packed, body: bytes) -> bytes:
         raw = body
     else:
         try:
-            raw = zstandard.ZstdDecompressor(max_window_size=2**27).decompress(
+            # The frame's own size decides what the library allocates, whatever the largest output is.
+            if zstandard.frame_content_size(body) not in (-1, header.raw_len):
+                raise PeerError("the message's body does not have the length it announces")
+            raw = zstandard.ZstdDecompressor(max_window_size=limits.message_raw_bytes_max).decompress(
                 body, max_output_size=max(header.raw_len, 1), allow_extra_data=False
             )
         except zstandard.ZstdError as error:
@@ -266,9 +269,17 @@ def encode_record(record: dict[str, Any]) -> bytes:
 def decode_record(raw: bytes) -> dict[str, Any]:
     """The inverse; the record's own fields are checked by whoever asked for it."""
     record = _unpack(raw)
-    if not isinstance(record, dict) or _pack(record) != raw:
+    if not isinstance(record, dict) or not _is_plain(record, limits.record_depth_max) or _pack(record) != raw:
         raise PeerError("the record is not in canonical form")
     return record
+
+
+def _is_plain(value: object, depth: int) -> bool:
+    """Whether a value is made of what a record may hold: no floats, no times, not too deep."""
+    if isinstance(value, dict | tuple):
+        parts = [*value, *value.values()] if isinstance(value, dict) else value
+        return depth > 0 and all(_is_plain(part, depth - 1) for part in parts)
+    return value is None or isinstance(value, bool | int | str | bytes)
 
 
 _Name = Annotated[str, Field(max_length=limits.name_bytes_max)]

@@ -73,7 +73,11 @@ class Endpoint:
             known = book.by_gid(name)
             return known.local if known else None
 
-        return Names(gid_of, local_of, self.born_here)
+        def strange(kind: str, name: str) -> bool:
+            known = book.by_gid(name) if kind else None
+            return known.kind != kind if known else bool(kind) and self.born_here(name)
+
+        return Names(gid_of, local_of, self.born_here, strange)
 
     def named_in(self, cells: Cells) -> set[tuple[str, str]]:
         """Kind and local name of the comments, attachments and issues that these local cells name: ``Book.load_locals``

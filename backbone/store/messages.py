@@ -4,13 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select, tuple_
+from sqlalchemy import Connection, and_, func, literal_column, or_, select, tuple_
 
 from backbone.replication.link import Life, LinkState, Range
 from backbone.replication.message import Chunk, Header, Message
 from backbone.replication.sending import Waiting
 from backbone.store.codec import pack, unpack
 from backbone.store.tables import inbox, outbox
+
+_ASKED = outbox.c.asked == literal_column("1")
+"""Not a parameter: SQLite uses an index with a condition only where it sees that the condition holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ def waiting(tx: Connection, link: int, state: LinkState, limit: int) -> list[Wai
                 .limit(limit)
             )
             found.update({(r.lane, r.seq): _waiting(r) for r in rows})
-    for row in tx.execute(select(*columns).where(outbox.c.link == link, outbox.c.asked == 1).limit(limit)):
+    for row in tx.execute(select(*columns).where(outbox.c.link == link, _ASKED).limit(limit)):
         found[row.lane, row.seq] = _waiting(row)
     return list(found.values())
 

@@ -17,10 +17,9 @@ LONG_AGO = "2024-01-01T00:00:00Z"
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[NodeAtWork, NodeAtWork, Path]]:
-    root = tmp_path_factory.mktemp("h")
-    with two_nodes(root) as (alice, bob):
-        yield alice, bob, invite(alice, root / "offer.asc")
+def world(shared_place: Path) -> Iterator[tuple[NodeAtWork, NodeAtWork, Path]]:
+    with two_nodes(shared_place) as (alice, bob):
+        yield alice, bob, invite(alice, shared_place / "offer.asc")
 
 
 def altered(file: Path, _: Path) -> bytes:
@@ -72,12 +71,12 @@ def unsigned(file: Path, home: Path) -> bytes:
     ],
 )
 def test_a_bad_file_is_refused_with_its_own_sentence_and_nothing_changes(
-    world: tuple[NodeAtWork, NodeAtWork, Path], tmp_path: Path, spoil: object, sentence: str
+    world: tuple[NodeAtWork, NodeAtWork, Path], place: Path, spoil: object, sentence: str
 ) -> None:
     _, bob, offer = world
     assert callable(spoil)
-    bad = tmp_path / "bad.asc"
-    bad.write_bytes(spoil(offer, tmp_path / "m"))
+    bad = place / "bad.asc"
+    bad.write_bytes(spoil(offer, place / "m"))
     before = picture(bob)
     done = join(bob, bad, expected=5)
     assert picture(bob) == before
@@ -92,10 +91,10 @@ def test_an_own_file_cannot_be_joined_at_home(world: tuple[NodeAtWork, NodeAtWor
     _says(done.stderr, "was written here")
 
 
-def test_a_file_works_once(tmp_path: Path) -> None:
-    with two_nodes(tmp_path) as (alice, bob):
-        offer = invite(alice, tmp_path / "offer.asc")
-        answer = tmp_path / "answer.asc"
+def test_a_file_works_once(place: Path) -> None:
+    with two_nodes(place) as (alice, bob):
+        offer = invite(alice, place / "offer.asc")
+        answer = place / "answer.asc"
         bob.cli("link", "join", str(offer), "--name", bob.link, "--yes", "--out", str(answer))
         alice.cli("link", "accept", str(answer))
         before = picture(bob), picture(alice)

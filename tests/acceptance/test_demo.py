@@ -7,6 +7,8 @@ import subprocess
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from backbone.demo.commands import program
 from tests.acceptance.nodes import environment
 
@@ -23,24 +25,26 @@ def demo(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def test_the_demo_ends_with_equal_trackers_and_leaves_nothing_running(tmp_path: Path) -> None:
-    done = demo(tmp_path)
+@pytest.mark.slow
+def test_the_demo_ends_with_equal_trackers_and_leaves_nothing_running(place: Path) -> None:
+    done = demo(place)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr
     assert f"{ISSUES + MADE_BY_PEOPLE} issues compared, all equal" in done.stdout
-    assert _titles(tmp_path / "d" / "master-tracker", "issue") == _titles(tmp_path / "d" / "slave-tracker", "bug")
-    assert (tmp_path / "d" / "processes").read_text() == ""
-    assert (tmp_path / "d" / "master" / "exchange" / "beta" / "SEND").is_symlink()
+    assert _titles(place / "d" / "master-tracker", "issue") == _titles(place / "d" / "slave-tracker", "bug")
+    assert (place / "d" / "processes").read_text() == ""
+    assert (place / "d" / "master" / "exchange" / "beta" / "SEND").is_symlink()
 
 
-def test_what_is_kept_runs_on_and_the_next_demo_stops_it(tmp_path: Path) -> None:
-    kept = demo(tmp_path, "--keep")
-    running = [int(line.split()[0]) for line in (tmp_path / "d" / "processes").read_text().splitlines()]
+@pytest.mark.slow
+def test_what_is_kept_runs_on_and_the_next_demo_stops_it(place: Path) -> None:
+    kept = demo(place, "--keep")
+    running = [int(line.split()[0]) for line in (place / "d" / "processes").read_text().splitlines()]
     try:
         assert kept.returncode == 0, kept.stdout[-4000:] + kept.stderr
         assert len(running) == 4
         assert all(_lives(pid) for pid in running)
         assert f"kill {' '.join(map(str, running))}" in kept.stdout
-        again = demo(tmp_path)
+        again = demo(place)
         assert again.returncode == 0, again.stdout[-4000:] + again.stderr
         assert not any(_lives(pid) for pid in running)
     finally:
@@ -48,13 +52,20 @@ def test_what_is_kept_runs_on_and_the_next_demo_stops_it(tmp_path: Path) -> None
             os.kill(pid, signal.SIGKILL)
 
 
-def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "d").mkdir()
-    (tmp_path / "d" / "thesis.tex").write_text("mine")
-    done = demo(tmp_path)
+def test_a_folder_of_somebody_else_is_left_alone(place: Path) -> None:
+    (place / "d").mkdir()
+    (place / "d" / "thesis.tex").write_text("mine")
+    done = demo(place)
     assert done.returncode == 2
     assert "not a demo of ours" in done.stderr
-    assert [path.name for path in (tmp_path / "d").iterdir()] == ["thesis.tex"]
+    assert [path.name for path in (place / "d").iterdir()] == ["thesis.tex"]
+
+
+def test_a_path_that_is_too_long_for_gnupg_is_said_at_once(place: Path) -> None:
+    done = demo(place / ("x" * 60))
+    assert done.returncode == 2
+    assert "longer path than GnuPG" in done.stderr
+    assert list(place.iterdir()) == []
 
 
 def _titles(tracker: Path, issue_class: str) -> list[str]:

@@ -20,11 +20,10 @@ OPENED_BYTES_MAX = limits.message_raw_bytes_max + limits.header_bytes_max
 
 
 @pytest.fixture(scope="module")
-def linked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[NodeAtWork, NodeAtWork]]:
+def linked(shared_place: Path) -> Iterator[tuple[NodeAtWork, NodeAtWork]]:
     """Two running nodes with an active link, and one issue on both sides."""
-    root = tmp_path_factory.mktemp("p")
-    with two_nodes(root) as (alice, bob):
-        join(bob, invite(alice, root / "offer.asc"))
+    with two_nodes(shared_place) as (alice, bob):
+        join(bob, invite(alice, shared_place / "offer.asc"))
         alice.tracker.create({TITLE: "Brakes squeal", Cell("description"): "In the rain."})
         for node in (alice, bob):
             node.start()
@@ -85,13 +84,11 @@ def reasons(node: NodeAtWork) -> list[str]:
     return [item["reason"] for item in (found["items"] if isinstance(found, dict) else found)]
 
 
-def test_hostile_parcels_are_set_aside_and_the_link_goes_on(
-    linked: tuple[NodeAtWork, NodeAtWork], tmp_path: Path
-) -> None:
+def test_hostile_parcels_are_set_aside_and_the_link_goes_on(linked: tuple[NodeAtWork, NodeAtWork], place: Path) -> None:
     alice, bob = linked
     model = honest(bob)
     parcel = model.read_bytes()
-    bad = asyncio.run(forged(alice.keys, bob.keys, parcel, tmp_path / "m"))
+    bad = asyncio.run(forged(alice.keys, bob.keys, parcel, place / "m"))
     before = issues(bob), bob.status()["received"]
     dropped = [drop(bob.receive, model, data, 500 + number) for number, data in enumerate(bad.values())]
     until("all were looked at", lambda: not any(path.exists() for path in dropped))

@@ -9,9 +9,11 @@ import base64
 import fcntl
 import json
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from backbone.model import Applied, Cell, Cells, Edit, Value
@@ -28,6 +30,11 @@ class Commit:
     """By attachment id."""
 
 
+_PIECE_BYTES = 1 << 20
+_SHARED_LENGTH = 20
+"""Shorter values are mostly words that many issues have in common."""
+
+
 class JournalFile:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -41,12 +48,16 @@ class JournalFile:
         return os.fstat(self._file).st_size > max(self._seen, self._looked)
 
     def read_new(self) -> Iterator[Commit]:
-        """The commits behind what was read or written so far."""
+        """The commits behind what was read or written so far, without ever holding more than a piece of the file."""
         self._looked = os.fstat(self._file).st_size
-        lines = _pread(self._file, self._looked - self._seen, self._seen)
-        for line in lines[: lines.rfind(b"\n") + 1].splitlines(keepends=True):
-            self._seen += len(line)
-            yield _decode(line)
+        rest = b""
+        at = self._seen
+        while at < self._looked and (piece := os.pread(self._file, min(_PIECE_BYTES, self._looked - at), at)):
+            at += len(piece)
+            *lines, rest = (rest + piece).split(b"\n")
+            for line in lines:
+                self._seen += len(line) + 1
+                yield _decode(line)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -74,15 +85,6 @@ class JournalFile:
             written = os.pwrite(self._file, lines, self._seen)
             self._seen += written
             lines = lines[written:]
-
-
-def _pread(file: int, size: int, offset: int) -> bytes:
-    pieces: list[bytes] = []
-    while size > 0 and (piece := os.pread(file, size, offset)):
-        pieces.append(piece)
-        size -= len(piece)
-        offset += len(piece)
-    return b"".join(pieces)
 
 
 def _encode(commit: Commit) -> bytes:
@@ -123,4 +125,13 @@ def _listed(cells: Cells) -> list[tuple[str, str, Value]]:
 
 
 def _cells(listed: list[tuple[str, str, Value]]) -> Cells:
-    return {Cell(name, element): value for name, element, value in listed}
+    return {
+        _cell(name, element): sys.intern(value) if isinstance(value, str) and len(value) < _SHARED_LENGTH else value
+        for name, element, value in listed
+    }
+
+
+@lru_cache(maxsize=10_000)
+def _cell(name: str, element: str) -> Cell:
+    """Fifty thousand issues share the names of their cells."""
+    return Cell(sys.intern(name), sys.intern(element))

@@ -1,0 +1,89 @@
+"""Messages of version 1 with fixed values: ``python -m tests.unit.replication.samples`` writes them as golden files.
+
+A file that exists is never written again: what was once on the wire must decode for ever.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from backbone.model import Cell
+from backbone.replication.merge import Stamp
+from backbone.replication.message import (
+    LANE_OF,
+    ChangeSet,
+    Chunk,
+    Kind,
+    Message,
+    Operation,
+    compress,
+    digest_of,
+    encode,
+    encode_change_set,
+    encode_change_sets,
+    encode_record,
+)
+from tests.unit.replication.headers import ack, header, lane_ack
+
+GOLDEN = Path(__file__).parents[2] / "golden"
+CONTENT = b"%PDF-1.7 attached\n"
+CHANGE_SETS = (
+    ChangeSet(
+        "bbbbbbbb-issue",
+        "bob@example.com",
+        "2026-11-21T04:19:00Z",
+        (
+            Operation(Cell("title"), "Grüße, 世界", Stamp(0, 0, 1, 7), Stamp(0, 0, 1, 7)),
+            Operation(Cell("private"), False, Stamp(0, 0, 1, 7), Stamp(0, 0, 1, 7)),
+            Operation(Cell("labels", "urgent"), True, Stamp(1, 3, 1, 7), Stamp(1, 3, 1, 7)),
+            Operation(Cell("due"), None, Stamp(1, 3, 1, 7), Stamp(1, 5, 1, 7)),
+            Operation(
+                Cell("attachment", "bbbbbbbb-file"),
+                {
+                    "name": "a.pdf", "type": "application/pdf", "size": len(CONTENT),
+                    "sha256": hashlib.sha256(CONTENT).hexdigest(), "author": "Bob", "created": "2026-11-21T04:18:00Z",
+                },
+                Stamp(0, 0, 1, 8),
+                Stamp(0, 0, 1, 8),
+            ),
+        ),
+    ),
+    ChangeSet("aaaaaaaa-other", "", "", (Operation(Cell("status"), "done " * 40, *[Stamp(1, 1, 1, 9)] * 2),)),
+)  # fmt: skip
+
+
+def message(kind: Kind, raw: bytes, **said: Any) -> Message:
+    """Bob's message of one kind; compressed where that pays, with its digest."""
+    encoding, body = compress(raw)
+    lane = {"lane": LANE_OF[kind], "seq": 3} if kind in LANE_OF else {}
+    draft = header(kind=kind, body_enc=encoding, raw_len=len(raw), ts=1_795_234_740, **lane | said)
+    return Message(draft.model_copy(update={"dig": digest_of(Message(draft, body))}), body)
+
+
+def samples() -> dict[str, Message]:
+    """One message of each shape."""
+    part = Chunk(sha256=hashlib.sha256(CONTENT).hexdigest(), total=len(CONTENT), offset=0)
+    known = {"c": lane_ack(9, 7, b"\x07" * 32, ((11, 12), (20, 20))), "b": lane_ack(1), "k": lane_ack(300, 300)}
+    return {
+        "DATA": message(Kind.DATA, encode_change_sets([encode_change_set(c) for c in CHANGE_SETS]), prev=b"\x02" * 32),
+        "BLOB": message(Kind.BLOB, CONTENT, chunk=part),
+        "ACK": message(Kind.ACK, b"", ack=ack(known, no=77, boot=4), high={"c": 3, "b": 1, "k": 2**40}, att=2),
+        "NACK": message(Kind.NACK, encode_record({"c": ((1, 2), (9, 9)), "b": ()})),
+        "CTRL": message(Kind.CTRL, encode_record({"type": "tested", "sizes": (1_024, 262_144), "ok": True})),
+    }
+
+
+def write() -> list[Path]:
+    """The golden files that are not there yet."""
+    GOLDEN.mkdir(exist_ok=True)
+    written = []
+    for name, sample in samples().items():
+        path = GOLDEN / f"v1-{name.lower()}.bin"
+        if not path.exists():
+            path.write_bytes(encode(sample))
+            written.append(path)
+    return written
+
+
+if __name__ == "__main__":
+    write()

@@ -1,0 +1,27 @@
+"""Names between nodes."""
+
+from backbone.replication.identity import born_at, gid, marker
+
+ALICE, BOB = "aa" * 16, "bb" * 16
+
+
+def test_the_same_thing_gets_the_same_gid_again() -> None:
+    assert gid(ALICE, "issue", "7") == gid(ALICE, "issue", "7") == "aaaaaaaa-3jh7i63qdr4qeaz2i34sdhcj"
+
+
+def test_another_node_kind_or_name_gives_another_gid() -> None:
+    gids = {gid(n, k, local) for n in (ALICE, BOB) for k in ("issue", "comment") for local in ("7", "8")}
+    assert len(gids) == 8
+
+
+def test_a_gid_tells_where_it_was_born_and_not_how_it_is_called_there() -> None:
+    name = gid(ALICE, "issue", "secret")
+    assert born_at(name, ALICE)
+    assert not born_at(name, BOB)
+    assert "secret" not in name
+
+
+def test_each_write_has_a_marker_of_its_own_that_trackers_take() -> None:
+    markers = {marker(link, "g", seq, index) for link in ("l1", "l2") for seq in (1, 2) for index in (0, 1)}
+    assert len(markers) == 8
+    assert all(m.isascii() and m.isalnum() and m == m.lower() and len(m) == 24 for m in markers)
