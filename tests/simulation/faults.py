@@ -72,6 +72,12 @@ class PointedTracker(Pointed):
             await self._world.point(self._node, "after tracker.apply")
         return outcomes
 
+    async def find(self, keys: Sequence[str]) -> Any:
+        found = await self._around("find", self._inner.find)(keys)
+        if found:
+            self._world.count("finished after a crash")
+        return found
+
     def _answers(self, name: str) -> None:
         if self._world.unavailable(self._node, name):
             raise TrackerUnavailable(f"the tracker does not answer {name}")

@@ -36,6 +36,7 @@ AGREEMENT = {
         "description": {"type": "richtext", "policy": "master"},
         "status": {"type": "choice", "policy": "slave"},
         "estimate": {"type": "number", "policy": "manual"},
+        "priority": {"type": "choice", "policy": "master"},
         "labels": {"type": "choices", "policy": "newest"},
         "depends": {"type": "relation", "policy": "newest"},
     }

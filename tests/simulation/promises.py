@@ -86,7 +86,7 @@ def _images(node: "Node") -> list[str]:
         issue = issues.get(gid)
         if issue is None:
             broken.append(f"I2 {node.name}: {gid} is not in the tracker")
-        elif cell.field in ("title", "status", "estimate", "description"):
+        elif cell.field in ("title", "status", "priority", "estimate", "description"):
             shown = issue.cells.get(cell)
             if shown != register.image:
                 broken.append(f"I2 {node.name}: {gid} {cell.field} shows {shown!r}, image {register.image!r}")

@@ -1,5 +1,7 @@
 """A seeded world: what happens next is a throw of its dice, and replays exactly."""
 
+import asyncio
+import hashlib
 import itertools
 import random
 import tempfile
@@ -17,6 +19,7 @@ from tests.simulation.people import Person
 EXCLUSIVE = ("capture", "apply", "requests")
 ACTIONS = ("capture", "apply", "send", "receive", "parts", "control", "send", "receive", "requests")
 QUIET_ROUNDS = 60
+STEPS = 150
 
 
 class World:
@@ -39,7 +42,7 @@ class World:
         self.crash = self.dice.choice((0.0, 0.01, 0.03))
         self.nested = self.dice.choice((0.0, 0.05, 0.15))
         self.silent = self.dice.choice((0.0, 0.01, 0.05))
-        self.refusing = self.dice.choice((0.0, 0.0, 0.05))
+        self.refusing = self.dice.choice((0.0, 0.05, 0.15))
         self.airs = [Air(weather, self.dice, counts=self.counts) for _ in range(2)]
         self.folder = Path(tempfile.mkdtemp(prefix="bbsim"))
         there, back = self.airs
@@ -116,6 +119,7 @@ class World:
         refused = node.refused() if self.refusing else []
         if refused and self.dice.random() < 0.2:
             self._tell(f"{person.name} asks for another attempt")
+            self.count("asks for another attempt")
             node.retry(self.dice.choice(refused))
             return
         self._tell(f"{person.name} edits")
@@ -179,3 +183,17 @@ class World:
             for what in ("receive", "parts", "control", "apply", "capture", "requests", "send", "send"):
                 moved |= bool(await self._act(node, what)) and what not in ("send", "receive")
         return moved
+
+    def trace(self) -> str:
+        """A hash of all that happened: what was done, and every parcel that left."""
+        state = hashlib.sha256("\n".join(self.story).encode())
+        for air in self.airs:
+            for parcel in air.log:
+                state.update(parcel.data)
+        return state.hexdigest()[:16]
+
+
+def run(seed: int, steps: int = STEPS) -> tuple[list[str], World]:
+    """One seed: the promises that it broke, and its world. The same seed gives the same story."""
+    world = World(seed)
+    return asyncio.run(world.run(steps)), world
