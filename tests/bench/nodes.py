@@ -45,7 +45,13 @@ class Pair:
 
 
 def make_pair(
-    root: Path, master_tracker: Mapping[str, Any], slave_tracker: Mapping[str, Any], *, poll_seconds: float = 5.0
+    root: Path,
+    master_tracker: Mapping[str, Any],
+    slave_tracker: Mapping[str, Any],
+    *,
+    poll_seconds: float = 5.0,
+    agreement: Path | None = None,
+    mappings: tuple[Path | None, Path | None] = (None, None),
 ) -> Pair:
     """Two nodes that share a link; the handshake's last steps are made when both run."""
     pair = Pair(root)
@@ -54,19 +60,20 @@ def make_pair(
         config = root / side / "backbone.toml"
         text = config.read_text(encoding="utf-8").replace("#poll_seconds = 5", f"poll_seconds = {poll_seconds}")
         config.write_text(f"{text}\n{tracker_template('main', settings)}", encoding="utf-8")
-    asyncio.run(_link(pair))
+    asyncio.run(_link(pair, agreement, mappings))
     return pair
 
 
-async def _link(pair: Pair) -> None:
+async def _link(pair: Pair, agreement: Path | None, mappings: tuple[Path | None, Path | None]) -> None:
     there, back = pair.root / "there", pair.root / "back"
     there.mkdir()
     back.mkdir()
     async with open_node(pair.master, exclusive=True) as master, open_node(pair.slave, exclusive=True) as slave:
         channel = {"kind": "directory", "send": str(there), "receive": str(back)}
-        created = await linking.create_link(master, "slave", LinkOptions("main", channel))
+        terms = LinkOptions("main", channel, agreement=agreement, mapping=mappings[0])
+        created = await linking.create_link(master, "slave", terms)
         offered = await linking.read_offer(created.file)
-        options = JoinOptions("main", {"send": str(back), "receive": str(there)}, name="master")
+        options = JoinOptions("main", {"send": str(back), "receive": str(there)}, "master", mappings[1])
         await linking.join_link(slave, offered, options)
 
 

@@ -1,7 +1,7 @@
 """What a measurement says: figures beside their limits."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -26,8 +26,6 @@ class Options:
     """For the nodes and trackers, short on purpose: GnuPG's agent puts a socket into it."""
     data: Path | None = None
     template: str = "classic"
-    keep: bool = False
-    lines: list[str] = field(default_factory=list)
 
     def say(self, line: str) -> None:
         """A line for whoever watches."""

@@ -1,6 +1,6 @@
 """Writes per second into Roundup, beside a bare script that makes the same issues through the same API.
 
-``python -m tests.bench.bench_roundup_apply [ISSUES]``. Both run on fresh copies of the same tracker, in turns, because
+``python -m tests.bench.adapter [ISSUES]``. Both run on fresh copies of the same tracker, in turns, because
 a shared machine's speed drifts. The bare script commits once per issue.
 """
 

@@ -1,0 +1,62 @@
+"""One change costs the same, however many issues are known."""
+
+from collections import Counter
+
+import pytest
+
+from backbone.model import Cell
+from tests.bench.counting import CountedTracker, counted, differing
+from tests.unit.service.pair import Pair, issue, run
+
+FEW, MANY = 10, 500
+
+
+def cost(known: int, *, comment: bool = False) -> dict[str, Counter[str]]:
+    """What one change by Alice costs both nodes when so many issues are known, by node."""
+    costs: dict[str, Counter[str]] = {"alice": Counter(), "bob": Counter()}
+
+    async def story(pair: Pair) -> None:
+        for number in range(known):
+            issue(pair, f"issue {number}")
+        await pair.settle()
+        for name, node in (("alice", pair.alice), ("bob", pair.bob)):
+            node.ep.tracker = CountedTracker(node.ep.tracker, costs[name])
+        with counted(pair.alice.store._engine, costs["alice"]), counted(pair.bob.store._engine, costs["bob"]):
+            if comment:
+                pair.alice.tracker.comment("7", "it is so", "alice")
+            else:
+                pair.alice.tracker.edit("7", {Cell("title"): "another title"}, "alice")
+            await pair.settle()
+        shown = pair.cells(pair.bob, 6)
+        assert shown.get(Cell("title")) == ("issue 6" if comment else "another title")
+        assert comment == any(cell.field == "comment" for cell in shown)
+
+    run(story)
+    return costs
+
+
+@pytest.mark.parametrize("comment", [False, True], ids=["field", "comment"])
+@pytest.mark.parametrize("node", ["alice", "bob"])
+def test_one_change_costs_the_same_whatever_is_known(node: str, comment: bool) -> None:
+    few, many = cost(FEW, comment=comment)[node], cost(MANY, comment=comment)[node]
+    assert differing(few, many) == []
+    assert few["sql.statements"] > 0
+    assert few["sql.steps"] > 0
+
+
+def test_a_table_that_is_read_through_would_be_seen() -> None:
+    """The counter itself: reading every name takes more steps the more there are."""
+    steps = []
+    for known in (FEW, MANY):
+        counts: Counter[str] = Counter()
+
+        async def story(pair: Pair, known: int = known, counts: Counter[str] = counts) -> None:
+            for number in range(known):
+                issue(pair, f"issue {number}")
+            await pair.settle()
+            with counted(pair.alice.store._engine, counts):
+                pair.alice.store.read_now(lambda tx: tx.exec_driver_sql("SELECT count(seen) FROM identity").scalar_one())
+
+        run(story)
+        steps.append(counts["sql.steps"])
+    assert steps[1] > steps[0] + (MANY - FEW)
