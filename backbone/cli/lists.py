@@ -36,7 +36,10 @@ def add_to(app: typer.Typer) -> None:
 
 @queue.command("list")
 def queue_list(context: typer.Context, link: Link = None, everything: All = False, json: Json = False) -> None:
-    """What waits for a person. JSON: a list of id, link, kind, gid, local, reason, advice, state, attempts, times."""
+    """What waits for a person.
+
+    JSON: a list of id, link, kind, gid, local, reason, advice, state, attempts, created_at, changed_at.
+    """
     rows = here(context).run(lambda node: _queue(node, link, everything))
     if json:
         show.as_json(rows)
@@ -53,7 +56,7 @@ def queue_list(context: typer.Context, link: Link = None, everything: All = Fals
 
 @queue.command("show")
 def queue_show(context: typer.Context, number: Number, json: Json = False) -> None:
-    """One item with what to do."""
+    """One item with what to do. JSON: the keys of `queue list`."""
     found = _one(here(context).run(lambda node: _queue(node, None, everything=True)), number, "queue")
     if json:
         show.as_json(found)
@@ -97,7 +100,10 @@ def queue_skip(context: typer.Context, number: Number, timeout: TIMEOUT = 120.0,
 
 @conflict.command("list")
 def conflict_list(context: typer.Context, link: Link = None, everything: All = False, json: Json = False) -> None:
-    """Open conflicts; with --all also those that a policy settled. JSON: id, link, local, field, stands, lost, …"""
+    """Open conflicts; with --all also those that a policy settled.
+
+    JSON: a list of id, link, gid, local, field, element, stands, lost, lost_here, state, created_at.
+    """
     rows = here(context).run(lambda node: _conflicts(node, link, everything))
     if json:
         show.as_json(rows)
@@ -112,7 +118,7 @@ def conflict_list(context: typer.Context, link: Link = None, everything: All = F
 
 @conflict.command("show")
 def conflict_show(context: typer.Context, number: Number, json: Json = False) -> None:
-    """One conflict, both values in full."""
+    """One conflict, both values in full. JSON: the keys of `conflict list`."""
     found = _one(here(context).run(lambda node: _conflicts(node, None, everything=True)), number, "conflict")
     if json:
         show.as_json(found)

@@ -136,7 +136,7 @@ def size_of(value: Value) -> int:
 
 def highest_number(operations: Sequence[Operation]) -> int:
     """The greatest number in any stamp: our own next one must exceed it."""
-    return max((max(o.write.newest, o.known.newest) for o in operations), default=0)
+    return max((max(o.write[1], o.write[3], o.known[1], o.known[3]) for o in operations), default=0)
 
 
 __all__ = ["Captured", "Conflict", "Plan", "Shadow", "Stamp", "capture", "highest_number", "in_pieces", "plan",

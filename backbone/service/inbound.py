@@ -5,6 +5,7 @@ only then is the delivery confirmed. ``take_parts`` and ``take_control`` carry o
 order; ``applying`` does the lane ``c``.
 """
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -29,7 +30,7 @@ from backbone.service.progress import roll_back
 from backbone.store import blobs, links, lists, messages, shadows
 from backbone.store.engine import Connection
 from backbone.store.messages import Incoming
-from channels.base import Delivery
+from channels.base import ChannelUnavailable, Delivery
 from handshake.documents import Acceptance
 from handshake.documents import decode as decode_document
 from handshake.errors import HandshakeError, Refused
@@ -74,8 +75,9 @@ async def receive(ep: Endpoint) -> Report:
         await ep.channel.forget([d.token for d in deliveries])
         raise
     await ep.channel.confirm([d.token for d in deliveries])
-    for lane, seq in applied.items():
-        await ep.channel.acknowledged(ep.tag, ep.label_life, lane, seq)
+    with contextlib.suppress(ChannelUnavailable):
+        for lane, seq in applied.items():
+            await ep.channel.acknowledged(ep.tag, ep.label_life, lane, seq)
     documents = tuple(one.document for one in opened if one.document is not None)
     return Report(len(deliveries), special, documents)
 

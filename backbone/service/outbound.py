@@ -8,7 +8,7 @@ may die at any line.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from backbone.model import ATTACHMENT, Cells, Edit, Issue
+from backbone.model import ATTACHMENT, ISSUE, Cells, Edit, Issue, Position, covers
 from backbone.replication import limits
 from backbone.replication.link import LinkState, Phase, Say, Spoke, Tick, acknowledgement, step
 from backbone.replication.message import Header, Kind, Message, compress, digest, encode, encode_record
@@ -34,7 +34,7 @@ async def capture(ep: Endpoint) -> int:
         await ep.store.run(lambda tx: links.change(tx, ep.row, cursor=head))
         return await capture(ep)
     if not row.populated:
-        return await _populate(ep, row.populate_after)
+        return await _populate(ep, row.populate_after, row.cursor)
     touched = await ep.tracker.touched(row.cursor, CAPTURED_AT_ONCE)
     if touched.position == row.cursor:
         return 0
@@ -48,10 +48,14 @@ async def capture(ep: Endpoint) -> int:
     return max(len(touched.edits), 1)
 
 
-async def _populate(ep: Endpoint, after: str | None) -> int:
-    """One page of the issues that existed before the link did."""
+async def _populate(ep: Endpoint, after: str | None, cursor: Position) -> int:
+    """One page of the issues that existed before the link did.
+
+    What came from the partner since, and was seen at or behind the feed's cursor, is left to the feed.
+    """
     page = await ep.tracker.issues(after, CAPTURED_AT_ONCE)
-    edits = [_as_edit(issue) for issue in page]
+    left = await ep.store.read(lambda tx: _left_to_the_feed(tx, ep, page, cursor))
+    edits = [_as_edit(issue) for issue in page if issue.local not in left]
     await _fetch_contents(ep, edits)
 
     def keep(tx: Connection) -> None:
@@ -62,7 +66,14 @@ async def _populate(ep: Endpoint, after: str | None) -> int:
             links.change(tx, ep.row, populated=1)
 
     await ep.store.run(keep)
-    return max(len(edits), 1)
+    return max(len(page), 1)
+
+
+def _left_to_the_feed(tx: Connection, ep: Endpoint, page: Sequence[Issue], cursor: Position) -> set[str]:
+    book = Book(tx, ep.row)
+    book.load_locals((ISSUE, issue.local) for issue in page)
+    known = (book.by_local(ISSUE, issue.local) for issue in page)
+    return {k.local for k in known if k is not None and k.seen is not None and covers(k.seen, cursor)}
 
 
 def _as_edit(issue: Issue) -> Edit:

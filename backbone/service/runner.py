@@ -7,6 +7,7 @@ by itself every few seconds. What fails for a reason outside is tried again, eve
 
 import asyncio
 import contextlib
+import gc
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -36,6 +37,9 @@ REST_SECONDS = 0.3
 
 STAGE_SECONDS = 0.1
 """How often a handshake under way is looked at: somebody waits for it."""
+
+GARBAGE_THRESHOLDS = (50_000, 20, 100)
+"""Our values hold no cycles; looking for some among all that is being applied took half of the time."""
 
 _OUTSIDE = (BackboneError, ChannelError, KeyRingError, HandshakeError, OSError)
 _PAIRED = (Stage.CONFIRMED, Stage.TESTED, Stage.ACTIVE)
@@ -142,6 +146,7 @@ async def _links(node: Node, names: Sequence[str] | None) -> AsyncIterator[list[
         if name not in known:
             raise UsageError(f"there is no link {name!r}; there are {', '.join(sorted(known)) or 'none yet'}")
     running: list[Running] = []
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
     async with asyncio.TaskGroup() as group:
 
         def begin(rows: Sequence[LinkRow]) -> None:
@@ -241,8 +246,10 @@ async def _still_offered(node: Node, row_id: int) -> bool:
 async def _exchange(node: Node, row: LinkRow, running: Running) -> None:
     """The loops of a link that has a partner, until its stage changes."""
     ep = await open_endpoint(node, row)
-    stage = load(row).pairing.stage
-    if row.reason == running.trouble:
+    progress = load(row)
+    stage = progress.pairing.stage
+    if row.reason and row.reason not in (progress.alarm, progress.pairing.reason):
+        # A trouble of before, of this process or an earlier one: it comes again where it is not over.
         await node.store.run(lambda tx: links.change(tx, row.id, reason=""))
     try:
         await node.store.run(
@@ -262,7 +269,8 @@ async def _exchange(node: Node, row: LinkRow, running: Running) -> None:
                 running.resting["work"] = False
                 loops.append(_working(ep, running, node.config.node.poll_seconds))
             else:
-                loops += [_controlling(ep, running), _repeating(ep)]
+                running.resting["handshake"] = False
+                loops += [_controlling(ep, running), _repeating(ep, running)]
             tasks = [group.create_task(loop) for loop in loops]
             tasks.append(group.create_task(_stage_watch(node, ep, stage, changed)))
             await changed.wait()
@@ -328,11 +336,12 @@ async def _controlling(ep: Endpoint, running: Running) -> None:
         await running.work.wait()
 
 
-async def _repeating(ep: Endpoint) -> None:
+async def _repeating(ep: Endpoint, running: Running) -> None:
     if load(await ep.store.read(lambda tx: links.get(tx, ep.row))).pairing.role == "master":
         await pairing.confirm(ep)
     while True:
         await pairing.repeat(ep)
+        running.resting["handshake"] = True
         await asyncio.sleep(pairing.REPEATED_AFTER_SECONDS)
 
 

@@ -48,6 +48,9 @@ UNNUMBERED_FILES_MAX: Final = 1000
 """Unnumbered control parcels are superseded by later ones; a reader that could not move them leaves them lying."""
 
 TIDY_EVERY_SECONDS: Final = 60.0
+"""How often SEND is listed. In between, acknowledgements go by what is remembered: with 100,000 files a listing at each
+would cost most of a second.
+"""
 
 OWN_NAMES_MAX: Final = 4096
 """Names of ours that are remembered to see them come back: one is enough, resends renew them."""

@@ -25,7 +25,9 @@ _LENGTH = 90
 _STREAM = slice(0, 31)
 """Where tag, incarnation and lane stand in a name."""
 _LANE = 30
+_NUMBER = slice(32, 48)
 _PARTS = slice(48, 54)
+_UNNUMBERED = "0" * 16
 _URGENCY = "kcb"
 """Control is small and unblocks the rest; attachments can wait."""
 
@@ -40,11 +42,7 @@ class FileName:
     parts: int = 1
 
     def __str__(self) -> str:
-        label = self.label
-        return (
-            f"bb1-{label.tag}-{label.incarnation}-{label.lane}-{label.number:016d}"
-            f"-{self.part}of{self.parts}-{self.digest}{SUFFIX}"
-        )
+        return f"{start_of(self.label)}-{self.part}of{self.parts}-{self.digest}{SUFFIX}"
 
 
 def digest(data: bytes) -> str:
@@ -87,11 +85,26 @@ def candidates(names: Iterable[str], tag: str) -> list[str]:
     ]
 
 
+def stream_of(name: str) -> str:
+    """Tag, incarnation and lane of a candidate's name: names of one stream sort by their numbers."""
+    return name[_STREAM]
+
+
+def looks_unnumbered(name: str) -> bool:
+    """Whether a candidate's number is 0; ``parse`` decides, this is quick."""
+    return name[_NUMBER] == _UNNUMBERED
+
+
+def start_of(label: Label) -> str:
+    """How the names of all parcels with this label begin."""
+    return f"{prefix(label.tag)}{label.incarnation}-{label.lane}-{label.number:016d}"
+
+
 def in_order(names: Iterable[str]) -> Sequence[str]:
     """Each stream by its numbers, and the streams in turns, so that no lane waits for the end of another."""
     streams: dict[str, list[str]] = {}
     for name in names:
-        streams.setdefault(name[_STREAM], []).append(name)
+        streams.setdefault(stream_of(name), []).append(name)
     turns = [sorted(streams[stream]) for stream in sorted(streams, key=_urgency)]
     return [name for turn in zip_longest(*turns) for name in turn if name is not None]
 

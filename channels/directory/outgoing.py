@@ -10,6 +10,7 @@ from channels.base import Label, Parcel
 from channels.directory import files, names
 from channels.directory.files import TEMPORARY
 from channels.directory.limits import TIDY_EVERY_SECONDS, UNNUMBERED_FILES_MAX, UNNUMBERED_SECONDS
+from channels.directory.lying import Lying
 from channels.directory.place import Place
 from channels.directory.trouble import explain
 
@@ -24,7 +25,9 @@ class Outgoing:
         self._temporary = f"{TEMPORARY}{tag}-"
         self._steady = steady
         self._wall = wall
-        self._tidied: float | None = None
+        self._lying = Lying()
+        self._listed: tuple[Place, float] | None = None
+        """Which directory ``_lying`` is about, and when it was listed."""
 
     def send(self, place: Place, name: str, parcel: Parcel) -> None:
         """Durable under its name when it returns. Raises ``ChannelUnavailable`` or ``ChannelRefused``."""
@@ -32,28 +35,41 @@ class Outgoing:
             files.write(place.path, name, parcel.data, self._temporary)
         except OSError as error:
             raise explain(error, "write a parcel to", place.path) from error
+        self._lying.add([name])
 
     def acknowledged(self, place: Place, upto: Label) -> None:
-        """Remove the numbered parcels of that stream up to ``upto.number``; now and then what is stale besides."""
+        """Remove the numbered parcels of that stream up to ``upto.number``; now and then what is stale besides.
+
+        Lists the directory at the first call, after trouble, when it is another one, and once a minute.
+        """
         try:
-            with os.scandir(place.path) as entries:
-                listed = [entry.name for entry in entries]
-            for name in names.candidates(listed, self._tag):
+            self._list_if_due(place, upto.incarnation)
+            for name in self._lying.take(upto):
                 if _covered(name, upto):
                     _remove(place, name)
-            now = self._steady()
-            if self._tidied is None or now - self._tidied >= TIDY_EVERY_SECONDS:
-                self._tidied = now
-                self._tidy(place, listed, upto.incarnation)
         except OSError as error:
+            self._listed = None
             raise explain(error, "remove acknowledged parcels from", place.path) from error
 
-    def _tidy(self, place: Place, listed: list[str], incarnation: str) -> None:
+    def _list_if_due(self, place: Place, incarnation: str) -> None:
+        now = self._steady()
+        if self._listed is not None and self._listed[0] == place and now - self._listed[1] < TIDY_EVERY_SECONDS:
+            return
+        self._listed = None
+        self._lying.clear()  # before the listing: what is sent meanwhile is named twice rather than not at all
+        with os.scandir(place.path) as entries:
+            listed = [entry.name for entry in entries]
+        parcels = names.candidates(listed, self._tag)
+        self._lying.add(parcels)
+        self._tidy(place, listed, parcels, incarnation)
+        self._listed = place, now
+
+    def _tidy(self, place: Place, listed: list[str], parcels: list[str], incarnation: str) -> None:
         """Unnumbered parcels and unfinished files of ours that nobody will ever acknowledge.
 
         Their own time is good enough: the worst that a wrong clock does is a parcel that is sent again.
         """
-        unnumbered = [name for name in names.candidates(listed, self._tag) if _unnumbered(name, incarnation)]
+        unnumbered = [name for name in parcels if names.looks_unnumbered(name) and _unnumbered(name, incarnation)]
         unfinished = [name for name in listed if name.startswith(self._temporary)]
         for newer, (age, name) in enumerate(sorted(self._aged(place, unnumbered + unfinished))):
             if age > UNNUMBERED_SECONDS or newer >= UNNUMBERED_FILES_MAX:
@@ -84,5 +100,6 @@ def _unnumbered(name: str, incarnation: str) -> bool:
 
 
 def _remove(place: Place, name: str) -> None:
-    with suppress(FileNotFoundError):
+    """A directory planted under the name stays: it must not stop the others from going."""
+    with suppress(FileNotFoundError, IsADirectoryError):
         os.unlink(f"{place.path}/{name}")  # noqa: PTH108

@@ -1,7 +1,7 @@
 """A bare pipeline of the parts that Backbone is made of: what no replication can be faster than.
 
-Load, pack, compress, seal, write and sync; read, open, unpack, write to a table; so many issues per message. No numbers,
-no registers, no acknowledgement, no tracker. The halves run one after the other, or each in a process of its own.
+Load, pack, compress, seal, write and sync; read, open, unpack, write to a table; so many issues per message.
+No numbers, no registers, no acknowledgement, no tracker. The halves run one after the other, or each in its own process.
 """
 
 import asyncio
