@@ -55,7 +55,9 @@ def test_a_table_that_is_read_through_would_be_seen() -> None:
                 issue(pair, f"issue {number}")
             await pair.settle()
             with counted(pair.alice.store._engine, counts):
-                pair.alice.store.read_now(lambda tx: tx.exec_driver_sql("SELECT count(seen) FROM identity").scalar_one())
+                pair.alice.store.read_now(
+                    lambda tx: tx.exec_driver_sql("SELECT count(seen) FROM identity").scalar_one()
+                )
 
         run(story)
         steps.append(counts["sql.steps"])
