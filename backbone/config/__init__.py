@@ -13,7 +13,7 @@ from backbone.config.files import (
 )
 from backbone.config.folder import Folder, check_name
 from backbone.config.reading import find_line
-from backbone.config.template import link_template, node_template
+from backbone.config.template import link_template, node_template, quoted
 
 __all__ = [
     "ChannelTable",
@@ -30,4 +30,5 @@ __all__ = [
     "load_link",
     "load_node",
     "node_template",
+    "quoted",
 ]

@@ -378,11 +378,11 @@ def _refuse(tx: Connection, ep: Endpoint, task: Task, words: str) -> None:
     item = lists.set_aside_by_key(tx, ep.row, task.key)
     if task.late:
         shadows.completed(tx, ep.row, gid, [o.cell for o in task.change_set.operations])
+    lists.hold(tx, ep.row, task.key, task.change_set)
+    lists.let_go(tx, ep.row, gid, ready=False)
     if item is not None:
         lists.set_aside_change(tx, item.id, now, reason=words, attempts=item.attempts + 1)
-        lists.let_go(tx, ep.row, gid, ready=False)
         return
-    lists.hold(tx, ep.row, task.key, task.change_set)
     lists.set_aside(
         tx, ep.row, "issue", words, now, gid=gid, key=task.key,
         advice="mend the cause in the tracker or in the link's file, then: backbone queue retry NUMBER (or skip)",

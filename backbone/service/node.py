@@ -8,7 +8,7 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from backbone.config import Folder, NodeConfig, load_node, node_template
+from backbone.config import Folder, NodeConfig, load_node, node_template, quoted
 from backbone.errors import BackboneError, UsageError
 from backbone.replication.link import Life
 from backbone.service.progress import roll_back
@@ -44,7 +44,7 @@ def create_node(path: Path, name: str, anchor_file: Path | None = None) -> None:
         raise UsageError(f"{path} holds a node already: choose another folder")
     text = node_template(name)
     if anchor_file is not None:
-        text = text.replace('#anchor = "/var/lib/backbone/anchor.json"', f'anchor = "{anchor_file}"')
+        text = text.replace('#anchor = "/var/lib/backbone/anchor.json"', f"anchor = {quoted(str(anchor_file))}")
     existed = path.exists()
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:

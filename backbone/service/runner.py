@@ -53,6 +53,8 @@ class Running:
     receive: asyncio.Event = field(default_factory=asyncio.Event)
     work: asyncio.Event = field(default_factory=asyncio.Event)
     send: asyncio.Event = field(default_factory=asyncio.Event)
+    taking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while parcels are received and what they say of the handshake is carried out."""
     resting: dict[str, bool] = field(default_factory=dict)
     trouble: str = ""
 
@@ -272,8 +274,10 @@ async def _exchange(node: Node, row: LinkRow, running: Running) -> None:
             tasks = [group.create_task(loop) for loop in loops]
             tasks.append(group.create_task(_stage_watch(node, ep, stage, changed)))
             await changed.wait()
-            for task in tasks:
-                task.cancel()
+            # A parcel that is confirmed does not come again: what was received together is taken together.
+            async with running.taking:
+                for task in tasks:
+                    task.cancel()
     finally:
         await close_endpoint(ep)
 
@@ -288,11 +292,13 @@ async def _stage_watch(node: Node, ep: Endpoint, stage: Stage, changed: asyncio.
 async def _receiving(ep: Endpoint, running: Running, poll: float) -> None:
     while True:
         running.receive.clear()
-        report = await inbound.receive(ep)
-        if report.count:
-            running.resting["receive"] = False
+        async with running.taking:
+            report = await inbound.receive(ep)
+            if report.count:
+                running.resting["receive"] = False
             await pairing.take_documents(ep, report.documents)
             await pairing.take_probes(ep, report.special)
+        if report.count:
             running.work.set()
             running.send.set()
             continue

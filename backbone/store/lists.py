@@ -62,9 +62,14 @@ def set_aside_by_key(tx: Connection, link: int, key: str) -> Row[Any] | None:
 
 
 def hold(tx: Connection, link: int, key: str, change_set: ChangeSet) -> None:
-    """A change set of an issue that waits; the same key once."""
+    """A change set of an issue that waits; the same key once. Behind one that was released it may go on like that."""
     if tx.execute(select(held.c.id).where(held.c.link == link, held.c.key == key)).one_or_none() is None:
-        tx.execute(held.insert().values(link=link, gid=change_set.gid, key=key, change_set=pack_change_set(change_set)))
+        gid = change_set.gid
+        before = select(func.coalesce(func.min(held.c.ready), 0)).where(held.c.link == link, held.c.gid == gid)
+        ready = tx.execute(before).scalar_one()
+        tx.execute(
+            held.insert().values(link=link, gid=gid, key=key, change_set=pack_change_set(change_set), ready=ready)
+        )
 
 
 def held_ready(tx: Connection, link: int, limit: int) -> list[tuple[str, ChangeSet]]:

@@ -1,19 +1,10 @@
 """``python -m tests.simulation --seeds N --from K``: run seeds, print the story of each that fails."""
 
 import argparse
-import asyncio
 import sys
 import time
 
-from tests.simulation.world import World
-
-STEPS = 150
-
-
-def run(seed: int, steps: int = STEPS) -> tuple[list[str], World]:
-    """One seed; the same seed gives the same story."""
-    world = World(seed)
-    return asyncio.run(world.run(steps)), world
+from tests.simulation.world import STEPS, run
 
 
 def main() -> int:
@@ -23,11 +14,14 @@ def main() -> int:
     parser.add_argument("--from", type=int, default=0, dest="first")
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--story", action="store_true", help="print what happened in each failing seed")
+    parser.add_argument("--trace", action="store_true", help="print a hash of what happened in each seed")
     options = parser.parse_args()
     failed = 0
     began = time.perf_counter()
     for seed in range(options.first, options.first + options.seeds):
         broken, world = run(seed, options.steps)
+        if options.trace:
+            print(f"seed {seed}: {world.trace()}")
         if broken:
             failed += 1
             print(f"seed {seed}:", *broken[:5], sep="\n  ")

@@ -1,6 +1,7 @@
 """A channel that loses, repeats, reorders and replays, driven by the world's dice."""
 
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
@@ -28,6 +29,7 @@ class Air:
     calm: bool = False
     flying: list[Parcel] = field(default_factory=list)
     log: list[Parcel] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
 
     def put(self, parcel: Parcel) -> None:
         self.log.append(parcel)
@@ -35,18 +37,22 @@ class Air:
             self.flying.append(parcel)
             return
         if self.dice.random() < self.weather.lose:
+            self.counts["lost"] += 1
             return
         if self.dice.random() < self.weather.alter:
+            self.counts["altered"] += 1
             spoilt = bytearray(parcel.data)
             spoilt[self.dice.randrange(len(spoilt))] ^= 1 + self.dice.randrange(255)
             parcel = Parcel(parcel.label, bytes(spoilt))
         self.flying.append(parcel)
         if self.dice.random() < self.weather.repeat:
+            self.counts["repeated"] += 1
             self.flying.append(parcel)
 
     def take(self, limit: int) -> list[Parcel]:
         if not self.calm:
             if self.log and self.dice.random() < self.weather.replay:
+                self.counts["replayed"] += 1
                 self.flying.append(self.dice.choice(self.log))
             self.dice.shuffle(self.flying)
             limit = self.dice.randrange(limit + 1)

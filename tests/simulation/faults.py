@@ -3,16 +3,27 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
+from backbone.errors import TrackerUnavailable
 from backbone.model import Outcome, Write
 from backbone.store.engine import Store, Transaction
 
 
-class Crash(BaseException):
-    """A node's process dies here. What is durable stays; everything else is gone."""
+class Ended(BaseException):
+    """What a node was doing ends here."""
+
+
+class Crash(Ended):
+    """Its process dies. What is durable stays; everything else is gone."""
+
+
+class Cancelled(Ended):
+    """One of its loops met with trouble, so that the others are cancelled, and the link begins again."""
 
 
 class World(Protocol):
     async def point(self, node: str, name: str) -> None: ...
+    def unavailable(self, node: str, name: str) -> bool: ...
+    def count(self, what: str) -> None: ...
 
 
 class Pointed:
@@ -41,15 +52,35 @@ class Pointed:
 
 
 class PointedTracker(Pointed):
-    """A tracker may also die between two writes of one call."""
+    """A tracker may also die, or answer no more, between two writes of one call."""
+
+    def _around(self, attribute: str, call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def asked(*args: Any, **kwargs: Any) -> Any:
+            self._answers(f"before tracker.{attribute}")
+            return await call(*args, **kwargs)
+
+        return super()._around(attribute, asked)
 
     async def apply(self, writes: Sequence[Write]) -> Sequence[Outcome]:
         outcomes: list[Outcome] = []
         for write in writes:
             await self._world.point(self._node, "before tracker.apply")
+            self._answers("before tracker.apply")
             outcomes += await self._inner.apply([write])
+            self._world.count(type(outcomes[-1]).__name__ + (" late" if write.at == "" else ""))
+            self._answers("after tracker.apply")
             await self._world.point(self._node, "after tracker.apply")
         return outcomes
+
+    async def find(self, keys: Sequence[str]) -> Any:
+        found = await self._around("find", self._inner.find)(keys)
+        if found:
+            self._world.count("finished after a crash")
+        return found
+
+    def _answers(self, name: str) -> None:
+        if self._world.unavailable(self._node, name):
+            raise TrackerUnavailable(f"the tracker does not answer {name}")
 
 
 class PointedStore(Store):

@@ -1,10 +1,11 @@
 """One node of the simulation: durable store and tracker, and a runtime that may die."""
 
 import logging
+import random
 import shutil
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
@@ -17,12 +18,15 @@ from backbone.service import applying, control, inbound, outbound, requests
 from backbone.service.contents import Contents
 from backbone.service.endpoint import Endpoint
 from backbone.service.progress import Progress, save
-from backbone.store import engine, links
+from backbone.store import engine, links, lists
+from backbone.store.engine import Store, Transaction
+from backbone.store.tables import metadata
 from backbone.trackers.memory import MemoryTracker
 from handshake.events import Pairing, Role, Stage
 from handshake.memory import MemoryKeyRing
 from tests.simulation.channel import LIMITS, SimulatedChannel
-from tests.simulation.faults import Pointed, PointedStore, PointedTracker, World
+from tests.simulation.faults import Pointed, PointedStore, PointedTracker
+from tests.simulation.faults import World as Points
 
 LINK = "ab" * 16
 TIMING = Timing(LIMITS.ack_delay_seconds, 1.0, LIMITS.resend_floor_seconds)
@@ -32,6 +36,7 @@ AGREEMENT = {
         "description": {"type": "richtext", "policy": "master"},
         "status": {"type": "choice", "policy": "slave"},
         "estimate": {"type": "number", "policy": "manual"},
+        "priority": {"type": "choice", "policy": "master"},
         "labels": {"type": "choices", "policy": "newest"},
         "depends": {"type": "relation", "policy": "newest"},
     }
@@ -49,6 +54,14 @@ PAIRED = {
 }
 
 
+class World(Points, Protocol):
+    """What a node needs of the world."""
+
+    dice: random.Random
+
+    def refusal(self, node: str) -> str | None: ...
+
+
 class Log:
     """What the service logs, for the story of a failing seed."""
 
@@ -61,8 +74,8 @@ class Log:
     debug = info = warning = error = _line
 
 
-def normalise(cell: Cell, value: Value) -> Value:
-    """A tracker that trims titles and texts, and rounds estimates down to tens."""
+def trimmed(cell: Cell, value: Value) -> Value:
+    """A tracker that trims titles and comments, and rounds estimates down to tens."""
     if cell.field == "title" and isinstance(value, str):
         return value.strip()
     if cell.field == "estimate" and isinstance(value, str):
@@ -70,6 +83,34 @@ def normalise(cell: Cell, value: Value) -> Value:
     if cell.field == "comment" and isinstance(value, dict):
         return {**value, "text": str(value["text"]).strip()}
     return value
+
+
+def rounded(cell: Cell, value: Value) -> Value:
+    """A tracker that rounds estimates up to fives and keeps titles short."""
+    if cell.field == "title" and isinstance(value, str):
+        return value[:8]
+    if cell.field == "estimate" and isinstance(value, str):
+        return str(-(-int(value) // 5) * 5)
+    return value
+
+
+def unchanged(_cell: Cell, value: Value) -> Value:
+    """A tracker that keeps what it is given."""
+    return value
+
+
+class CountedStore(Store):
+    """A store in memory that counts its transactions."""
+
+    def __init__(self) -> None:
+        made = engine.sqlite_engine(None)
+        metadata.create_all(made)
+        super().__init__(made, threaded=False)
+        self.transactions = 0
+
+    def run_now(self, work: Transaction[Any]) -> Any:
+        self.transactions += 1
+        return super().run_now(work)
 
 
 def reopen(before: Cells, changes: Cells) -> Cells:
@@ -96,13 +137,18 @@ class Node:
         self.world = world
         self.clock = clock
         self.log = Log()
-        self.store = engine.in_memory()
-        lossy = side is Side.SLAVE
+        self.store = CountedStore()
+        self.shows = world.dice.choice((unchanged, trimmed, rounded))
+        """What the tracker makes of a value."""
         self.tracker = MemoryTracker(
-            normalise=normalise if lossy else None, side_effect=reopen if lossy else None, now=lambda: "2026-01-01"
+            normalise=self.shows,
+            side_effect=world.dice.choice((None, reopen)),
+            refuse=lambda _: world.refusal(self.name),
+            now=lambda: "2026-01-01",
         )
         self.boots = 0
         self.ep: Endpoint
+        self._known: tuple[int, LinkState] | None = None
         self.store.run_now(self._create)
 
     def _create(self, tx: Connection) -> None:
@@ -117,6 +163,11 @@ class Node:
     async def start(self) -> None:
         """A process begins: everything but store, tracker and what lies in the channel is new."""
         self.boots += 1
+        await self.open()
+        self.store.run_now(self._boot)
+
+    async def open(self) -> None:
+        """The link's parts are made anew, as after trouble with one of them."""
         self.channel.restart()
         keys = MemoryKeyRing(self.name)
         other = MemoryKeyRing(self.peer)
@@ -135,7 +186,6 @@ class Node:
             life=(1, self.node_id[:8].encode()), clock=self.clock, log=self.log,
             together=one_by_one,
         )  # fmt: skip
-        self.store.run_now(self._boot)
 
     def _pointed(self, kind: type[Pointed], inner: object, name: str) -> Any:
         return kind(inner, self.world, self.name, name)
@@ -149,7 +199,18 @@ class Node:
 
     def state(self) -> LinkState:
         """The link's protocol state as it is in the store."""
-        return self.store.read_now(lambda tx: links.state(tx, 1))
+        if self._known is None or self._known[0] != self.store.transactions:
+            self._known = self.store.transactions, self.store.read_now(lambda tx: links.state(tx, 1))
+        return self._known[1]
+
+    def refused(self) -> list[int]:
+        """The refused change sets on the list of quarantine."""
+        items = self.store.read_now(lambda tx: lists.set_aside_items(tx, 1))
+        return [item.id for item in items if item.kind == "issue"]
+
+    def retry(self, item: int) -> None:
+        """A person asks for it."""
+        self.store.run_now(lambda tx: lists.ask(tx, 1, "retry", {"item": item}, self.clock()))
 
     async def recover(self) -> None:
         """What must succeed before anything is captured or applied."""

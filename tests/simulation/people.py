@@ -60,10 +60,12 @@ class Person:
         )
 
     def _field(self, local: str) -> None:
-        name = self.dice.choice(("title", "title", "status", "estimate"))
+        name = self.dice.choice(("title", "title", "status", "priority", "estimate"))
         value: Value = self._unique("title")
         if name == "status":
             value = self.dice.choice(("new", "open", "resolved", "closed"))
+        elif name == "priority":
+            value = self.dice.choice(("low", "normal", "high"))
         elif name == "estimate":
             value = self.dice.choice((None, str(next(self.counter))))
         self.tracker.edit(local, {Cell(name): value}, self.name)

@@ -1,20 +1,25 @@
 """A seeded world: what happens next is a throw of its dice, and replays exactly."""
 
+import asyncio
+import hashlib
 import itertools
 import random
 import tempfile
+from collections import Counter
 from pathlib import Path
 
+from backbone.errors import TrackerUnavailable
 from backbone.replication.merge import Side
 from tests.simulation import promises
 from tests.simulation.channel import Air, SimulatedChannel, Weather
-from tests.simulation.faults import Crash
+from tests.simulation.faults import Cancelled, Crash, Ended
 from tests.simulation.node import Node, remove
 from tests.simulation.people import Person
 
-EXCLUSIVE = ("capture", "apply")
-ACTIONS = ("capture", "apply", "send", "receive", "parts", "control", "send", "receive")
+EXCLUSIVE = ("capture", "apply", "requests")
+ACTIONS = ("capture", "apply", "send", "receive", "parts", "control", "send", "receive", "requests")
 QUIET_ROUNDS = 60
+STEPS = 150
 
 
 class World:
@@ -26,6 +31,8 @@ class World:
         self.calm = False
         self.depth = 0
         self.story: list[str] = []
+        self.counts: Counter[str] = Counter()
+        """How often each kind of misfortune happened."""
         weather = Weather(
             lose=self.dice.choice((0.0, 0.1, 0.3)),
             repeat=self.dice.choice((0.0, 0.1, 0.5)),
@@ -34,7 +41,9 @@ class World:
         )
         self.crash = self.dice.choice((0.0, 0.01, 0.03))
         self.nested = self.dice.choice((0.0, 0.05, 0.15))
-        self.airs = [Air(weather, self.dice), Air(weather, self.dice)]
+        self.silent = self.dice.choice((0.0, 0.01, 0.05))
+        self.refusing = self.dice.choice((0.0, 0.05, 0.15))
+        self.airs = [Air(weather, self.dice, counts=self.counts) for _ in range(2)]
         self.folder = Path(tempfile.mkdtemp(prefix="bbsim"))
         there, back = self.airs
         self.nodes = [
@@ -52,13 +61,36 @@ class World:
         if self.calm:
             return
         if self.dice.random() < self.crash:
-            self.story.append(f"{'  ' * self.depth}{node} dies {name}")
+            self._tell(f"{node} dies {name}")
+            self.count(f"dies {name}")
             raise Crash
         if self.depth < 3 and self.dice.random() < self.nested:
             if self.dice.random() < 0.4:
                 await self._person()
             else:
                 await self._action()
+
+    def unavailable(self, node: str, name: str) -> bool:
+        """Whether a tracker does not answer: before its work, or after it was done."""
+        if self.calm or self.dice.random() >= self.silent:
+            return False
+        self._tell(f"{node} gets no answer {name}")
+        self.count(f"no answer {name}")
+        return True
+
+    def refusal(self, node: str) -> str | None:
+        """The words with which a tracker refuses a write, if it does."""
+        if self.calm or self.dice.random() >= self.refusing:
+            return None
+        self._tell(f"{node} refuses")
+        return "not today"
+
+    def count(self, what: str) -> None:
+        """Count one misfortune."""
+        self.counts[what] += 1
+
+    def _tell(self, line: str) -> None:
+        self.story.append("  " * self.depth + line)
 
     async def run(self, steps: int) -> list[str]:
         """The whole story; returns the promises that were broken."""
@@ -83,7 +115,14 @@ class World:
 
     async def _person(self) -> None:
         person = self.dice.choice(self.people)
-        self.story.append(f"{'  ' * self.depth}{person.name} edits")
+        node = self.nodes[self.people.index(person)]
+        refused = node.refused() if self.refusing else []
+        if refused and self.dice.random() < 0.2:
+            self._tell(f"{person.name} asks for another attempt")
+            self.count("asks for another attempt")
+            node.retry(self.dice.choice(refused))
+            return
+        self._tell(f"{person.name} edits")
         await person.act()
 
     async def _action(self) -> None:
@@ -97,29 +136,29 @@ class World:
         await self._act(node, what)
 
     async def _act(self, node: Node, what: str) -> float:
-        """One action. When the node dies in it, its other running actions die too, and it starts again."""
-        self.story.append(f"{'  ' * self.depth}{node.name} {what}")
+        """One action. When it ends in trouble, the node's other running actions end too, and the link begins again."""
+        self._tell(f"{node.name} {what}")
         self.depth += 1
         self.busy.append((node, what))
         try:
             return await node.act(what)
-        except Crash:
+        except (Ended, TrackerUnavailable) as end:
             if sum(n is node for n, _ in self.busy) > 1:
-                raise
-            await self._restart(node)
+                raise (end if isinstance(end, Ended) else Cancelled) from None
+            await self._restart(node, process=isinstance(end, Crash))
             return 1.0
         finally:
             self.busy.pop()
             self.depth -= 1
 
-    async def _restart(self, node: Node) -> None:
+    async def _restart(self, node: Node, *, process: bool) -> None:
         self.busy.append((node, "apply"))
         while True:
             try:
-                await node.start()
+                await (node.start() if process else node.open())
                 await node.recover()
-            except Crash:
-                continue
+            except (Ended, TrackerUnavailable) as end:
+                process = process or isinstance(end, Crash)
             else:
                 break
         self.busy.pop()
@@ -139,6 +178,22 @@ class World:
     async def _round(self) -> bool:
         moved = False
         for node in self.nodes:
+            for item in node.refused():
+                node.retry(item)
             for what in ("receive", "parts", "control", "apply", "capture", "requests", "send", "send"):
                 moved |= bool(await self._act(node, what)) and what not in ("send", "receive")
         return moved
+
+    def trace(self) -> str:
+        """A hash of all that happened: what was done, and every parcel that left."""
+        state = hashlib.sha256("\n".join(self.story).encode())
+        for air in self.airs:
+            for parcel in air.log:
+                state.update(parcel.data)
+        return state.hexdigest()[:16]
+
+
+def run(seed: int, steps: int = STEPS) -> tuple[list[str], World]:
+    """One seed: the promises that it broke, and its world. The same seed gives the same story."""
+    world = World(seed)
+    return asyncio.run(world.run(steps)), world

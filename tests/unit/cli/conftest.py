@@ -20,7 +20,7 @@ def logs() -> Iterator[None]:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="bb-", dir="/tmp") as name:
+    with tempfile.TemporaryDirectory(prefix="cli-", dir="/tmp") as name:
         yield Path(name)
         stop_agents(Path(name))
 
@@ -36,7 +36,7 @@ def acme(folder: Path) -> Company:
 @pytest.fixture(scope="module")
 def pairs() -> Iterator[tuple[Company, Company]]:
     """Two companies with an active link: made once for each module, so its tests leave it active and quiet."""
-    name = Path(tempfile.mkdtemp(prefix="bb-", dir="/tmp"))
+    name = Path(tempfile.mkdtemp(prefix="cli-", dir="/tmp"))
     try:
         yield pair(name)
     finally:

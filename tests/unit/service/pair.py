@@ -53,7 +53,8 @@ class Pair:
 
     async def ask(self, node: Node, kind: str, **arguments: object) -> int:
         """What the command line would ask for."""
-        return node.store.run_now(lambda tx: lists.ask(tx, 1, kind, arguments, 0.0))
+        item: int = node.store.run_now(lambda tx: lists.ask(tx, 1, kind, arguments, 0.0))
+        return item
 
 
 def run(story: Callable[[Pair], Awaitable[None]]) -> None:

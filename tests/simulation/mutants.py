@@ -1,0 +1,233 @@
+"""Each safeguard taken away by name: a safeguard that nobody misses is none.
+
+``python -m tests.simulation.mutants`` prints which seed caught which, and how. A mutant is a context in which the real
+code runs without one rule. Those of the link's own numbers (chain, digest, lives) need a store that was copied or
+restored, which no world here has: ``tests/unit/replication/test_link.py`` breaks each.
+"""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+from unittest.mock import patch
+
+from backbone.model import Applied, Cells, Outcome, Position, Touched, Write
+from backbone.replication import diff, link, merge, sending
+from backbone.replication.diff import Shadow
+from backbone.replication.link import LinkState, Receiving
+from backbone.replication.merge import EMPTY, Policy, Side
+from backbone.service import applying, inbound, recording
+from backbone.service.endpoint import Endpoint
+from backbone.store import links, lists, messages, shadows
+from backbone.trackers.memory import MemoryTracker
+from tests.simulation.world import run
+
+SEEDS_MAX = 60
+Mutation: TypeAlias = Callable[[], AbstractContextManager[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """``known``: a seed that catches it, tried first. ``masked`` says why nothing can, where that is so."""
+
+    name: str
+    rule: str
+    mutate: Mutation
+    known: int = 0
+    masked: str = ""
+
+
+def _echo_by_sent_value() -> AbstractContextManager[Any]:
+    def read_back(shadow: Shadow, targets: Cells, answered: Cells) -> tuple[Shadow, Cells]:
+        registers = {cell: shadow.get(cell, EMPTY)._replace(image=value) for cell, value in targets.items()}
+        return registers, {cell: value for cell, value in answered.items() if cell not in targets}
+
+    return patch.object(diff, "read_back", read_back)
+
+
+def _policy_mismatch() -> AbstractContextManager[Any]:
+    other = {Policy.MASTER: Policy.SLAVE, Policy.SLAVE: Policy.MASTER}
+
+    def turned(ep: Endpoint) -> None:
+        table = ep.agreement.policies()
+        ep.policies = {n: other.get(p, p) for n, p in table.items()} if ep.side is Side.SLAVE else dict(table)
+
+    return patch.object(Endpoint, "__post_init__", turned)
+
+
+@contextmanager
+def _no_marker() -> Iterator[None]:
+    write = MemoryTracker._write
+
+    def forgetful(tracker: MemoryTracker, one: Write, *rest: Any) -> Outcome:
+        tracker._state.applied.pop(one.key, None)
+        return write(tracker, one, *rest)
+
+    async def nothing(_tracker: MemoryTracker, _keys: Sequence[str]) -> Mapping[str, Applied]:
+        return {}
+
+    with patch.object(MemoryTracker, "_write", forgetful), patch.object(MemoryTracker, "find", nothing):
+        yield
+
+
+def _ack_before_apply() -> AbstractContextManager[Any]:
+    async def apply_next(ep: Endpoint) -> int:
+        found = await ep.store.read(lambda tx: messages.next_in(tx, ep.row, links.state(tx, ep.row), "c", 1))
+        if not found:
+            return 0
+        tasks = await applying._tasks(ep, found[0])
+        await ep.store.run(lambda tx: inbound.take(tx, ep, found[0]))
+        for round_ in applying._rounds(tasks or []):
+            await applying._apply_round(ep, round_)
+        return 1
+
+    return patch.object(applying, "_apply_next", apply_next)
+
+
+def _no_read_before_write() -> AbstractContextManager[Any]:
+    touched_of = MemoryTracker.touched_of
+
+    async def blind(tracker: MemoryTracker, issues: Mapping[str, Position]) -> Mapping[str, Touched]:
+        found = await touched_of(tracker, issues)
+        return {local: replace(one, edits=()) for local, one in found.items()}
+
+    return patch.object(MemoryTracker, "touched_of", blind)
+
+
+def _no_compare_and_set() -> AbstractContextManager[Any]:
+    write = MemoryTracker._write
+
+    def blind(tracker: MemoryTracker, one: Write, *rest: Any) -> Outcome:
+        return write(tracker, replace(one, expected=None), *rest)
+
+    return patch.object(MemoryTracker, "_write", blind)
+
+
+def _no_intent() -> AbstractContextManager[Any]:
+    async def forget(_ep: Endpoint) -> None:
+        pass
+
+    return patch.object(applying, "resume", forget)
+
+
+def _nobody_asks() -> AbstractContextManager[Any]:
+    def silent(state: LinkState, *_: object) -> LinkState:
+        return state
+
+    return patch.object(link, "_watch_gaps", silent)
+
+
+def _nobody_resends() -> AbstractContextManager[Any]:
+    due_at = sending.due_at
+
+    def once(state: LinkState, item: Any, timing: Any) -> float:
+        return float("inf") if item.sent_at is not None and not item.asked else due_at(state, item, timing)
+
+    return patch.object(sending, "due_at", once)
+
+
+@contextmanager
+def _nobody_asks_or_resends() -> Iterator[None]:
+    with _nobody_asks(), _nobody_resends():
+        yield
+
+
+def _own_writes_come_back() -> AbstractContextManager[Any]:
+    return patch.object(recording, "_was_seen", lambda *_: False)
+
+
+def _no_dedupe() -> AbstractContextManager[Any]:
+    return patch.object(Receiving, "has", lambda *_: False)
+
+
+def _no_record_of_conflicts() -> AbstractContextManager[Any]:
+    return patch.object(lists, "record_conflicts", lambda *_: None)
+
+
+def _known_clock_forgotten() -> AbstractContextManager[Any]:
+    """A local write that does not say what its writer knew."""
+    write = merge.write
+
+    def ignorant(register: Any, value: Any, side: Side, inc: int, n: int) -> Any:
+        return write(EMPTY, value, side, inc, n)._replace(image=register.image)
+
+    return patch.object(diff, "write", ignorant)
+
+
+def _numbers_seen_are_ignored() -> AbstractContextManager[Any]:
+    return patch.object(links, "saw_number", lambda *_: None)
+
+
+def _nothing_waits() -> AbstractContextManager[Any]:
+    return patch.object(shadows, "wait", lambda *_: None)
+
+
+def _stuck_issues_go_on() -> AbstractContextManager[Any]:
+    """What follows a refused change set is applied without it."""
+    return patch.object(lists, "held_gids", lambda *_: set())
+
+
+MUTANTS = (
+    Mutant("echo_by_sent_value", "the image is what was read back, never what was sent", _echo_by_sent_value),
+    Mutant("policy_mismatch", "both sides use one order of writes", _policy_mismatch),
+    Mutant("no_marker", "a write leaves its marker in the tracker", _no_marker),
+    Mutant("ack_before_apply", "only durable effects are acknowledged as applied", _ack_before_apply),
+    Mutant("no_read_before_write", "local edits are registered before a remote value is joined", _no_read_before_write),
+    Mutant("no_compare_and_set", "a write is refused when somebody edited in between", _no_compare_and_set),
+    Mutant("no_intent", "after a crash, what was begun is finished first", _no_intent),
+    Mutant(
+        "nobody_asks", "gaps are asked for", _nobody_asks,
+        masked="a resend repairs the same loss, later",
+    ),
+    Mutant(
+        "nobody_resends", "what is not acknowledged is sent again", _nobody_resends,
+        masked="every message tells the highest number, so that a lost one is asked for",
+    ),
+    Mutant("nobody_asks_or_resends", "a loss is repaired at all", _nobody_asks_or_resends),
+    Mutant("own_writes_come_back", "our own writes in the feed are passed over", _own_writes_come_back),
+    Mutant("no_dedupe", "a repeated number changes nothing", _no_dedupe),
+    Mutant("no_record_of_conflicts", "a losing value is on a list", _no_record_of_conflicts),
+    Mutant("known_clock_forgotten", "a write says what its writer knew", _known_clock_forgotten),
+    Mutant("numbers_seen_are_ignored", "a fresh number exceeds all that were seen", _numbers_seen_are_ignored),
+    Mutant("nothing_waits", "a cell whose other end is missing is completed later", _nothing_waits),
+    Mutant("stuck_issues_go_on", "change sets behind a refused one wait for it", _stuck_issues_go_on),
+)  # fmt: skip
+
+
+def caught(mutant: Mutant, seed: int) -> str:
+    """How this seed catches the mutant; empty when it does not."""
+    with mutant.mutate():
+        try:
+            broken, _ = run(seed)
+        except Exception as fault:  # noqa: BLE001 - a fault is one way to be caught
+            return f"{type(fault).__name__}: {str(fault).splitlines()[0] if str(fault) else ''}"
+    return broken[0] if broken else ""
+
+
+def hunt(mutant: Mutant, seeds: int = SEEDS_MAX) -> tuple[int, str] | None:
+    """The first seed that catches it, and how; the known one is tried first."""
+    for seed in dict.fromkeys([mutant.known, *range(seeds)]):
+        how = caught(mutant, seed)
+        if how:
+            return seed, how
+    return None
+
+
+def main() -> int:
+    """Hunt each mutant, or those that are named."""
+    named = set(sys.argv[1:])
+    survivors = 0
+    for mutant in MUTANTS:
+        if named and mutant.name not in named:
+            continue
+        found = hunt(mutant)
+        survivors += found is None and not mutant.masked
+        says = f"seed {found[0]}: {found[1][:150]}" if found else f"SURVIVES {mutant.masked}"
+        sys.stdout.write(f"{mutant.name:26s} {says}\n")
+        sys.stdout.flush()
+    return min(survivors, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
