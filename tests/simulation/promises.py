@@ -32,20 +32,20 @@ def always(world: "World") -> list[str]:
                 broken.append(f"I6 {theirs.name}: lane {lane} is higher than what {ours.name} numbered")
         if out.phase == "stopped":
             broken.append(f"{ours.name} stopped: {out.reason}")
-        broken += _doubles(ours, world)
+        broken += _doubles(ours)
     return broken
 
 
-def _doubles(node: "Node", world: "World") -> list[str]:
-    seen: Counter[str] = Counter()
-    for issue in _issues(node):
-        seen[_description(issue)] += 1
-    return [f"I3 {node.name}: {text!r} stands {count} times" for text, count in seen.items() if count > 1]
+def _doubles(node: "Node") -> list[str]:
+    """Nothing twice, and in order: an issue never stands without what it was made with."""
+    seen = Counter(_description(issue) for issue in _issues(node))
+    broken = [f"I3 {node.name}: {text!r} stands {count} times" for text, count in seen.items() if count > 1]
+    return broken + [f"order {node.name}: an issue stands without its beginning" for text in seen if not text]
 
 
 def _description(issue: Issue) -> str:
     """What tells issues apart: nobody edits it."""
-    return str(issue.cells.get(Cell("description"), f"nothing, in {issue.local}"))
+    return str(issue.cells.get(Cell("description"), ""))
 
 
 def quiet(world: "World") -> bool:
