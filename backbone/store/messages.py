@@ -4,13 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, and_, func, literal_column, or_, select
 
 from backbone.replication.link import Life, LinkState, Range
 from backbone.replication.message import Chunk, Header, Message
 from backbone.replication.sending import Waiting
 from backbone.store.codec import pack, unpack
 from backbone.store.tables import inbox, outbox
+
+_ASKED = outbox.c.asked == literal_column("1")
+"""Not a parameter: SQLite uses an index with a condition only where it sees that the condition holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ def waiting(tx: Connection, link: int, state: LinkState, limit: int) -> list[Wai
                 .limit(limit)
             )
             found.update({(r.lane, r.seq): _waiting(r) for r in rows})
-    for row in tx.execute(select(*columns).where(outbox.c.link == link, outbox.c.asked == 1).limit(limit)):
+    for row in tx.execute(select(*columns).where(outbox.c.link == link, _ASKED).limit(limit)):
         found[row.lane, row.seq] = _waiting(row)
     return list(found.values())
 
@@ -84,11 +87,7 @@ def _waiting(row: Any) -> Waiting:
 
 def get_out(tx: Connection, link: int, life: Life, keys: Sequence[tuple[str, int]]) -> list[Outgoing]:
     """The named messages, in no order."""
-    rows = tx.execute(
-        select(outbox).where(
-            outbox.c.link == link, outbox.c.life == life[0], tuple_(outbox.c.lane, outbox.c.seq).in_(keys)
-        )
-    )
+    rows = [row for named in _each_lane(link, life, keys) for row in tx.execute(select(outbox).where(named))]
     return [
         Outgoing(
             r.lane, r.seq, r.kind, r.digest, r.prev, r.chain, r.body_enc, r.raw_len, r.body,
@@ -111,11 +110,21 @@ def chain_at(tx: Connection, link: int, life: Life, lane: str, seq: int) -> byte
 
 def mark_sent(tx: Connection, link: int, life: Life, keys: Sequence[tuple[str, int]], now: float) -> None:
     """These left just now."""
-    tx.execute(
-        outbox.update()
-        .where(outbox.c.link == link, outbox.c.life == life[0], tuple_(outbox.c.lane, outbox.c.seq).in_(keys))
-        .values(sent_at=now, attempts=outbox.c.attempts + 1, asked=0)
-    )
+    for named in _each_lane(link, life, keys):
+        tx.execute(outbox.update().where(named).values(sent_at=now, attempts=outbox.c.attempts + 1, asked=0))
+
+
+def _each_lane(link: int, life: Life, keys: Sequence[tuple[str, int]]) -> list[ColumnElement[bool]]:
+    """A condition for each lane: pairs in one condition would be looked for through the whole outbox."""
+    return [
+        and_(
+            outbox.c.link == link,
+            outbox.c.life == life[0],
+            outbox.c.lane == lane,
+            outbox.c.seq.in_([seq for other, seq in keys if other == lane]),
+        )
+        for lane in sorted({lane for lane, _ in keys})
+    ]
 
 
 def mark_asked(tx: Connection, link: int, life: Life, lane: str, ranges: Sequence[Range]) -> None:

@@ -80,7 +80,6 @@ outbox = Table(
     Column("raw_len", Integer, nullable=False),
     Column("size", Integer, nullable=False),
     Column("change_sets", Integer, nullable=False, server_default="0"),
-    Column("body", LargeBinary),
     Column("sha256", Text),
     Column("blob_total", Integer),
     Column("blob_offset", Integer),
@@ -88,6 +87,7 @@ outbox = Table(
     Column("sent_at", Float),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("asked", Integer, nullable=False, server_default="0"),
+    Column("body", LargeBinary),  # last: SQLite walks through it to reach what stands behind it
     comment="our numbered messages; an attachment's parts name a file instead of holding a body",
 )
 Index(None, outbox.c.link, outbox.c.asked, sqlite_where=outbox.c.asked == 1, postgresql_where=outbox.c.asked == 1)

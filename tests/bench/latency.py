@@ -16,6 +16,7 @@ from pathlib import Path
 
 from backbone.model import Cell
 from backbone.service import parties
+from backbone.service.endpoint import Endpoint
 from backbone.service.node import Node, open_node
 from backbone.store import links
 from backbone.trackers.memory import MemoryTracker
@@ -193,6 +194,6 @@ async def _cost(pair: Pair) -> dict[str, Counter[str]]:
     return costs
 
 
-async def _endpoint(node: Node) -> parties.Endpoint:
+async def _endpoint(node: Node) -> Endpoint:
     (row,) = await node.store.read(links.every)
     return await parties.open_endpoint(node, row)

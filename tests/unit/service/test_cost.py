@@ -8,7 +8,9 @@ from backbone.model import Cell
 from tests.bench.counting import CountedTracker, counted, differing
 from tests.unit.service.pair import Pair, issue, run
 
-FEW, MANY = 10, 500
+FEW, MANY = 20, 500
+BATCH = 10
+"""So many issues go in one message: the outbox and the inbox grow with what is known, too."""
 
 
 def cost(known: int, *, comment: bool = False) -> dict[str, Counter[str]]:
@@ -18,7 +20,8 @@ def cost(known: int, *, comment: bool = False) -> dict[str, Counter[str]]:
     async def story(pair: Pair) -> None:
         for number in range(known):
             issue(pair, f"issue {number}")
-        await pair.settle()
+            if number % BATCH == BATCH - 1:
+                await pair.settle()
         for name, node in (("alice", pair.alice), ("bob", pair.bob)):
             node.ep.tracker = CountedTracker(node.ep.tracker, costs[name])
         with counted(pair.alice.store._engine, costs["alice"]), counted(pair.bob.store._engine, costs["bob"]):
