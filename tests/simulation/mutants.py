@@ -1,8 +1,8 @@
 """Each safeguard taken away by name: a safeguard that nobody misses is none.
 
 ``python -m tests.simulation.mutants`` prints which seed caught which, and how. A mutant is a context in which the real
-code runs without one rule. Those of the link's own numbers (chain, digest, lives) need a store that was copied or
-restored, which no world here has: ``tests/unit/replication/test_link.py`` breaks each.
+code runs without one rule. Digest and chain need a store that was copied, which no world here has:
+``test_copied_store.py`` takes them away.
 """
 
 import sys
@@ -169,29 +169,29 @@ def _stuck_issues_go_on() -> AbstractContextManager[Any]:
 
 
 MUTANTS = (
-    Mutant("echo_by_sent_value", "the image is what was read back, never what was sent", _echo_by_sent_value),
+    Mutant("echo_by_sent_value", "the image is what was read back, never what was sent", _echo_by_sent_value, known=1),
     Mutant("policy_mismatch", "both sides use one order of writes", _policy_mismatch),
-    Mutant("no_marker", "a write leaves its marker in the tracker", _no_marker),
+    Mutant("no_marker", "a write leaves its marker in the tracker", _no_marker, known=2),
     Mutant("ack_before_apply", "only durable effects are acknowledged as applied", _ack_before_apply),
     Mutant("no_read_before_write", "local edits are registered before a remote value is joined", _no_read_before_write),
-    Mutant("no_compare_and_set", "a write is refused when somebody edited in between", _no_compare_and_set),
-    Mutant("no_intent", "after a crash, what was begun is finished first", _no_intent),
+    Mutant("no_compare_and_set", "a write is refused when somebody edited in between", _no_compare_and_set, known=8),
+    Mutant("no_intent", "after a crash, what was begun is finished first", _no_intent, known=2),
     Mutant(
         "nobody_asks", "gaps are asked for", _nobody_asks,
-        masked="a resend repairs the same loss, later",
+        masked="a resend repairs the same loss, later (test_link.py, TestGaps)",
     ),
     Mutant(
         "nobody_resends", "what is not acknowledged is sent again", _nobody_resends,
-        masked="every message tells the highest number, so that a lost one is asked for",
+        masked="every message tells the highest number, so that a lost one is asked for (test_sending.py)",
     ),
-    Mutant("nobody_asks_or_resends", "a loss is repaired at all", _nobody_asks_or_resends),
+    Mutant("nobody_asks_or_resends", "a loss is repaired at all", _nobody_asks_or_resends, known=2),
     Mutant("own_writes_come_back", "our own writes in the feed are passed over", _own_writes_come_back),
     Mutant("no_dedupe", "a repeated number changes nothing", _no_dedupe),
     Mutant("no_record_of_conflicts", "a losing value is on a list", _no_record_of_conflicts),
-    Mutant("known_clock_forgotten", "a write says what its writer knew", _known_clock_forgotten),
+    Mutant("known_clock_forgotten", "a write says what its writer knew", _known_clock_forgotten, known=1),
     Mutant("numbers_seen_are_ignored", "a fresh number exceeds all that were seen", _numbers_seen_are_ignored),
-    Mutant("nothing_waits", "a cell whose other end is missing is completed later", _nothing_waits),
-    Mutant("stuck_issues_go_on", "change sets behind a refused one wait for it", _stuck_issues_go_on),
+    Mutant("nothing_waits", "a cell whose other end is missing is completed later", _nothing_waits, known=1),
+    Mutant("stuck_issues_go_on", "change sets behind a refused one wait for it", _stuck_issues_go_on, known=37),
 )  # fmt: skip
 
 

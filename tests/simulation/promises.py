@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, select
 
 from backbone.model import COMMENT, ISSUE, Cell, Issue
-from backbone.replication.merge import Register
+from backbone.replication.merge import EMPTY, Register
 from backbone.replication.message import LANES, Operation, decode_change_sets, inflate
-from backbone.store import lists, shadows
+from backbone.store import links, lists, shadows
 from backbone.store.codec import unpack_registers
 from backbone.store.tables import conflict, identity, outbox, shadow
 from tests.simulation.people import files, texts
@@ -32,15 +32,20 @@ def always(world: "World") -> list[str]:
                 broken.append(f"I6 {theirs.name}: lane {lane} is higher than what {ours.name} numbered")
         if out.phase == "stopped":
             broken.append(f"{ours.name} stopped: {out.reason}")
-        broken += _doubles(ours, world)
+        broken += _doubles(ours)
     return broken
 
 
-def _doubles(node: "Node", world: "World") -> list[str]:
-    seen: Counter[str] = Counter()
-    for issue in _issues(node):
-        seen[str(issue.cells[Cell("description")])] += 1
-    return [f"I3 {node.name}: {text!r} stands {count} times" for text, count in seen.items() if count > 1]
+def _doubles(node: "Node") -> list[str]:
+    """Nothing twice, and in order: an issue never stands without what it was made with."""
+    seen = Counter(_description(issue) for issue in _issues(node))
+    broken = [f"I3 {node.name}: {text!r} stands {count} times" for text, count in seen.items() if count > 1]
+    return broken + [f"order {node.name}: an issue stands without its beginning" for text in seen if not text]
+
+
+def _description(issue: Issue) -> str:
+    """What tells issues apart: nobody edits it."""
+    return str(issue.cells.get(Cell("description"), ""))
 
 
 def quiet(world: "World") -> bool:
@@ -59,6 +64,7 @@ def finally_(world: "World") -> list[str]:
     made = [text for person in world.people for text in person.made]
     for node in world.nodes:
         broken += _images(node)
+        broken += _clock(node)
         broken += _nothing_missing(node, made)
         broken += node.store.read_now(lambda tx, n=node: list(_leftovers(tx, n)))  # type: ignore[misc]
     broken += _same_content(a, b)
@@ -95,10 +101,17 @@ def _images(node: "Node") -> list[str]:
     return broken
 
 
+def _clock(node: "Node") -> list[str]:
+    """A fresh number exceeds every number that was seen: otherwise ``newest`` means who edits most."""
+    clock = node.store.read_now(lambda tx: links.get(tx, 1).clock)
+    highest = max((r.write.newest for r in _registers(node).values()), default=0)
+    return [f"{node.name}: the clock is at {clock}, below {highest}"] if clock < highest else []
+
+
 def _nothing_missing(node: "Node", made: Iterable[str]) -> list[str]:
     """Nothing lost, nothing twice: every issue and every comment that anybody made is here once."""
     issues = _issues(node)
-    found = [str(issue.cells[Cell("description")]).strip() for issue in issues]
+    found = [_description(issue).strip() for issue in issues]
     comments = [text for issue in issues for text in texts(issue.cells)]
     broken = []
     for text in made:
@@ -141,7 +154,7 @@ def _conflicts(a: "Node", b: "Node") -> list[str]:
     recorded = {node.name: node.store.read_now(_recorded) for node in (a, b)}
     for node, other in ((a, b), (b, a)):
         for key, operation in node.store.read_now(_last_writes).items():
-            register = registers[key]
+            register = registers.get(key, EMPTY)
             own = operation.write[:2] if node.name == "master" else operation.write[2:]
             standing = register.write[:2] if node.name == "master" else register.write[2:]
             if own <= standing or operation.value == register.value:
