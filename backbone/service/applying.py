@@ -73,7 +73,7 @@ async def resume(ep: Endpoint) -> None:
     def finish(tx: Connection) -> None:
         planned = _plan_again(tx, ep, tasks)
         _finish(tx, ep, planned, [found[p.task.key] for p in planned])
-        lists.ended(tx, ep.row, [one.key for one in begun if one.key not in found])
+        lists.ended(tx, ep.row)
 
     await ep.store.run(finish)
 
@@ -354,7 +354,7 @@ def _finish(tx: Connection, ep: Endpoint, planned: Sequence[Planned], outcomes: 
     for one, outcome in zip(planned, outcomes, strict=True):
         if isinstance(outcome, Applied):
             book.see(one.task.change_set.gid, outcome.position)
-    lists.ended(tx, ep.row, [p.task.key for p in planned])
+    lists.ended(tx, ep.row)
     shadows.arrived(tx, ep.row, born)
     book.flush()
     emit(tx, ep, change_sets)

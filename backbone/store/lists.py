@@ -127,11 +127,9 @@ def begun(tx: Connection, link: int) -> list[Intent]:
     return [Intent(r.key, r.gid, None if r.work is None else unpack_change_set(r.work)) for r in rows]
 
 
-def ended(tx: Connection, link: int, keys: Iterable[str]) -> None:
-    """Their outcome is recorded, in this transaction."""
-    wanted = list(keys)
-    if wanted:
-        tx.execute(intent.delete().where(intent.c.link == link, intent.c.key.in_(wanted)))
+def ended(tx: Connection, link: int) -> None:
+    """The outcome of all that was begun is recorded, in this transaction."""
+    tx.execute(intent.delete().where(intent.c.link == link))
 
 
 # conflicts
