@@ -21,7 +21,9 @@ from backbone.store.messages import Outgoing
 from backbone.store.shadows import Book
 from channels.base import Label, Parcel
 
-CAPTURED_AT_ONCE = 500
+CAPTURED_AT_ONCE = limits.change_sets_per_message
+POPULATED_FIRST = 50
+"""The first pages of a population are small, so that the partner soon has something to do while we read on."""
 BACKLOG = limits.window_messages
 """Capture rests while so many messages wait for the peer: the tracker's own journal is the queue then."""
 
@@ -34,7 +36,8 @@ async def capture(ep: Endpoint) -> int:
         await ep.store.run(lambda tx: links.change(tx, ep.row, cursor=head))
         return await capture(ep)
     if not row.populated:
-        return await _populate(ep, row.populate_after, row.cursor)
+        size = max(POPULATED_FIRST, min(row.clock, CAPTURED_AT_ONCE))
+        return await _populate(ep, row.populate_after, row.cursor, size)
     touched = await ep.tracker.touched(row.cursor, CAPTURED_AT_ONCE)
     if touched.position == row.cursor:
         return 0
@@ -48,12 +51,12 @@ async def capture(ep: Endpoint) -> int:
     return max(len(touched.edits), 1)
 
 
-async def _populate(ep: Endpoint, after: str | None, cursor: Position) -> int:
-    """One page of the issues that existed before the link did.
+async def _populate(ep: Endpoint, after: str | None, cursor: Position, size: int) -> int:
+    """One page, of up to ``size``, of the issues that existed before the link did.
 
     What came from the partner since, and was seen at or behind the feed's cursor, is left to the feed.
     """
-    page = await ep.tracker.issues(after, CAPTURED_AT_ONCE)
+    page = await ep.tracker.issues(after, size)
     left = await ep.store.read(lambda tx: _left_to_the_feed(tx, ep, page, cursor))
     edits = [_as_edit(issue) for issue in page if issue.local not in left]
     await _fetch_contents(ep, edits)
