@@ -172,6 +172,9 @@ class World:
         for air in self.airs:
             air.calm = True
         for _ in range(QUIET_ROUNDS):
+            for node in self.nodes:
+                for item in node.refused():
+                    node.retry(item)
             if not await self._round() and promises.quiet(self):
                 return promises.finally_(self) + promises.always(self)
             self.now += 45.0
@@ -180,8 +183,6 @@ class World:
     async def _round(self) -> bool:
         moved = False
         for node in self.nodes:
-            for item in node.refused():
-                node.retry(item)
             for what in ("receive", "parts", "control", "apply", "capture", "requests", "send", "send"):
                 moved |= bool(await self._act(node, what)) and what not in ("send", "receive")
         return moved
