@@ -279,7 +279,7 @@ def _join(tx: Connection, ep: Endpoint, book: Book, task: Task, known: Known | N
     shadow = book.fields(change_set.gid, [o.cell for o in change_set.operations])
     plan = diff.plan(shadow, change_set.operations, ep.policies, redo=task.late or task.held)
     inward = ep.translation.to_local(
-        plan.targets, ep.schema, ep.names(book), lambda sha256: blobs.is_complete(tx, ep.row, sha256)
+        plan.targets, ep.schema, ep.names(book), shadow, lambda sha256: blobs.is_complete(tx, ep.row, sha256)
     )
     cells: Cells = inward.cells if known else {**ep.translation.on_create, **inward.cells}
     write = Write(
