@@ -6,8 +6,10 @@ therefore stays local. The same thing gets the same gid again after a store was 
 
 import base64
 import hashlib
+from functools import lru_cache
 
 
+@lru_cache(maxsize=4_096)
 def gid(node_id: str, kind: str, local: str) -> str:
     """The gid of something born here."""
     digest = hashlib.sha256(f"{node_id}/{kind}/{local}".encode()).digest()[:15]

@@ -114,6 +114,8 @@ def write(register: Register, value: Value, side: Side, inc: int, n: int) -> Reg
 
 def join(policy: Policy, ours: Register, value: Value, write: Stamp, known: Stamp) -> Join:
     """A remote write meets our register."""
+    if ours.known == NEVER:
+        return Join(Register(write, known, value, ours.image), theirs_stands=True, conflict=False)
     order = _ORDER[policy]
     theirs_stands = order(write) > order(ours.write)
     concurrent = not ours.known.contains(write) and not known.contains(ours.write)

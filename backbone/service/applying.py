@@ -29,6 +29,7 @@ from backbone.service.outbound import fetch_contents
 from backbone.service.recording import emit, number, record
 from backbone.store import blobs, links, lists, messages, shadows
 from backbone.store.engine import Connection, Transaction
+from backbone.store.lists import Intent
 from backbone.store.messages import Incoming
 from backbone.store.shadows import Book, Known
 
@@ -66,15 +67,24 @@ async def resume(ep: Endpoint) -> None:
     begun = await ep.store.read(lambda tx: lists.begun(tx, ep.row))
     if not begun:
         return
-    found = await ep.tracker.find(list(begun))
-    tasks = {key: _as_task(key, change_set) for key, change_set in begun.items()}
+    found = await ep.tracker.find([one.key for one in begun])
+    tasks = await _interrupted(ep, [one for one in begun if one.key in found])
 
     def finish(tx: Connection) -> None:
-        planned = _plan_again(tx, ep, [task for key, task in tasks.items() if key in found])
+        planned = _plan_again(tx, ep, tasks)
         _finish(tx, ep, planned, [found[p.task.key] for p in planned])
-        lists.ended(tx, ep.row, [key for key in begun if key not in found])
+        lists.ended(tx, ep.row)
 
     await ep.store.run(finish)
+
+
+async def _interrupted(ep: Endpoint, begun: Sequence[Intent]) -> list[Task]:
+    """A message is taken when its last intent ends: until then the inbox knows what was to be done."""
+    coming: dict[str, Task] = {}
+    if any(one.work is None for one in begun):
+        (incoming,) = await ep.store.read(lambda tx: _next(tx, ep))
+        coming = {task.key: task for task in await _tasks(ep, incoming) or ()}
+    return [coming[one.key] if one.work is None else _as_task(one.key, one.work) for one in begun]
 
 
 async def apply(ep: Endpoint) -> int:
@@ -85,7 +95,7 @@ async def apply(ep: Endpoint) -> int:
 
 
 async def _apply_next(ep: Endpoint) -> int:
-    found = await ep.store.read(lambda tx: messages.next_in(tx, ep.row, links.state(tx, ep.row), "c", 1))
+    found = await ep.store.read(lambda tx: _next(tx, ep))
     if not found:
         return 0
     incoming = found[0]
@@ -99,6 +109,10 @@ async def _apply_next(ep: Endpoint) -> int:
         await _apply_round(ep, round_)
     await _apply_round(ep, rounds[-1], lambda tx: take(tx, ep, incoming))
     return max(len(tasks), 1)
+
+
+def _next(tx: Connection, ep: Endpoint) -> list[Incoming]:
+    return messages.next_in(tx, ep.row, links.state(tx, ep.row), "c", 1)
 
 
 async def _tasks(ep: Endpoint, incoming: Incoming) -> list[Task] | None:
@@ -220,7 +234,7 @@ def _plan(tx: Connection, ep: Endpoint, tasks: Sequence[Task], touched: Mapping[
     stuck = lists.held_gids(tx, ep.row)
     planned = [p for task in tasks if (p := _plan_one(tx, ep, book, task, touched, stuck)) is not None]
     links.saw_number(tx, ep.row, diff.highest_number([o for t in tasks for o in t.change_set.operations]))
-    lists.begin(tx, ep.row, {p.task.key: _for_resume(p.task) for p in planned})
+    lists.begin(tx, ep.row, [_for_resume(p.task) for p in planned])
     book.flush()
     emit(tx, ep, change_sets)
     return planned
@@ -340,7 +354,7 @@ def _finish(tx: Connection, ep: Endpoint, planned: Sequence[Planned], outcomes: 
     for one, outcome in zip(planned, outcomes, strict=True):
         if isinstance(outcome, Applied):
             book.see(one.task.change_set.gid, outcome.position)
-    lists.ended(tx, ep.row, [p.task.key for p in planned])
+    lists.ended(tx, ep.row)
     shadows.arrived(tx, ep.row, born)
     book.flush()
     emit(tx, ep, change_sets)
@@ -442,13 +456,15 @@ _LATE = "late/"
 _HELD = "held/"
 
 
-def _for_resume(task: Task) -> ChangeSet:
-    """The change set as an intent keeps it: where it came from stands in front of its author."""
-    prefix = _LATE if task.late else _HELD if task.held else "new/"
-    return replace(task.change_set, author=prefix + task.change_set.author)
+def _for_resume(task: Task) -> Intent:
+    """What came in a message is found there; of all else the intent keeps what it was, in front of the author."""
+    gid = task.change_set.gid
+    if not (task.late or task.held):
+        return Intent(task.key, gid)
+    prefix = _LATE if task.late else _HELD
+    return Intent(task.key, gid, replace(task.change_set, author=prefix + task.change_set.author))
 
 
-def _as_task(key: str, change_set: ChangeSet) -> Task:
-    prefix, _, author = change_set.author.partition("/")
-    plain = replace(change_set, author=author)
-    return Task(key, plain, held=prefix == _HELD[:-1], late=prefix == _LATE[:-1])
+def _as_task(key: str, work: ChangeSet) -> Task:
+    prefix, _, author = work.author.partition("/")
+    return Task(key, replace(work, author=author), held=prefix == _HELD[:-1], late=prefix == _LATE[:-1])

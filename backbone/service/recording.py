@@ -46,23 +46,31 @@ def record(tx: Connection, ep: Endpoint, book: Book, edits: Sequence[Edit], *, w
 
 def emit(tx: Connection, ep: Endpoint, change_sets: Iterable[ChangeSet]) -> int:
     """Number what the peer must hear, in as few messages as their limits allow; returns the change sets."""
-    pieces = [piece for change_set in change_sets for piece in diff.in_pieces(change_set)]
+    said = list(change_sets)
+    pieces = [piece for change_set in said for piece in _encoded(change_set)]
     if not pieces:
         return 0
     outgoing: list[tuple[Kind, bytes, int, Chunk | None]] = []
     batch: list[bytes] = []
     size = 0
-    for piece in pieces:
-        encoded = encode_change_set(piece)
+    for encoded in pieces:
         if batch and (len(batch) >= limits.change_sets_per_message or size + len(encoded) > limits.body_bytes):
             outgoing.append((Kind.DATA, encode_change_sets(batch), len(batch), None))
             batch, size = [], 0
         batch.append(encoded)
         size += len(encoded)
     outgoing.append((Kind.DATA, encode_change_sets(batch), len(batch), None))
-    outgoing += _attachments(tx, ep, pieces)
+    outgoing += _attachments(tx, ep, said)
     number(tx, ep, outgoing)
     return len(pieces)
+
+
+def _encoded(change_set: ChangeSet) -> list[bytes]:
+    """Nearly always one; several for what is too large to be sent and applied quickly."""
+    encoded = encode_change_set(change_set)
+    if len(change_set.operations) <= limits.operations_per_change_set and len(encoded) <= limits.body_bytes:
+        return [encoded]
+    return [encode_change_set(piece) for piece in diff.in_pieces(change_set)]
 
 
 def number(tx: Connection, ep: Endpoint, outgoing: Sequence[tuple[Kind, bytes, int, Chunk | None]]) -> None:

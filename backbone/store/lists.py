@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
@@ -102,23 +103,33 @@ def held_gids(tx: Connection, link: int) -> set[str]:
 # intents
 
 
-def begin(tx: Connection, link: int, works: Mapping[str, ChangeSet]) -> None:
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A write that is about to be made, or was begun. ``work`` is ``None`` where the inbox holds it meanwhile."""
+
+    key: str
+    gid: str
+    work: ChangeSet | None = None
+
+
+def begin(tx: Connection, link: int, intents: Iterable[Intent]) -> None:
     """These writes are about to be made in the tracker."""
-    rows = [{"link": link, "key": key, "gid": c.gid, "work": pack_change_set(c)} for key, c in works.items()]
+    rows = [
+        {"link": link, "key": i.key, "gid": i.gid, "work": None if i.work is None else pack_change_set(i.work)}
+        for i in intents
+    ]
     upsert(tx, intent, rows, ("link", "key"), ("work",))
 
 
-def begun(tx: Connection, link: int) -> dict[str, ChangeSet]:
+def begun(tx: Connection, link: int) -> list[Intent]:
     """Writes whose outcome is not recorded."""
     rows = tx.execute(select(intent).where(intent.c.link == link))
-    return {row.key: unpack_change_set(row.work) for row in rows}
+    return [Intent(r.key, r.gid, None if r.work is None else unpack_change_set(r.work)) for r in rows]
 
 
-def ended(tx: Connection, link: int, keys: Iterable[str]) -> None:
-    """Their outcome is recorded, in this transaction."""
-    wanted = list(keys)
-    if wanted:
-        tx.execute(intent.delete().where(intent.c.link == link, intent.c.key.in_(wanted)))
+def ended(tx: Connection, link: int) -> None:
+    """The outcome of all that was begun is recorded, in this transaction."""
+    tx.execute(intent.delete().where(intent.c.link == link))
 
 
 # conflicts

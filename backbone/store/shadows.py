@@ -199,7 +199,10 @@ def wait(tx: Connection, link: int, gid: str, cells: Mapping[Cell, str]) -> None
 
 def arrived(tx: Connection, link: int, wants: Iterable[str]) -> None:
     """What was waited for is here."""
-    for piece in _pieces(list(wants)):
+    wanted = list(wants)
+    if not wanted or tx.execute(select(waiting.c.gid).where(waiting.c.link == link).limit(1)).first() is None:
+        return
+    for piece in _pieces(wanted):
         tx.execute(waiting.update().where(waiting.c.link == link, waiting.c.wants.in_(piece)).values(ready=1))
 
 

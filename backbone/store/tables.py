@@ -136,7 +136,7 @@ intent = Table(
     _link(primary=True),
     Column("key", Text, primary_key=True),
     Column("gid", Text, nullable=False),
-    Column("work", LargeBinary, nullable=False),
+    Column("work", LargeBinary),
     comment="writes that were begun in the tracker and whose outcome is not recorded yet",
 )
 

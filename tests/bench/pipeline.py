@@ -92,9 +92,8 @@ def through_nodes(
 ) -> tuple[float, dict[str, float], dict[str, float]]:
     """Seconds, peak megabytes and CPU seconds of each node."""
     folder.mkdir(parents=True)
-    trackers = [{"kind": "memory", "path": str(folder / f"{side}.tracker")} for side in SIDES]
     fill(folder / "master.tracker", count)
-    pair = make_pair(folder, *trackers)
+    pair = make_pair(folder, {"kind": "memory", "path": str(folder / "master.tracker")}, {"kind": "memory"})
     with Running(pair, profile=profile) as running:
         running.until(running.active, 60)
         ended = running.until(lambda: running.applied(count), 60 + count / 100)

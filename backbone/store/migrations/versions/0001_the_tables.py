@@ -123,7 +123,7 @@ def upgrade() -> None:
         sa.Column("link", sa.Integer(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("gid", sa.Text(), nullable=False),
-        sa.Column("work", sa.LargeBinary(), nullable=False),
+        sa.Column("work", sa.LargeBinary(), nullable=True),
         sa.ForeignKeyConstraint(["link"], ["link.id"], name=op.f("fk_intent_link")),
         sa.PrimaryKeyConstraint("link", "key", name=op.f("pk_intent")),
         comment="writes that were begun in the tracker and whose outcome is not recorded yet",
