@@ -5,7 +5,7 @@ value, the image that is read back keeps the difference from echoing.
 """
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -207,9 +207,14 @@ class Translation:
                 value = table[value]
         agreed[Cell(name)] = value
 
-    def to_local(self, cells: Cells, schema: Schema, names: Names, contents: Callable[[str], bool]) -> Inward:
-        """What the agreement's words mean here. ``contents`` tells whether an attachment's bytes are here."""
-        inward = _Inward()
+    def to_local(
+        self, cells: Cells, schema: Schema, names: Names, shadow: Shadow, contents: Callable[[str], bool]
+    ) -> Inward:
+        """What the agreement's words mean here. ``contents`` tells whether an attachment's bytes are here.
+
+        A comment or attachment that the tracker does not show (any more) is to be made, whatever it was called.
+        """
+        inward = _Inward({cell for cell, register in shadow.items() if register.image is not None})
         for cell, value in cells.items():
             if names.strange(*self._named(cell)):
                 words = "the partner names something of ours that this link does not know"
@@ -230,7 +235,7 @@ class Translation:
         return (ISSUE, cell.element) if shared and shared.type is FieldType.RELATION else ("", "")
 
     def _comment_in(self, cell: Cell, value: Value, names: Names, inward: "_Inward") -> None:
-        local = names.local_of(cell.element)
+        local = names.local_of(cell.element) if cell in inward.shown else None
         if isinstance(value, dict):
             login = self._login.get(str(value["author"]))
             ours = login is not None or names.born_here(cell.element)
@@ -242,7 +247,7 @@ class Translation:
     def _attachment_in(
         self, cell: Cell, value: Value, names: Names, contents: Callable[[str], bool], inward: "_Inward"
     ) -> None:
-        local = names.local_of(cell.element)
+        local = names.local_of(cell.element) if cell in inward.shown else None
         if not isinstance(value, dict):
             if local is not None:
                 inward.put(cell, local, None)
@@ -284,6 +289,7 @@ class Translation:
 
 @dataclass(slots=True)
 class _Inward:
+    shown: Collection[Cell]
     cells: dict[Cell, Value] = field(default_factory=dict)
     back: dict[Cell, Cell] = field(default_factory=dict)
     waiting: dict[Cell, str] = field(default_factory=dict)

@@ -71,7 +71,7 @@ async def resume(ep: Endpoint) -> None:
     tasks = await _interrupted(ep, [one for one in begun if one.key in found])
 
     def finish(tx: Connection) -> None:
-        planned = _plan_again(tx, ep, tasks)
+        planned = _plan_again(tx, ep, tasks, found)
         _finish(tx, ep, planned, [found[p.task.key] for p in planned])
         lists.ended(tx, ep.row)
 
@@ -293,7 +293,7 @@ def _join(tx: Connection, ep: Endpoint, book: Book, task: Task, known: Known | N
     shadow = book.fields(change_set.gid, [o.cell for o in change_set.operations])
     plan = diff.plan(shadow, change_set.operations, ep.policies, redo=task.late or task.held)
     inward = ep.translation.to_local(
-        plan.targets, ep.schema, ep.names(book), lambda sha256: blobs.is_complete(tx, ep.row, sha256)
+        plan.targets, ep.schema, ep.names(book), shadow, lambda sha256: blobs.is_complete(tx, ep.row, sha256)
     )
     cells: Cells = inward.cells if known else {**ep.translation.on_create, **inward.cells}
     write = Write(
@@ -333,10 +333,23 @@ def _is_here(tx: Connection, ep: Endpoint, book: Book, wants: str) -> bool:
     return blobs.is_complete(tx, ep.row, sha256) if kind == "sha256" else book.by_gid(wants) is not None
 
 
-def _plan_again(tx: Connection, ep: Endpoint, tasks: Sequence[Task]) -> list[Planned]:
+def _plan_again(tx: Connection, ep: Endpoint, tasks: Sequence[Task], made: Mapping[str, Applied]) -> list[Planned]:
     """The plans of writes that the tracker is known to have made: nothing is recorded or intended."""
     book = _load(tx, ep, tasks)
-    return [_join(tx, ep, book, task, book.by_gid(task.change_set.gid)) for task in tasks]
+    planned = [_join(tx, ep, book, task, book.by_gid(task.change_set.gid)) for task in tasks]
+    return [replace(one, inward=_as_made(one, made[one.task.key])) for one in planned]
+
+
+def _as_made(one: Planned, made: Applied) -> Inward:
+    """What has come since the write was made is not in it: that cell still waits."""
+    inward, wants = one.inward, dict(one.inward.waiting)
+    missed = {c: agreed for c, agreed in inward.back.items() if c not in made.cells and c.element not in made.created}
+    for agreed in missed.values():
+        value = one.plan.targets[agreed]
+        wants[agreed] = f"sha256:{value['sha256']}" if isinstance(value, dict) else agreed.element
+    cells = {cell: value for cell, value in inward.cells.items() if cell not in missed}
+    back = {cell: agreed for cell, agreed in inward.back.items() if cell not in missed}
+    return Inward(cells, back, wants, inward.problems)
 
 
 def _finish(tx: Connection, ep: Endpoint, planned: Sequence[Planned], outcomes: Sequence[Outcome]) -> None:

@@ -128,7 +128,9 @@ def _losing(tx: Connection, ep: Endpoint, item: int) -> Write | None:
     book = Book(tx, ep.row)
     known = book.by_gid(row.gid)
     cells = {Cell(row.field, row.element): lists.value_of(row.lost)}
-    inward = ep.translation.to_local(cells, ep.schema, ep.names(book), lambda _: False)
+    book.load_cells({row.gid: cells})
+    shadow = book.fields(row.gid, cells)
+    inward = ep.translation.to_local(cells, ep.schema, ep.names(book), shadow, lambda _: False)
     if known is None or not inward.cells:
         return None
     return Write(marker(ep.link_id, f"take/{row.gid}", 0, item), known.local, None, inward.cells)

@@ -4,6 +4,7 @@ import logging
 import random
 import shutil
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -99,6 +100,26 @@ def unchanged(_cell: Cell, value: Value) -> Value:
     return value
 
 
+def reopen(before: Cells, changes: Cells) -> Cells:
+    """A workflow: a comment on a resolved issue opens it again."""
+    commented = any(cell.field == "comment" and value is not None for cell, value in changes.items())
+    if commented and before.get(Cell("status")) == "resolved" and Cell("status") not in changes:
+        return {Cell("status"): "open"}
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """What a tracker makes of the values that it is given, and what it changes along with them."""
+
+    shows: Callable[[Cell, Value], Value] = unchanged
+    effect: Callable[[Cells, Cells], Cells] | None = None
+
+    @classmethod
+    def thrown(cls, dice: random.Random) -> "Habits":
+        return cls(dice.choice((unchanged, trimmed, rounded)), dice.choice((None, reopen)))
+
+
 class CountedStore(Store):
     """A store in memory that counts its transactions."""
 
@@ -113,20 +134,13 @@ class CountedStore(Store):
         return super().run_now(work)
 
 
-def reopen(before: Cells, changes: Cells) -> Cells:
-    """A workflow: a comment on a resolved issue opens it again."""
-    commented = any(cell.field == "comment" and value is not None for cell, value in changes.items())
-    if commented and before.get(Cell("status")) == "resolved" and Cell("status") not in changes:
-        return {Cell("status"): "open"}
-    return {}
-
-
 class Node:
     """A whole node over a durable store, a tracker, and one end of the channel."""
 
     def __init__(
-        self, side: Side, peer: str, folder: Path, channel: SimulatedChannel, world: World, clock: Callable[[], float]
-    ) -> None:
+        self, side: Side, peer: str, folder: Path, channel: SimulatedChannel, world: World,
+        clock: Callable[[], float], habits: Habits,
+    ) -> None:  # fmt: skip
         self.side = side
         self.name = str(side)
         self.node_id = _node_id(self.name)
@@ -138,11 +152,10 @@ class Node:
         self.clock = clock
         self.log = Log()
         self.store = CountedStore()
-        self.shows = world.dice.choice((unchanged, trimmed, rounded))
-        """What the tracker makes of a value."""
+        self.shows = habits.shows
         self.tracker = MemoryTracker(
             normalise=self.shows,
-            side_effect=world.dice.choice((None, reopen)),
+            side_effect=habits.effect,
             refuse=lambda _: world.refusal(self.name),
             now=lambda: "2026-01-01",
         )

@@ -18,6 +18,8 @@ class Person:
     counter: Iterator[int]
     made: list[str] = field(default_factory=list)
     """The unique texts of issues and comments that were made on this side."""
+    removed: list[str] = field(default_factory=list)
+    """The texts of comments that were taken out on this side."""
 
     async def act(self) -> None:
         """One edit."""
@@ -38,13 +40,16 @@ class Person:
             self._edit_comment(local, cells)
         elif roll < 0.84:
             self.tracker.attach(local, self._unique("file"), self._unique("bytes").encode() * 3, self.name)
+        elif roll < 0.87:
+            self._remove(local, cells)
         elif roll < 0.94:
             label = self.dice.choice(("red", "green", "blue"))
             old = cells.get(Cell("labels", label))
             self.tracker.edit(local, {Cell("labels", label): None if old else True}, self.name)
         else:
             other = self.dice.choice(issues)
-            self.tracker.edit(local, {Cell("depends", other): True}, self.name)
+            old = cells.get(Cell("depends", other))
+            self.tracker.edit(local, {Cell("depends", other): None if old else True}, self.name)
 
     def _create(self) -> None:
         text = self._unique("issue")
@@ -78,6 +83,14 @@ class Person:
         value = cells[cell]
         assert isinstance(value, dict)
         self.tracker.edit_comment(local, cell.element, f"{value['text']} {self._unique('edit')}", self.name)
+
+    def _remove(self, local: str, cells: Cells) -> None:
+        contents = [(c, v) for c, v in cells.items() if c.field in (COMMENT, ATTACHMENT) and isinstance(v, dict)]
+        if not contents:
+            return
+        cell, value = self.dice.choice(contents)
+        self.removed.append(str(value.get("text", "")))
+        self.tracker.edit(local, {cell: None}, self.name)
 
     def _unique(self, word: str) -> str:
         return f"{word} {next(self.counter)} "

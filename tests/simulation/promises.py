@@ -61,7 +61,8 @@ def finally_(world: "World") -> list[str]:
     """What holds when everybody rests."""
     a, b = world.nodes
     broken = _same_registers(a, b)
-    made = [text for person in world.people for text in person.made]
+    removed = [text for person in world.people for text in person.removed]
+    made = [t for person in world.people for t in person.made if not any(_begins(r, t.strip()) for r in removed)]
     for node in world.nodes:
         broken += _images(node)
         broken += _clock(node)

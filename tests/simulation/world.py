@@ -13,7 +13,7 @@ from backbone.replication.merge import Side
 from tests.simulation import promises
 from tests.simulation.channel import Air, SimulatedChannel, Weather
 from tests.simulation.faults import Cancelled, Crash, Ended
-from tests.simulation.node import Node, remove
+from tests.simulation.node import Habits, Node, remove
 from tests.simulation.people import Person
 
 EXCLUSIVE = ("capture", "apply", "requests")
@@ -25,7 +25,8 @@ STEPS = 150
 class World:
     """Two nodes, two people, two directions of air."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, habits: tuple[Habits, Habits] | None = None) -> None:
+        """``habits`` are those of both trackers; otherwise the dice decide."""
         self.dice = random.Random(seed)
         self.now = 1_000.0
         self.calm = False
@@ -46,9 +47,10 @@ class World:
         self.airs = [Air(weather, self.dice, counts=self.counts) for _ in range(2)]
         self.folder = Path(tempfile.mkdtemp(prefix="bbsim"))
         there, back = self.airs
+        master, slave = habits or (Habits.thrown(self.dice), Habits.thrown(self.dice))
         self.nodes = [
-            Node(Side.MASTER, "slave", self.folder, SimulatedChannel(there, back), self, lambda: self.now),
-            Node(Side.SLAVE, "master", self.folder, SimulatedChannel(back, there), self, lambda: self.now),
+            Node(Side.MASTER, "slave", self.folder, SimulatedChannel(there, back), self, lambda: self.now, master),
+            Node(Side.SLAVE, "master", self.folder, SimulatedChannel(back, there), self, lambda: self.now, slave),
         ]
         counter = itertools.count(1)
         self.people = [
@@ -170,6 +172,9 @@ class World:
         for air in self.airs:
             air.calm = True
         for _ in range(QUIET_ROUNDS):
+            for node in self.nodes:
+                for item in node.refused():
+                    node.retry(item)
             if not await self._round() and promises.quiet(self):
                 return promises.finally_(self) + promises.always(self)
             self.now += 45.0
@@ -178,8 +183,6 @@ class World:
     async def _round(self) -> bool:
         moved = False
         for node in self.nodes:
-            for item in node.refused():
-                node.retry(item)
             for what in ("receive", "parts", "control", "apply", "capture", "requests", "send", "send"):
                 moved |= bool(await self._act(node, what)) and what not in ("send", "receive")
         return moved

@@ -63,6 +63,7 @@ def strange(kind: str, gid: str) -> bool:
     return bool(kind) and (KNOWN[gid][0] != kind if gid in KNOWN else gid.startswith("aa-"))
 
 
+SHOWN = {Cell(kind, gid): Register(image=True) for gid, (kind, _) in KNOWN.items()}
 NAMES = Names(gid_of, local_of, lambda gid: gid.startswith("aa-"), strange)
 
 
@@ -79,7 +80,7 @@ def out(cells: Cells, shadow: dict[Cell, Register] | None = None, **agreed: Any)
 
 def back(cells: Cells, whole: bool = True) -> Cells:
     """In local words; nothing waits and nothing is wrong."""
-    inward = translation().to_local(cells, SCHEMA, NAMES, lambda _: whole)
+    inward = translation().to_local(cells, SCHEMA, NAMES, SHOWN, lambda _: whole)
     assert (inward.waiting, inward.problems) == ({}, ())
     return inward.cells
 
@@ -208,7 +209,7 @@ class TestIn:
         assert back({Cell("status"): None}) == {Cell("state"): None}
 
     def test_a_value_without_a_row_is_a_problem(self) -> None:
-        inward = translation().to_local({Cell("status"): "odd", Cell("parts", "odd"): True}, SCHEMA, NAMES, bool)
+        inward = translation().to_local({Cell("status"): "odd", Cell("parts", "odd"): True}, SCHEMA, NAMES, SHOWN, bool)
         assert inward.cells == {}
         assert inward.problems == (
             "status: the partner's value 'odd' has no row under fields.status.values",
@@ -217,7 +218,7 @@ class TestIn:
 
     def test_a_value_that_the_tracker_does_not_have_is_a_problem(self) -> None:
         rules = {"fields": {**RULES["fields"], "status": {"local": "state"}}}
-        inward = translation(rules).to_local({Cell("status"): "odd"}, SCHEMA, NAMES, bool)
+        inward = translation(rules).to_local({Cell("status"): "odd"}, SCHEMA, NAMES, SHOWN, bool)
         assert inward.problems[0].startswith("status: state has no value 'odd' here; add it to the tracker")
 
     def test_missing_values_of_open_choices_are_made(self) -> None:
@@ -229,7 +230,7 @@ class TestIn:
         assert back({Cell("assignee"): None}) == {Cell("owner"): None}
 
     def test_a_relation_waits_for_its_other_end(self) -> None:
-        inward = translation().to_local({Cell("depends", "bb-9"): True}, SCHEMA, NAMES, bool)
+        inward = translation().to_local({Cell("depends", "bb-9"): True}, SCHEMA, NAMES, SHOWN, bool)
         assert (inward.cells, inward.waiting) == ({}, {Cell("depends", "bb-9"): "bb-9"})
 
     def test_a_field_that_is_not_in_the_file_is_passed_over(self) -> None:
@@ -249,6 +250,14 @@ class TestIn:
         said: Cells = {Cell(COMMENT, "aa-c1"): {"text": "edited", "author": "Ann Example", "created": "then"}}
         assert back(said) == {Cell(COMMENT, "c1"): {"text": "edited", "author": "bot", "created": "then"}}
 
+    def test_what_was_removed_here_and_edited_there_is_made_again(self) -> None:
+        said: Cells = {
+            Cell(COMMENT, "aa-c1"): {"text": "edited", "author": "ann@example.com", "created": "then"},
+            Cell(ATTACHMENT, "bb-a1"): {"name": "f", "sha256": "0" * 64, "author": "ann@example.com", "created": "now"},
+        }
+        inward = translation().to_local(said, SCHEMA, NAMES, {}, lambda _: True)
+        assert set(inward.cells) == {Cell(COMMENT, "+aa-c1"), Cell(ATTACHMENT, "+bb-a1")}
+
     def test_what_the_partner_removed_goes_if_it_is_here(self) -> None:
         assert back({Cell(COMMENT, "aa-c1"): None, Cell(COMMENT, "bb-c9"): None}) == {Cell(COMMENT, "c1"): None}
         assert back({Cell(ATTACHMENT, "bb-a1"): None, Cell(ATTACHMENT, "bb-a9"): None}) == {
@@ -265,7 +274,7 @@ class TestIn:
             "created": "now",
         }
         cell = Cell(ATTACHMENT, "bb-a9")
-        inward = translation().to_local({cell: about}, SCHEMA, NAMES, lambda _: False)
+        inward = translation().to_local({cell: about}, SCHEMA, NAMES, SHOWN, lambda _: False)
         assert (inward.cells, inward.waiting) == ({}, {cell: "sha256:" + "0" * 64})
         assert back({cell: about}) == {Cell(ATTACHMENT, "+bb-a9"): {**about, "author": "bot"}}
 
@@ -282,7 +291,7 @@ class TestIn:
     )  # fmt: skip
     def test_the_partner_cannot_make_what_was_born_here_nor_take_one_kind_for_another(self, cell: Cell) -> None:
         value: Value = True if cell.field == "depends" else {"text": "forged", "author": "Ann", "created": "now"}
-        inward = translation().to_local({cell: value}, SCHEMA, NAMES, lambda _: True)
+        inward = translation().to_local({cell: value}, SCHEMA, NAMES, SHOWN, lambda _: True)
         assert inward.cells == {}
         assert inward.problems == (f"{cell.field}: the partner names something of ours that this link does not know",)
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from backbone.model import Cell, Cells, Write
 from backbone.store import lists
 from tests.simulation import promises
-from tests.simulation.node import Node
+from tests.simulation.node import Habits, Node, reopen, trimmed
 from tests.simulation.world import World
 
 
@@ -14,7 +14,7 @@ class Pair:
     """``alice``'s node is the master, ``bob``'s the slave."""
 
     def __init__(self) -> None:
-        self.world = World(1)
+        self.world = World(1, habits=(Habits(), Habits(trimmed, reopen)))
         self.world.calm = True
         for air in self.world.airs:
             air.calm = True

@@ -28,10 +28,10 @@ def cost(known: int, *, comment: bool = False) -> dict[str, Counter[str]]:
             if comment:
                 pair.alice.tracker.comment("7", "it is so", "alice")
             else:
-                pair.alice.tracker.edit("7", {Cell("title"): "another title"}, "alice")
+                pair.alice.tracker.edit("7", {Cell("title"): "renamed"}, "alice")
             await pair.settle()
         shown = pair.cells(pair.bob, 6)
-        assert shown.get(Cell("title")) == ("issue 6" if comment else "another title")
+        assert shown.get(Cell("title")) == ("issue 6" if comment else "renamed")
         assert comment == any(cell.field == "comment" for cell in shown)
 
     run(story)
