@@ -43,7 +43,7 @@ simulate: $(READY)  ## whole nodes on a seeded clock with every fault (SEEDS=500
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --from $(FROM)
 
 bench: $(READY)  ## the figures of the README, each beside its limit
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench $(ARGS)
 
 # The user's own pip settings stay out, so that versions and hashes are those of the public index.
 lock: $(READY)  ## resolve requirements.lock again

@@ -36,6 +36,12 @@ class Notes:
         draft.replace(self._file)
 
 
+def _cpu_seconds() -> float:
+    """Of this process and of every gpg that it waited for."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
+
+
 async def _deaf(_hints: AsyncIterator[None], _event: asyncio.Event) -> None:
     await asyncio.Event().wait()
 
@@ -45,7 +51,7 @@ async def _serve(folder: Path, notes: Notes) -> None:
         begun = time.monotonic()
         endpoint = await parties.open_endpoint(node, row)
         if stage_of(row) is Stage.ACTIVE:
-            notes.tell(active=begun, opened=time.monotonic())
+            notes.tell(active=begun, opened=time.monotonic(), cpu_opened=_cpu_seconds())
         return endpoint
 
     setattr(runner, "open_endpoint", opening)  # noqa: B010 - watched from outside, not changed
@@ -74,8 +80,8 @@ def main() -> None:
     if profile:
         profile.disable()
         profile.dump_stats(options.profile)
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    notes.tell(peak_mb=used.ru_maxrss / 1024, cpu_seconds=used.ru_utime + used.ru_stime)
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    notes.tell(peak_mb=peak_mb, cpu_seconds=_cpu_seconds())
 
 
 if __name__ == "__main__":

@@ -1,16 +1,20 @@
 """Fifty thousand issues of 2 KB through two nodes with memory trackers, beside a bare pipeline of the same parts."""
 
+import os
 import shutil
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench import bare
 from tests.bench.issues import fill
-from tests.bench.nodes import SIDES, Running, make_pair
+from tests.bench.nodes import ROOT, SIDES, Running, make_pair
 from tests.bench.report import Figure, Options
 
 ISSUES = 50_000
 ALL_COUNTS = (5_000, ISSUES, 200_000)
+ROUNDS = 3
 RATIO_MIN = 0.5
 PEAK_MB_MAX = 200.0
 LINEAR_TOLERANCE = 1.5
@@ -18,23 +22,38 @@ LINEAR_TOLERANCE = 1.5
 
 
 @dataclass(frozen=True, slots=True)
+class Through:
+    """What it took two nodes. CPU seconds are of the nodes and every gpg that they started."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_mb: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One population of a fresh slave."""
 
     issues: int
-    seconds: float
-    peak_mb: dict[str, float]
-    cpu_seconds: dict[str, float]
+    through: Through
     bare_seconds: float
+    bare_cpu_seconds: float
     bare_alone_seconds: float
+    tracker_mb: float
+    """What a process needs to hold the same issues in a memory tracker, and nothing else."""
 
     @property
     def rate(self) -> float:
-        return self.issues / self.seconds
+        return self.issues / self.through.seconds
 
     @property
     def ratio(self) -> float:
-        return self.bare_seconds / self.seconds
+        return self.bare_seconds / self.through.seconds
+
+    @property
+    def node_mb(self) -> dict[str, float]:
+        """Peak of each node without what the tracker in its process holds."""
+        return {side: peak - self.tracker_mb for side, peak in self.through.peak_mb.items()}
 
 
 def measure(options: Options) -> list[Figure]:
@@ -43,7 +62,7 @@ def measure(options: Options) -> list[Figure]:
     runs = [_run(options, count) for count in counts]
     _plot(options.out / "pipeline.png", runs)
     main = next(run for run in runs if run.issues == ISSUES)
-    each = [run.seconds / run.issues * 1e6 for run in runs]
+    each = [run.through.seconds / run.issues * 1e6 for run in runs]
     growth = each[-1] / each[0]
     return [
         Figure(
@@ -56,10 +75,10 @@ def measure(options: Options) -> list[Figure]:
         ),
         Figure(
             "pipeline: peak memory of a node",
-            " and ".join(f"{main.peak_mb[side]:.0f} MB ({side})" for side in SIDES),
-            "with the tracker's own 50,000 issues in it",
+            " and ".join(f"{main.node_mb[side]:.0f} MB ({side})" for side in SIDES),
+            f"{main.tracker_mb:.0f} MB more for the issues in the memory tracker, which is in the same process",
             f"< {PEAK_MB_MAX:.0f} MB",
-            max(main.peak_mb.values()) < PEAK_MB_MAX,
+            max(main.node_mb.values()) < PEAK_MB_MAX,
         ),
         Figure(
             f"pipeline: time per issue at {', '.join(f'{run.issues:,}' for run in runs)}",
@@ -72,25 +91,49 @@ def measure(options: Options) -> list[Figure]:
 
 
 def _run(options: Options, count: int) -> Run:
-    seconds, peaks, cpu = through_nodes(options.folder / f"p{count}", count)
-    alone = bare.one_after_the_other(options.folder / f"o{count}", count)
+    rounds = [_round(options, count) for _ in range(1 if count > ISSUES or options.quick else ROUNDS)]
+    return sorted(rounds, key=lambda run: run.ratio)[len(rounds) // 2]
+
+
+def _round(options: Options, count: int) -> Run:
+    through = through_nodes(options.folder / f"p{count}", count)
+    before = _cpu_of_children()
     both = bare.side_by_side(options.folder / f"t{count}", count)
-    run = Run(count, seconds, peaks, cpu, both, alone)
+    bare_cpu = _cpu_of_children() - before
+    alone = bare.one_after_the_other(options.folder / f"o{count}", count)
+    run = Run(count, through, both, bare_cpu, alone, _held_mb(options.folder / "held", count))
+    peaks = " ".join(f"{side} {mb:.0f}" for side, mb in through.peak_mb.items())
     options.say(
         f"pipeline {count:7,}: {run.rate:6,.0f} issues/s, bare {count / both:6,.0f} "
-        f"(one process {count / alone:6,.0f}), ratio {run.ratio:.2f}, peak MB {_each(peaks)}, CPU seconds {_each(cpu)}"
+        f"(one process {count / alone:6,.0f}), ratio {run.ratio:.2f}; CPU {through.cpu_seconds / count * 1e6:.0f} µs per issue, "
+        f"bare {bare_cpu / count * 1e6:.0f}; peak MB {peaks}, of which {run.tracker_mb:.0f} are the tracker's"
     )
     return run
 
 
-def _each(values: dict[str, float]) -> str:
-    return " ".join(f"{side} {value:.1f}" for side, value in values.items())
+def _cpu_of_children() -> float:
+    used = os.times()
+    return used.children_user + used.children_system
 
 
-def through_nodes(
-    folder: Path, count: int, profile: Path | None = None
-) -> tuple[float, dict[str, float], dict[str, float]]:
-    """Seconds, peak megabytes and CPU seconds of each node."""
+def _held_mb(file: Path, count: int) -> float:
+    """How much larger a process grows by opening a memory tracker with so many issues."""
+    fill(file, count)
+    program = (
+        "import sys; from pathlib import Path; from backbone.trackers.memory import MemoryTracker as Tracker; "
+        "kb = lambda: int(Path('/proc/self/status').read_text().split('VmRSS:')[1].split()[0]); "
+        "empty = kb(); tracker = Tracker(path=Path(sys.argv[1])); print(kb() - empty)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(file)], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    file.unlink()
+    return int(done.stdout) / 1024
+
+
+def through_nodes(folder: Path, count: int, profile: Path | None = None) -> Through:
+    """A population of an empty tracker in memory from a full one."""
     folder.mkdir(parents=True)
     fill(folder / "master.tracker", count)
     pair = make_pair(folder, {"kind": "memory", "path": str(folder / "master.tracker")}, {"kind": "memory"})
@@ -101,8 +144,8 @@ def through_nodes(
         opened = running.nodes["master"].notes()["opened"]
     notes = {side: node.notes() for side, node in running.nodes.items()}
     shutil.rmtree(folder)
-    peaks = {side: told["peak_mb"] for side, told in notes.items()}
-    return ended - opened, peaks, {side: told["cpu_seconds"] for side, told in notes.items()}
+    cpu = sum(told["cpu_seconds"] - told["cpu_opened"] for told in notes.values())
+    return Through(ended - opened, cpu, {side: told["peak_mb"] for side, told in notes.items()})
 
 
 def _plot(file: Path, runs: list[Run]) -> None:
@@ -113,7 +156,7 @@ def _plot(file: Path, runs: list[Run]) -> None:
 
     figure, axes = plt.subplots(figsize=(7, 4.5))
     counts = [run.issues for run in runs]
-    axes.plot(counts, [run.seconds for run in runs], marker="o", label="Backbone, capture to acknowledged")
+    axes.plot(counts, [run.through.seconds for run in runs], marker="o", label="Backbone, capture to acknowledged")
     axes.plot(counts, [run.bare_seconds for run in runs], marker="s", label="bare pipeline of the same parts")
     axes.set_xlabel("issues of 2 KB")
     axes.set_ylabel("seconds")
