@@ -105,8 +105,8 @@ def _round(options: Options, count: int) -> Run:
     peaks = " ".join(f"{side} {mb:.0f}" for side, mb in through.peak_mb.items())
     options.say(
         f"pipeline {count:7,}: {run.rate:6,.0f} issues/s, bare {count / both:6,.0f} "
-        f"(one process {count / alone:6,.0f}), ratio {run.ratio:.2f}; CPU {through.cpu_seconds / count * 1e6:.0f} µs per issue, "
-        f"bare {bare_cpu / count * 1e6:.0f}; peak MB {peaks}, of which {run.tracker_mb:.0f} are the tracker's"
+        f"(one process {count / alone:6,.0f}), ratio {run.ratio:.2f}; "
+        f"CPU {through.cpu_seconds / count * 1e6:.0f} µs per issue, bare {bare_cpu / count * 1e6:.0f}; peak MB {peaks}, of which {run.tracker_mb:.0f} are the tracker's"
     )
     return run
 
