@@ -119,14 +119,16 @@ def upsert(tx: Connection, table: Table, rows: list[dict[str, Any]], keys: Seque
 
 
 def _prepare(connection: Any, _record: object) -> None:
+    """A row of ``shadow`` holds two kilobytes and more: on pages of four there would be one on each, half of it empty."""
     connection.isolation_level = None
     for pragma in (
+        "page_size=8192",
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
         "temp_store=MEMORY",
         "cache_size=-16000",
-        "wal_autocheckpoint=4000",
+        "wal_autocheckpoint=2000",
     ):
         connection.execute(f"PRAGMA {pragma}")
 

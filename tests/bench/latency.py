@@ -123,6 +123,7 @@ def _changes(pair: Pair, *, deaf: bool) -> list[float]:
             people.edit(str(number * 7 + 1), {Cell("title"): f"changed {number} {time.monotonic_ns()}"})
             begun = time.monotonic()
             while theirs.stat().st_size == size:
+                running.check()
                 if time.monotonic() - begun > 30:
                     raise TimeoutError(f"change {number} did not arrive, see {pair.root}")
                 time.sleep(0.001)

@@ -94,13 +94,16 @@ class Node:
 
     def notes(self) -> dict[str, float]:
         """What the process told so far; see ``node.py``."""
-        if self._process.poll() not in (None, 0):
-            raise RuntimeError(f"the node {self.folder} ended by itself, see {self.log}")
         try:
             told: dict[str, float] = json.loads(self._notes.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
         return told
+
+    def check(self) -> None:
+        """Raises ``RuntimeError`` when the process ended, or was ended by somebody else."""
+        if self._process.poll() is not None:
+            raise RuntimeError(f"the node {self.folder} ended by itself, see {self.log}")
 
     def stop(self) -> None:
         """In order; what it took stands in ``notes`` then."""
@@ -145,11 +148,17 @@ class Running:
         """The moment when it was seen. Raises ``TimeoutError``."""
         deadline = time.monotonic() + seconds
         while not happened():
+            self.check()
             if time.monotonic() > deadline:
                 standing = {side: status(store) for side, store in self.stores.items()}
                 raise TimeoutError(f"not within {seconds:.0f} s: {standing}; see {self.pair.root}")
             time.sleep(LOOK_SECONDS)
         return time.monotonic()
+
+    def check(self) -> None:
+        """Raises ``RuntimeError`` unless both run."""
+        for node in self.nodes.values():
+            node.check()
 
     def active(self) -> bool:
         """Both have opened the link for work."""

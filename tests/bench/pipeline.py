@@ -106,7 +106,8 @@ def _round(options: Options, count: int) -> Run:
     options.say(
         f"pipeline {count:7,}: {run.rate:6,.0f} issues/s, bare {count / both:6,.0f} "
         f"(one process {count / alone:6,.0f}), ratio {run.ratio:.2f}; "
-        f"CPU {through.cpu_seconds / count * 1e6:.0f} µs per issue, bare {bare_cpu / count * 1e6:.0f}; peak MB {peaks}, of which {run.tracker_mb:.0f} are the tracker's"
+        f"CPU {through.cpu_seconds / count * 1e6:.0f} µs per issue, bare {bare_cpu / count * 1e6:.0f}; "
+        f"peak MB {peaks}, of which {run.tracker_mb:.0f} are the tracker's"
     )
     return run
 
