@@ -119,7 +119,7 @@ def upsert(tx: Connection, table: Table, rows: list[dict[str, Any]], keys: Seque
 
 
 def _prepare(connection: Any, _record: object) -> None:
-    """A row of ``shadow`` holds two kilobytes and more: on pages of four there would be one on each, half of it empty."""
+    """Pages of 8 KB: a row of ``shadow`` has 2 KB or more, and of those only one would fit on a page of 4 KB."""
     connection.isolation_level = None
     for pragma in (
         "page_size=8192",
