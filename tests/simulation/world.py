@@ -43,7 +43,7 @@ class World:
         self.crash = self.dice.choice((0.0, 0.01, 0.03))
         self.nested = self.dice.choice((0.0, 0.05, 0.15))
         self.silent = self.dice.choice((0.0, 0.01, 0.05))
-        self.refusing = self.dice.choice((0.0, 0.05, 0.15))
+        self.refusing = self.dice.choice((0.0, 0.1, 0.3))
         self.airs = [Air(weather, self.dice, counts=self.counts) for _ in range(2)]
         self.folder = Path(tempfile.mkdtemp(prefix="bbsim"))
         there, back = self.airs
