@@ -8,6 +8,7 @@ must not keep the connection.
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -110,12 +111,24 @@ def in_memory() -> Store:
 
 
 def upsert(tx: Connection, table: Table, rows: list[dict[str, Any]], keys: Sequence[str], sets: Sequence[str]) -> None:
-    """Insert each row, or set the named columns where its key is there."""
+    """Insert each row, or set the named columns where its key is there. Each row names the same columns."""
     if rows:
-        dialect: Any = postgresql if tx.dialect.name == "postgresql" else sqlite
-        insert = dialect.insert(table)
-        changed = {name: insert.excluded[name] for name in sets}
-        tx.execute(insert.on_conflict_do_update(index_elements=list(keys), set_=changed), rows)
+        sql, order = _upsert(table, tuple(rows[0]), tuple(keys), tuple(sets), tx.dialect.name)
+        tx.exec_driver_sql(sql, [tuple(row[name] for name in order) for row in rows] if order else rows)
+
+
+@lru_cache(maxsize=64)
+def _upsert(
+    table: Table, columns: Sequence[str], keys: Sequence[str], sets: Sequence[str], dialect_name: str
+) -> tuple[str, tuple[str, ...]]:
+    """The statement, and its parameters in order where the driver wants them so. Compiled once: for each row of many,
+    SQLAlchemy would work as long as SQLite.
+    """
+    dialect: Any = postgresql if dialect_name == "postgresql" else sqlite
+    insert = dialect.insert(table).values(dict.fromkeys(columns))
+    changed = {name: insert.excluded[name] for name in sets}
+    compiled = insert.on_conflict_do_update(index_elements=list(keys), set_=changed).compile(dialect=dialect.dialect())
+    return str(compiled), tuple(compiled.positiontup or ())
 
 
 def _prepare(connection: Any, _record: object) -> None:

@@ -7,7 +7,7 @@ memory, and is written back in bulk by ``flush``.
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import Connection, and_, select
 
@@ -38,7 +38,9 @@ def part_of(cell: Cell) -> str:
 
 
 class Book:
-    """Identities and shadows of some issues, within one transaction."""
+    """Identities and shadows of some issues, within one transaction; or within several, one after the other, between
+    which nobody else writes them.
+    """
 
     def __init__(self, tx: Connection, link: int) -> None:
         self._tx = tx
@@ -48,6 +50,11 @@ class Book:
         self._parts: dict[tuple[str, str], dict[Cell, Register]] = {}
         self._dirty_names: dict[str, Known] = {}
         self._dirty_parts: set[tuple[str, str]] = set()
+
+    def within(self, tx: Connection) -> Self:
+        """Go on in another transaction."""
+        self._tx = tx
+        return self
 
     # reading
 
