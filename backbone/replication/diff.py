@@ -53,12 +53,15 @@ def capture(shadow: Shadow, cells: Cells, side: Side, inc: int, n: int) -> Captu
     """Cells as the tracker shows them after an edit, against the images. ``n`` is a fresh number of this side."""
     registers: dict[Cell, Register] = {}
     operations: list[Operation] = []
+    stamped: dict[Stamp, Register] = {}  # most cells of an edit were last written at one time, if ever
     for cell, value in cells.items():
         before = shadow.get(cell, EMPTY)
         if value == before.image:
             continue
-        after = write(before, value, side, inc, n)._replace(image=value)
-        registers[cell] = after
+        after = stamped.get(before.known)
+        if after is None:
+            after = stamped[before.known] = write(before, value, side, inc, n)
+        registers[cell] = Register(after.write, after.known, value, value)
         operations.append(Operation(cell, value, after.write, after.known))
     return Captured(registers, tuple(operations))
 
@@ -106,10 +109,14 @@ def read_back(shadow: Shadow, targets: Cells, answered: Cells) -> tuple[Shadow, 
     its way of showing it; another cell that no longer has its image was changed by the tracker itself, a
     local edit like any other.
     """
-    registers = {
-        cell: shadow.get(cell, EMPTY)._replace(image=value) for cell, value in answered.items() if cell in targets
-    }
-    effects = {cell: value for cell, value in answered.items() if cell not in targets}
+    registers: dict[Cell, Register] = {}
+    effects: dict[Cell, Value] = {}
+    for cell, value in answered.items():
+        if cell in targets:
+            write, known, agreed, _ = shadow.get(cell, EMPTY)
+            registers[cell] = Register(write, known, agreed, value)
+        else:
+            effects[cell] = value
     return registers, effects
 
 

@@ -74,8 +74,8 @@ class Endpoint:
             return known.local if known else None
 
         def strange(kind: str, name: str) -> bool:
-            known = book.by_gid(name) if kind else None
-            return known.kind != kind if known else bool(kind) and self.born_here(name)
+            known = book.by_gid(name)
+            return known.kind != kind if known else self.born_here(name)
 
         return Names(gid_of, local_of, self.born_here, strange)
 

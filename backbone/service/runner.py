@@ -38,7 +38,7 @@ REST_SECONDS = 0.3
 STAGE_SECONDS = 0.1
 """How often a handshake under way is looked at: somebody waits for it."""
 
-GARBAGE_THRESHOLDS = (50_000, 20, 100)
+GARBAGE_THRESHOLDS = (100_000, 50, 100)
 """Our values hold no cycles; looking for some among all that is being applied took half of the time."""
 
 _OUTSIDE = (BackboneError, ChannelError, KeyRingError, HandshakeError, OSError)
@@ -146,6 +146,7 @@ async def _links(node: Node, names: Sequence[str] | None) -> AsyncIterator[list[
         if name not in known:
             raise UsageError(f"there is no link {name!r}; there are {', '.join(sorted(known)) or 'none yet'}")
     running: list[Running] = []
+    gc.freeze()
     gc.set_threshold(*GARBAGE_THRESHOLDS)
     async with asyncio.TaskGroup() as group:
 

@@ -6,13 +6,14 @@ must not keep the connection.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event
+from sqlalchemy import URL, ColumnElement, Connection, Engine, Table, create_engine, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import StaticPool
@@ -20,7 +21,7 @@ from sqlalchemy.pool import StaticPool
 from backbone.errors import BackboneError
 from backbone.store.tables import metadata, node
 
-__all__ = ["Connection", "Store", "StoreError", "Transaction", "in_memory", "sqlite_engine", "upsert"]
+__all__ = ["Connection", "Store", "StoreError", "Transaction", "among", "in_memory", "sqlite_engine", "upsert"]
 
 T = TypeVar("T")
 Transaction: TypeAlias = Callable[[Connection], T]
@@ -110,6 +111,12 @@ def in_memory() -> Store:
     return Store(engine, threaded=False)
 
 
+def among(column: ColumnElement[str], values: Iterable[str]) -> ColumnElement[bool]:
+    """Whether a text column holds one of these: as one parameter, however many they are, compiled once."""
+    listed = func.json_each(json.dumps(list(values))).table_valued("value")
+    return column.in_(select(listed.c.value))
+
+
 def upsert(tx: Connection, table: Table, rows: list[dict[str, Any]], keys: Sequence[str], sets: Sequence[str]) -> None:
     """Insert each row, or set the named columns where its key is there. Each row names the same columns."""
     if rows:
@@ -141,7 +148,7 @@ def _prepare(connection: Any, _record: object) -> None:
         "foreign_keys=ON",
         "temp_store=MEMORY",
         "cache_size=-16000",
-        "wal_autocheckpoint=2000",
+        "wal_autocheckpoint=8000",
     ):
         connection.execute(f"PRAGMA {pragma}")
 

@@ -15,10 +15,9 @@ from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Position
 from backbone.replication.diff import Shadow
 from backbone.replication.merge import Register
 from backbone.store.codec import pack_registers, unpack_registers
-from backbone.store.engine import upsert
+from backbone.store.engine import among, upsert
 from backbone.store.tables import identity, shadow, waiting
 
-_AT_ONCE = 500
 _FIELDS = ""
 
 
@@ -66,15 +65,14 @@ class Book:
                 self._by_local[kind, local] = None
                 wanted.setdefault(kind, []).append(local)
         for kind, locals_ in wanted.items():
-            for piece in _pieces(locals_):
-                self._read_names(and_(identity.c.kind == kind, identity.c.local.in_(piece)))
+            self._read_names(and_(identity.c.kind == kind, among(identity.c.local, locals_)))
 
     def load_gids(self, gids: Iterable[str]) -> None:
         """Read the identities of these gids."""
         fresh = [gid for gid in set(gids) if gid not in self._by_gid]
         self._by_gid.update(dict.fromkeys(fresh))
-        for piece in _pieces(fresh):
-            self._read_names(identity.c.gid.in_(piece))
+        if fresh:
+            self._read_names(among(identity.c.gid, fresh))
 
     def load_cells(self, cells: Mapping[str, Iterable[Cell]]) -> None:
         """Read the registers of these cells, by gid; an issue's fields come together."""
@@ -84,9 +82,9 @@ class Book:
                 if (gid, part) not in self._parts:
                     self._parts[gid, part] = {}
                     wanted.setdefault(gid, set()).add(part)
-        for piece in _pieces(list(wanted)):
-            parts = {part for gid in piece for part in wanted[gid]}
-            self._read_parts(and_(shadow.c.gid.in_(piece), shadow.c.part.in_(parts)))
+        if wanted:
+            parts = {part for named in wanted.values() for part in named}
+            self._read_parts(and_(among(shadow.c.gid, wanted), among(shadow.c.part, parts)))
 
     def load_whole(self, gid: str) -> dict[Cell, Register]:
         """Every register of one issue."""
@@ -209,8 +207,7 @@ def arrived(tx: Connection, link: int, wants: Iterable[str]) -> None:
     wanted = list(wants)
     if not wanted or tx.execute(select(waiting.c.gid).where(waiting.c.link == link).limit(1)).first() is None:
         return
-    for piece in _pieces(wanted):
-        tx.execute(waiting.update().where(waiting.c.link == link, waiting.c.wants.in_(piece)).values(ready=1))
+    tx.execute(waiting.update().where(waiting.c.link == link, among(waiting.c.wants, wanted)).values(ready=1))
 
 
 def ready(tx: Connection, link: int, limit: int) -> dict[str, list[Cell]]:
@@ -231,8 +228,3 @@ def completed(tx: Connection, link: int, gid: str, cells: Iterable[Cell]) -> Non
                 waiting.c.element == cell.element,
             )
         )  # fmt: skip
-
-
-def _pieces(items: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(items), _AT_ONCE):
-        yield items[start : start + _AT_ONCE]
