@@ -7,7 +7,7 @@ value, the image that is read back keeps the difference from echoing.
 import difflib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import pydantic
 
@@ -44,8 +44,7 @@ class Rules(Strict):
             raise ConfigError(f"{where}: {'.'.join(str(p) for p in one['loc'])}: {one['msg']}") from error
 
 
-@dataclass(frozen=True, slots=True)
-class Outward:
+class Outward(NamedTuple):
     """Cells in agreed words. ``problems`` are sentences about those that could not be put into them: ``unsaid``."""
 
     cells: Cells

@@ -140,8 +140,7 @@ class Operation(NamedTuple):
     known: Stamp
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeSet:
+class ChangeSet(NamedTuple):
     """The changes of one issue captured together, by one author at one time; applied together."""
 
     gid: str

@@ -12,10 +12,23 @@ planned again from the beginning. Nothing else touches shadows meanwhile: captur
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from backbone.errors import PeerError
-from backbone.model import ATTACHMENT, ISSUE, Applied, Cell, Cells, Edit, Outcome, Refused, Stale, Touched, Write
+from backbone.model import (
+    ATTACHMENT,
+    ISSUE,
+    NOTHING,
+    Applied,
+    Cell,
+    Cells,
+    Edit,
+    Outcome,
+    Refused,
+    Stale,
+    Touched,
+    Write,
+)
 from backbone.replication import diff
 from backbone.replication.diff import Plan
 from backbone.replication.identity import marker
@@ -38,8 +51,7 @@ HELD_AT_ONCE = 100
 LATE_AT_ONCE = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(NamedTuple):
     """A change set to apply, with the key of its write. ``late`` completes cells that waited for something."""
 
     key: str
@@ -48,8 +60,7 @@ class Task:
     late: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(NamedTuple):
     """A task as it meets the present state."""
 
     task: Task
@@ -305,21 +316,23 @@ def _join(tx: Connection, ep: Endpoint, book: Book, names: Names, task: Task) ->
     return Planned(task, plan, inward, write)
 
 
-def _files(ep: Endpoint, cells: Cells) -> dict[str, str]:
-    wanted = [v for c, v in cells.items() if c.field == ATTACHMENT and isinstance(v, dict)]
-    return {str(v["sha256"]): str(ep.contents.path(str(v["sha256"]))) for v in wanted}
+def _files(ep: Endpoint, cells: Cells) -> Mapping[str, str]:
+    wanted = [str(v["sha256"]) for c, v in cells.items() if c.field == ATTACHMENT and isinstance(v, dict)]
+    return {sha256: str(ep.contents.path(sha256)) for sha256 in wanted} if wanted else NOTHING
 
 
 def _settle(tx: Connection, ep: Endpoint, book: Book, planned: Planned) -> None:
     """What is known once the tracker shows it (or needs no write): registers, conflicts, what waits."""
     gid = planned.task.change_set.gid
     book.put(gid, planned.plan.registers)
-    lists.record_conflicts(tx, ep.row, gid, planned.plan.conflicts, ep.clock())
+    if planned.plan.conflicts:
+        lists.record_conflicts(tx, ep.row, gid, planned.plan.conflicts, ep.clock())
     if planned.task.late:
         shadows.completed(tx, ep.row, gid, [o.cell for o in planned.task.change_set.operations])
     waiting = planned.inward.waiting
-    shadows.wait(tx, ep.row, gid, waiting)
-    shadows.arrived(tx, ep.row, [wants for wants in waiting.values() if _is_here(tx, ep, book, wants)])
+    if waiting:
+        shadows.wait(tx, ep.row, gid, waiting)
+        shadows.arrived(tx, ep.row, [wants for wants in waiting.values() if _is_here(tx, ep, book, wants)])
     if planned.task.held:
         _released(tx, ep, planned.task)
 
@@ -336,7 +349,7 @@ def _plan_again(
     """The plans of writes that the tracker is known to have made: nothing is recorded or intended."""
     names = ep.names(book)
     planned = [_join(tx, ep, book, names, task) for task in tasks]
-    return [replace(one, inward=_as_made(one, made[one.task.key])) for one in planned]
+    return [one._replace(inward=_as_made(one, made[one.task.key])) for one in planned]
 
 
 def _as_made(one: Planned, made: Applied) -> Inward:
@@ -375,12 +388,11 @@ def _finish(tx: Connection, ep: Endpoint, book: Book, planned: Sequence[Planned]
 def _applied(tx: Connection, ep: Endpoint, book: Book, names: Names, one: Planned, outcome: Applied) -> list[Edit]:
     """Names, registers and images of one write; returns what the tracker changed beyond it, as an edit."""
     gid = one.task.change_set.gid
-    known = book.by_gid(gid)
-    seen = known.seen if known else None
-    book.name(Known(gid, ISSUE, outcome.local, seen))
-    for cell in one.inward.cells:
-        if cell.element in outcome.created:
-            book.name(Known(cell.element[1:], cell.field, outcome.created[cell.element]))
+    book.name(Known(gid, ISSUE, outcome.local, one.write.expected))
+    if outcome.created:
+        for cell in one.inward.cells:
+            if cell.element in outcome.created:
+                book.name(Known(cell.element[1:], cell.field, outcome.created[cell.element]))
     _settle(tx, ep, book, one)
     shadow = book.fields(gid, one.inward.back.values())
     book.load_locals(ep.named_in(outcome.cells))
@@ -474,9 +486,9 @@ def _for_resume(task: Task) -> Intent:
     if not (task.late or task.held):
         return Intent(task.key, gid)
     prefix = _LATE if task.late else _HELD
-    return Intent(task.key, gid, replace(task.change_set, author=prefix + task.change_set.author))
+    return Intent(task.key, gid, task.change_set._replace(author=prefix + task.change_set.author))
 
 
 def _as_task(key: str, work: ChangeSet) -> Task:
     prefix, _, author = work.author.partition("/")
-    return Task(key, replace(work, author=author), held=prefix == _HELD[:-1], late=prefix == _LATE[:-1])
+    return Task(key, work._replace(author=author), held=prefix == _HELD[:-1], late=prefix == _LATE[:-1])

@@ -7,7 +7,7 @@ must not keep the connection.
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
@@ -117,25 +117,24 @@ def among(column: ColumnElement[str], values: Iterable[str]) -> ColumnElement[bo
     return column.in_(select(listed.c.value))
 
 
-def upsert(tx: Connection, table: Table, rows: list[dict[str, Any]], keys: Sequence[str], sets: Sequence[str]) -> None:
-    """Insert each row, or set the named columns where its key is there. Each row names the same columns."""
+def upsert(tx: Connection, table: Table, columns: tuple[str, ...], rows: list[tuple[Any, ...]], keys: int) -> None:
+    """Insert each row, or change the one that is there: the first ``keys`` of ``columns`` are the key."""
     if rows:
-        sql, order = _upsert(table, tuple(rows[0]), tuple(keys), tuple(sets), tx.dialect.name)
-        tx.exec_driver_sql(sql, [tuple(row[name] for name in order) for row in rows] if order else rows)
+        sql, positional = _upsert(table, columns, keys, tx.dialect.name)
+        tx.exec_driver_sql(sql, rows if positional else [dict(zip(columns, row, strict=True)) for row in rows])
 
 
 @lru_cache(maxsize=64)
-def _upsert(
-    table: Table, columns: Sequence[str], keys: Sequence[str], sets: Sequence[str], dialect_name: str
-) -> tuple[str, tuple[str, ...]]:
-    """The statement, and its parameters in order where the driver wants them so. Compiled once: for each row of many,
+def _upsert(table: Table, columns: tuple[str, ...], keys: int, dialect_name: str) -> tuple[str, bool]:
+    """The statement, and whether the driver takes its parameters in order. Compiled once: for each row of many,
     SQLAlchemy would work as long as SQLite.
     """
     dialect: Any = postgresql if dialect_name == "postgresql" else sqlite
     insert = dialect.insert(table).values(dict.fromkeys(columns))
-    changed = {name: insert.excluded[name] for name in sets}
-    compiled = insert.on_conflict_do_update(index_elements=list(keys), set_=changed).compile(dialect=dialect.dialect())
-    return str(compiled), tuple(compiled.positiontup or ())
+    changed = {name: insert.excluded[name] for name in columns[keys:]}
+    whole = insert.on_conflict_do_update(index_elements=list(columns[:keys]), set_=changed)
+    compiled = whole.compile(dialect=dialect.dialect(), column_keys=list(columns))
+    return str(compiled), tuple(compiled.positiontup or ()) == columns
 
 
 def _prepare(connection: Any, _record: object) -> None:
@@ -148,7 +147,7 @@ def _prepare(connection: Any, _record: object) -> None:
         "foreign_keys=ON",
         "temp_store=MEMORY",
         "cache_size=-16000",
-        "wal_autocheckpoint=8000",
+        "wal_autocheckpoint=1000",
     ):
         connection.execute(f"PRAGMA {pragma}")
 

@@ -6,8 +6,7 @@ memory, and is written back in bulk by ``flush``.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from sqlalchemy import Connection, and_, select
 
@@ -21,8 +20,7 @@ from backbone.store.tables import identity, shadow, waiting
 _FIELDS = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """A shared issue, comment or attachment, and its name here. ``seen`` is of issues only."""
 
     gid: str
@@ -78,7 +76,7 @@ class Book:
         """Read the registers of these cells, by gid; an issue's fields come together."""
         wanted: dict[str, set[str]] = {}
         for gid, named in cells.items():
-            for part in {_FIELDS, *map(part_of, named)}:
+            for part in (_FIELDS, *map(part_of, named)):
                 if (gid, part) not in self._parts:
                     self._parts[gid, part] = {}
                     wanted.setdefault(gid, set()).add(part)
@@ -131,7 +129,7 @@ class Book:
         """The issue's journals are reflected here up to ``position``."""
         known = self._by_gid[gid]
         assert known is not None
-        self.name(replace(known, seen=position))
+        self.name(Known(gid, known.kind, known.local, position))
 
     def put(self, gid: str, registers: Shadow) -> None:
         """Registers that changed; their parts must have been read."""
@@ -142,19 +140,14 @@ class Book:
 
     def flush(self) -> None:
         """Write back what changed."""
+        link = self._link
         names = [
-            {
-                "link": self._link, "gid": k.gid, "kind": k.kind, "local": k.local,
-                "seen": None if k.seen is None else json.dumps(k.seen),
-            }
-            for k in self._dirty_names.values()
-        ]  # fmt: skip
-        upsert(self._tx, identity, names, ("link", "gid"), ("local", "seen"))
-        parts = [
-            {"link": self._link, "gid": gid, "part": part, "registers": pack_registers(self._parts[gid, part])}
-            for gid, part in self._dirty_parts
+            (link, gid, kind, local, None if seen is None else str(list(seen)))
+            for gid, kind, local, seen in self._dirty_names.values()
         ]
-        upsert(self._tx, shadow, parts, ("link", "gid", "part"), ("registers",))
+        upsert(self._tx, identity, ("link", "gid", "kind", "local", "seen"), names, keys=2)
+        parts = [(link, *key, pack_registers(self._parts[key])) for key in self._dirty_parts]
+        upsert(self._tx, shadow, ("link", "gid", "part", "registers"), parts, keys=3)
         self._dirty_names.clear()
         self._dirty_parts.clear()
 
@@ -195,11 +188,8 @@ def local_names(tx: Connection, link: int) -> Iterator[tuple[str, str]]:
 
 def wait(tx: Connection, link: int, gid: str, cells: Mapping[Cell, str]) -> None:
     """These cells wait for an issue or an attachment's content."""
-    rows = [
-        {"link": link, "gid": gid, "field": cell.field, "element": cell.element, "wants": wants, "ready": 0}
-        for cell, wants in cells.items()
-    ]
-    upsert(tx, waiting, rows, ("link", "gid", "field", "element"), ("wants", "ready"))
+    rows = [(link, gid, cell.field, cell.element, wants, 0) for cell, wants in cells.items()]
+    upsert(tx, waiting, ("link", "gid", "field", "element", "wants", "ready"), rows, keys=4)
 
 
 def arrived(tx: Connection, link: int, wants: Iterable[str]) -> None:
