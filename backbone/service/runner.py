@@ -222,7 +222,7 @@ async def _serve(node: Node, row: LinkRow, running: Running) -> None:
 
 
 async def _wait_for_acceptance(node: Node, row: LinkRow, running: Running) -> None:
-    channel = open_channel(node, row.name, row.link_id, load_link(node.folder, row.name, node.config))
+    channel = open_channel(node, row.name, row.link_id, load_link(node.folder, row.name, node.config), row.peer)
     keys = await open_keyring(node, row)
     try:
         async with asyncio.TaskGroup() as group:
