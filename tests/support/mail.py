@@ -33,8 +33,15 @@ def mail_stack() -> Iterator[MailStack]:
 
 
 @pytest.fixture
+def stack_folder(mail_stack: MailStack, short_folder: Path) -> Path:
+    """Where another stack can stand; a test that needs one is skipped where ``mail_stack`` is."""
+    assert mail_stack.folder != short_folder
+    return short_folder / "m"
+
+
+@pytest.fixture
 def short_folder() -> Iterator[Path]:
-    """Where another stack can have its sockets, and the servers' users get in."""
+    """Short enough for sockets, and the servers' users get in."""
     with tempfile.TemporaryDirectory(prefix="bb-mail-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)

@@ -228,12 +228,12 @@ def test_one_server_is_stopped_and_started_alone(mail_stack: MailStack) -> None:
         assert client_again.noop()[0] == "OK"
 
 
-def test_a_second_stack_takes_over_the_folder_of_one_that_was_left(short_folder: Path) -> None:
-    left = MailStack(short_folder / "m")
+def test_a_second_stack_takes_over_the_folder_of_one_that_was_left(stack_folder: Path) -> None:
+    left = MailStack(stack_folder)
     left.start()
     alice = left.add_account()
     ports = left.ports
-    with MailStack(short_folder / "m") as stack:
+    with MailStack(stack_folder) as stack:
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection((left.host, ports.imaps))
         with imap(stack, alice) as client:
@@ -241,8 +241,8 @@ def test_a_second_stack_takes_over_the_folder_of_one_that_was_left(short_folder:
     left.stop()
 
 
-def test_a_stack_leaves_no_process_behind(short_folder: Path) -> None:
-    with MailStack(short_folder / "m") as stack:
+def test_a_stack_leaves_no_process_behind(stack_folder: Path) -> None:
+    with MailStack(stack_folder) as stack:
         send(stack, stack.add_account("alice@acme.example"), "alice@acme.example")
         masters = [int((stack.folder / f"{word}.pid").read_text()) for word in ("dovecot", "postfix")]
     assert [found for found in living() if found[1] in masters] == []
@@ -261,8 +261,8 @@ def living() -> list[tuple[str, int]]:
     return [found for found in stats if found[0] not in "ZX"]
 
 
-def test_a_port_that_is_taken_is_said(short_folder: Path, mail_stack: MailStack) -> None:
-    second = MailStack(short_folder / "m", ports=mail_stack.ports)
+def test_a_port_that_is_taken_is_said(stack_folder: Path, mail_stack: MailStack) -> None:
+    second = MailStack(stack_folder, ports=mail_stack.ports)
     with pytest.raises(MailStackError, match="another program does"):
         second.start()
     assert list(second.folder.glob("*.pid")) == []
