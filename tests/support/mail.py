@@ -1,5 +1,6 @@
 """Real mail servers for tests: one stack for each worker, and a fresh account for whoever asks."""
 
+import asyncio
 import os
 import tempfile
 import time
@@ -50,6 +51,11 @@ def short_folder() -> Iterator[Path]:
 def lies_in(stack: MailStack, account: Account, folder: str = "INBOX") -> int:
     """How many mails lie in a folder, asked past IMAP."""
     return int(stack.doveadm("-f", "flow", "mailbox", "status", "-u", account.user, "messages", folder).split("=")[-1])
+
+
+async def eventually(true: Callable[[], bool], seconds: float = BOUND_SECONDS) -> None:
+    """``wait_until`` for a test whose own loop has work to do meanwhile."""
+    await asyncio.to_thread(wait_until, true, seconds)
 
 
 def wait_until(true: Callable[[], bool], seconds: float = BOUND_SECONDS) -> None:

@@ -81,6 +81,14 @@ def put_mails(places: Places, user: str, mails: Iterable[bytes]) -> int:
     return number
 
 
+def read_mails(places: Places, user: str, folder: str) -> list[bytes]:
+    """What lies in a folder, in no order, as Dovecot keeps it: with LF at the ends of lines (Maildir++)."""
+    mailbox = places.homes / user / "Maildir"
+    if folder != "INBOX":
+        mailbox /= f".{folder.replace('/', '.')}"
+    return [file.read_bytes() for name in ("cur", "new") for file in sorted((mailbox / name).glob("[!.]*"))]
+
+
 def _put(file: Path, mail: bytes, owner: pwd.struct_passwd) -> None:
     file.write_bytes(mail)
     os.chown(file, owner.pw_uid, owner.pw_gid)

@@ -138,6 +138,10 @@ class MailStack:
         """Straight into INBOX, past SMTP: thousands in a second. Returns how many."""
         return accounts.put_mails(self._places, account.user, mails)
 
+    def mails(self, account: Account, folder: str = "INBOX") -> list[bytes]:
+        """What lies in a folder, read past IMAP: whole mails, in no order, lines that end with LF."""
+        return accounts.read_mails(self._places, account.user, folder)
+
     def empty(self, account: Account) -> None:
         """As a person who deletes everything."""
         self.doveadm("expunge", "-u", account.user, "mailbox", "*", "all")

@@ -194,6 +194,11 @@ def test_thousands_of_mails_are_put_and_removed(mail_stack: MailStack) -> None:
     alice = mail_stack.add_account()
     assert mail_stack.put_mails(alice, [MAIL] * 2000) == 2000
     assert lies_in(mail_stack, alice) == 2000
+    assert mail_stack.mails(alice) == [MAIL] * 2000
+    mail_stack.doveadm("mailbox", "create", "-u", alice.user, "Done/Old")
+    mail_stack.doveadm("move", "-u", alice.user, "Done/Old", "mailbox", "INBOX", "1:3")
+    assert len(mail_stack.mails(alice, "Done/Old")) == 3
+    assert lies_in(mail_stack, alice) == 1997
     mail_stack.empty(alice)
     assert lies_in(mail_stack, alice) == 0
 
