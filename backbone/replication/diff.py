@@ -118,12 +118,12 @@ def read_back(shadow: Shadow, targets: Cells, answered: Cells) -> tuple[Shadow, 
     return registers, effects
 
 
-def in_pieces(change_set: ChangeSet) -> Iterator[ChangeSet]:
+def in_pieces(change_set: ChangeSet, body_bytes: int = limits.body_bytes) -> Iterator[ChangeSet]:
     """The same change set in pieces that are sent and applied quickly; nearly always itself."""
     piece: list[Operation] = []
     size = 0
     for operation in change_set.operations:
-        if piece and (len(piece) >= limits.operations_per_change_set or size >= limits.body_bytes):
+        if piece and (len(piece) >= limits.operations_per_change_set or size >= body_bytes):
             yield change_set._replace(operations=tuple(piece))
             piece, size = [], 0
         piece.append(operation)

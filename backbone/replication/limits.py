@@ -21,6 +21,9 @@ body_bytes = 4 * 2**20
 ack_gathered = 10.0
 """While messages wait to be applied, an acknowledgement may wait this many times its delay: each costs a seal."""
 
+seal_bytes = 16 * 2**10
+"""What header and OpenPGP add to a body, at most: by so much a body stays below what the channel carries."""
+
 text_bytes_max = 4 * 2**20
 """One value. The longest comment seen in the wild had 3.27 MB."""
 

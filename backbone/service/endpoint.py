@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cells, FieldType, Schema
+from backbone.replication import limits
 from backbone.replication.agreement import Agreement
 from backbone.replication.identity import born_at, gid
 from backbone.replication.link import Identity, Life, Timing
@@ -60,6 +61,16 @@ class Endpoint:
         self.policies = self.agreement.policies()
         related = [name for name, known in self.schema.fields.items() if known.type is FieldType.RELATION]
         self.naming = {COMMENT: COMMENT, ATTACHMENT: ATTACHMENT, **dict.fromkeys(related, ISSUE)}
+
+    @property
+    def body_bytes(self) -> int:
+        """Where a message to this channel is closed, inflated."""
+        return min(limits.body_bytes, self.channel.limits.parcel_bytes_max - limits.seal_bytes)
+
+    @property
+    def part_bytes(self) -> int:
+        """An attachment's part on this channel."""
+        return min(limits.blob_part_bytes, self.channel.limits.parcel_bytes_max - limits.seal_bytes)
 
     @property
     def label_life(self) -> str:

@@ -51,6 +51,19 @@ async def capture(ep: Endpoint) -> int:
     return max(len(touched.edits), 1)
 
 
+async def has_edits(ep: Endpoint) -> bool:
+    """Whether somebody edited something since the last capture; ``False`` while the first snapshots are taken."""
+    row = await ep.store.read(lambda tx: links.get(tx, ep.row))
+    if row.cursor is None or not row.populated:
+        return False
+    return (await ep.tracker.touched(row.cursor, 1)).position != row.cursor
+
+
+async def numbered(ep: Endpoint) -> int:
+    """How many change-set messages were ever made."""
+    return await ep.store.read(lambda tx: links.state(tx, ep.row).out["c"].last)
+
+
 async def _populate(ep: Endpoint, after: str | None, cursor: Position, size: int) -> int:
     """One page, of up to ``size``, of the issues that existed before the link did.
 

@@ -30,7 +30,7 @@ from handshake.limits import FILE_BYTES_MAX
 from handshake.transcript import check_acceptance, check_confirmation
 
 REPEATED_AFTER_SECONDS = 30.0
-"""An unanswered step of the handshake is repeated after this time."""
+"""An unanswered step of the handshake is repeated after this time, or after the channel's resend floor."""
 
 
 # What arrives
@@ -224,5 +224,5 @@ async def _send(ep: Endpoint, parcel: bytes) -> None:
 
 def probe_sizes(channel: Channel) -> frozenset[int]:
     """The connection test's sizes: small, middle, and the largest part of an attachment."""
-    largest = min(limits.blob_part_bytes, channel.limits.parcel_bytes_max // 2)
-    return frozenset({1024, 256 * 1024, largest})
+    largest = min(limits.blob_part_bytes, channel.limits.parcel_bytes_max - limits.seal_bytes)
+    return frozenset({1024, min(256 * 1024, largest), largest})

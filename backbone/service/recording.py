@@ -50,14 +50,15 @@ def record(tx: Connection, ep: Endpoint, book: Book, edits: Sequence[Edit], *, w
 def emit(tx: Connection, ep: Endpoint, change_sets: Iterable[ChangeSet]) -> int:
     """Number what the peer must hear, in as few messages as their limits allow; returns the change sets."""
     said = list(change_sets)
-    pieces = [piece for change_set in said for piece in _encoded(change_set)]
+    body_bytes = ep.body_bytes
+    pieces = [piece for change_set in said for piece in _encoded(change_set, body_bytes)]
     if not pieces:
         return 0
     outgoing: list[tuple[Kind, bytes, int, Chunk | None]] = []
     batch: list[bytes] = []
     size = 0
     for encoded in pieces:
-        if batch and (len(batch) >= limits.change_sets_per_message or size + len(encoded) > limits.body_bytes):
+        if batch and (len(batch) >= limits.change_sets_per_message or size + len(encoded) > body_bytes):
             outgoing.append((Kind.DATA, encode_change_sets(batch), len(batch), None))
             batch, size = [], 0
         batch.append(encoded)
@@ -68,12 +69,12 @@ def emit(tx: Connection, ep: Endpoint, change_sets: Iterable[ChangeSet]) -> int:
     return len(pieces)
 
 
-def _encoded(change_set: ChangeSet) -> list[bytes]:
+def _encoded(change_set: ChangeSet, body_bytes: int) -> list[bytes]:
     """Nearly always one; several for what is too large to be sent and applied quickly."""
     encoded = encode_change_set(change_set)
-    if len(change_set.operations) <= limits.operations_per_change_set and len(encoded) <= limits.body_bytes:
+    if len(change_set.operations) <= limits.operations_per_change_set and len(encoded) <= body_bytes:
         return [encoded]
-    return [encode_change_set(piece) for piece in diff.in_pieces(change_set)]
+    return [encode_change_set(piece) for piece in diff.in_pieces(change_set, body_bytes)]
 
 
 def number(tx: Connection, ep: Endpoint, outgoing: Sequence[tuple[Kind, bytes, int, Chunk | None]]) -> None:
@@ -197,7 +198,7 @@ def _attachments(
             sha256, total = str(value["sha256"]), int(value["size"])
             if not blobs.sent_or_got(tx, ep.row, sha256) and ep.contents.has(sha256):
                 blobs.add_sent(tx, ep.row, sha256, total)
-                step_ = limits.blob_part_bytes
+                step_ = ep.part_bytes
                 for offset in range(0, max(total, 1), step_):
                     part = ep.contents.read(sha256, offset, step_)
                     parts.append((Kind.BLOB, part, 0, Chunk(sha256=sha256, total=total, offset=offset)))

@@ -18,6 +18,7 @@ from backbone.errors import BackboneError, UsageError
 from backbone.replication.link import Phase
 from backbone.service import applying, control, inbound, outbound, pairing, requests
 from backbone.service.endpoint import Endpoint
+from backbone.service.gathering import Gathering
 from backbone.service.logs import logger
 from backbone.service.node import Node, write_anchor
 from backbone.service.parties import close_endpoint, open_channel, open_endpoint, open_keyring
@@ -309,6 +310,7 @@ async def _receiving(ep: Endpoint, running: Running, poll: float) -> None:
 
 async def _working(ep: Endpoint, running: Running, poll: float) -> None:
     await applying.resume(ep)
+    gathering = Gathering(ep)
     while True:
         running.work.clear()
         done = await control.take_control(ep)
@@ -316,14 +318,17 @@ async def _working(ep: Endpoint, running: Running, poll: float) -> None:
         done += await requests.carry_out(ep)
         done += await applying.apply(ep)
         if await outbound.backlog(ep) < outbound.BACKLOG:
-            done += await outbound.capture(ep)
+            done += await gathering.capture()
         if done:
             running.resting["work"] = False
             running.send.set()
             await asyncio.sleep(0)
             continue
-        _settled(running, "work")
-        await _event_or(running.work, poll)
+        if gathering.seconds:
+            running.resting["work"] = False
+        else:
+            _settled(running, "work")
+        await _event_or(running.work, gathering.seconds or poll)
 
 
 async def _controlling(ep: Endpoint, running: Running) -> None:
@@ -343,7 +348,7 @@ async def _repeating(ep: Endpoint, running: Running) -> None:
     while True:
         await pairing.repeat(ep)
         running.resting["handshake"] = True
-        await asyncio.sleep(pairing.REPEATED_AFTER_SECONDS)
+        await asyncio.sleep(max(pairing.REPEATED_AFTER_SECONDS, ep.timing.resend_floor))
 
 
 async def _sending(ep: Endpoint, running: Running) -> None:
