@@ -1,15 +1,12 @@
 """A provider's token page: an access token for a refresh token (RFC 6749, section 6)."""
 
 import json
-import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs
-
-from backbone.demo.mailstack import MailStack
 
 CLIENT = "backbone-test-client"
 _BODY_BYTES_MAX = 65536
@@ -37,8 +34,8 @@ class TokenPage:
 
 
 @contextmanager
-def token_page(stack: MailStack, grant: Callable[[], str], refresh_token: str = "refresh-me") -> Iterator[TokenPage]:
-    """The page at ``url``, over TLS with the stack's certificate, for as long as the block runs."""
+def token_page(grant: Callable[[], str], refresh_token: str = "refresh-me") -> Iterator[TokenPage]:
+    """The page at ``url``, on this machine, for as long as the block runs."""
     page = TokenPage(grant, refresh_token)
 
     class Handler(BaseHTTPRequestHandler):
@@ -56,11 +53,8 @@ def token_page(stack: MailStack, grant: Callable[[], str], refresh_token: str = 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's word
             """Nothing on the terminal."""
 
-    server = ThreadingHTTPServer((stack.host, 0), Handler)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(stack.ca_file.with_name("server.pem"), stack.ca_file.with_name("server.key"))
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    page.url = f"https://localhost:{server.server_port}/token"
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    page.url = f"http://127.0.0.1:{server.server_port}/token"
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
