@@ -1,0 +1,121 @@
+"""A mail taken apart into its leaf parts. Pure, and bounded: any bytes, however deep, come to an end.
+
+The standard library reads the headers; the bodies are split here, because its parser goes into nested parts by
+recursion, which a hostile mail makes as deep as it likes.
+"""
+
+import binascii
+import quopri
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email.message import Message
+from email.parser import BytesHeaderParser
+
+from channels.mail.limits import DEPTH_MAX, FIELD_CHARACTERS_MAX, HEAD_BYTES_MAX, PARTS_MAX
+
+_END_OF_HEAD = re.compile(rb"\r?\n[ \t]*\r?\n|\A\r?\n")
+_FIELD_START = re.compile(rb"^[!-9;-~]{1,76}[ \t]*:", re.MULTILINE)
+_TYPE = re.compile(r"\s*([A-Za-z0-9!#$&^_.+-]{1,60}/[A-Za-z0-9!#$&^_.+-]{1,80})")
+_BOUNDARY = re.compile(r';\s*boundary(?:\*0?\*?)?\s*=\s*(?:"((?:[^"\\]|\\.){1,200})"|([^\s;"]{1,200}))', re.IGNORECASE)
+_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
+_CONTAINERS = ("message/rfc822", "message/global", "text/rfc822-headers")
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A block of headers. Field names in lower case; of a repeated field the first counts."""
+
+    fields: dict[str, str]
+
+    def get(self, name: str) -> str:
+        return self.fields.get(name.lower(), "")
+
+    @property
+    def content_type(self) -> str:
+        match = _TYPE.match(self.get("content-type"))
+        return match[1].lower() if match else "text/plain"
+
+    @property
+    def boundary(self) -> bytes | None:
+        match = _BOUNDARY.search(self.get("content-type"))
+        if match is None:
+            return None
+        text = re.sub(r"\\(.)", r"\1", match[1]) if match[1] else match[2]
+        return text.rstrip().encode("utf-8", "surrogateescape") or None
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A part without parts, decoded. ``depth`` counts the mails around it: 0 is the mail itself."""
+
+    content_type: str
+    data: bytes
+    depth: int
+
+
+def head_of(mail: bytes) -> tuple[Head, bytes]:
+    """Headers and the rest. What is not a header there is passed over."""
+    match = _END_OF_HEAD.search(mail[:HEAD_BYTES_MAX])
+    block, body = (mail[: match.start()], mail[match.end() :]) if match else (mail[:HEAD_BYTES_MAX], mail)
+    return _head(block), body
+
+
+def _head(block: bytes) -> Head:
+    # The parser stops at the first line that is no header, as an mbox's "From " line is.
+    start = _FIELD_START.search(block)
+    parsed: Message = BytesHeaderParser().parsebytes(block[start.start() :] if start else b"")
+    fields: dict[str, str] = {}
+    for name, value in parsed.raw_items():
+        text = " ".join(str(value)[:FIELD_CHARACTERS_MAX].split())
+        fields.setdefault(str(name).strip().lower(), text)
+    return Head(fields)
+
+
+def leaves(mail: bytes) -> Iterator[Leaf]:
+    """All leaf parts, those in forwarded and returned mails too: ``PARTS_MAX`` at most, ``DEPTH_MAX`` deep."""
+    waiting = [(mail, 0, 0)]
+    count = 0
+    while waiting and count < PARTS_MAX:
+        text, level, mails = waiting.pop()
+        count += 1
+        head, body = head_of(text)
+        kind = head.content_type
+        if level < DEPTH_MAX and kind.startswith("multipart/") and (boundary := head.boundary):
+            waiting += [(part, level + 1, mails) for part in reversed(_split(body, boundary))]
+            continue
+        data = _decode(head.get("content-transfer-encoding").lower(), body)
+        if level < DEPTH_MAX and kind in _CONTAINERS:
+            waiting.append((data, level + 1, mails + 1))
+        else:
+            yield Leaf(kind, data, mails)
+
+
+def _split(body: bytes, boundary: bytes) -> list[bytes]:
+    """The parts between the delimiters (RFC 2046, section 5.1.1); a missing last delimiter ends with the body."""
+    delimiter = re.compile(rb"(?:\A|\r?\n)--" + re.escape(boundary) + rb"(--)?[ \t]*(?=\r?\n|\Z)")
+    parts: list[bytes] = []
+    start: int | None = None
+    for match in delimiter.finditer(body):
+        if start is not None:
+            parts.append(body[start : match.start()])
+        if match[1] or len(parts) >= PARTS_MAX:
+            return parts
+        start = match.end()
+        start += 2 if body[start : start + 2] == b"\r\n" else 1
+    if start is not None:
+        parts.append(body[start:])
+    return parts
+
+
+def _decode(encoding: str, body: bytes) -> bytes:
+    """By Content-Transfer-Encoding (RFC 2045, section 6), whatever length and line ends a gateway left."""
+    if encoding == "base64":
+        dense = _NOT_BASE64.sub(b"", body)
+        try:
+            return binascii.a2b_base64(dense[: len(dense) - (len(dense) % 4 == 1)] + b"=" * (-len(dense) % 4))
+        except binascii.Error:
+            return body
+    if encoding == "quoted-printable":
+        return quopri.decodestring(body)
+    return body
