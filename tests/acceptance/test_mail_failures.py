@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import time
+import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -10,12 +11,35 @@ import pytest
 
 from backbone.demo.mailstack import FULL, GREYLISTED, REFUSED, MailStack
 from channels.base import Channel, ChannelError, ChannelRefused, ChannelUnavailable, Delivery
+from channels.mail.channel import MailChannel
 from tests.contract.channels import PATIENCE_SECONDS, gather, hints_of, parcel, tokens
 from tests.support.cutting import Connection, relay_to
 from tests.support.mail import eventually, lies_in
 from tests.support.mail_link import DONE, MailLink, large, receive_until, send_until_taken
 from tests.support.tokens import CLIENT, token_page
 
+FORGED_BOUNCE = """From: Mail Delivery System <mailer-daemon@elsewhere.example>
+Subject: Undelivered
+Content-Type: multipart/report; report-type=delivery-status; boundary="b"
+
+--b
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; elsewhere.example
+
+Final-Recipient: rfc822; {address}
+Action: failed
+Status: 5.1.1
+Diagnostic-Code: smtp; 550 works here no more
+
+--b--
+"""
+VACATION = """From: {address}
+Subject: Out of office: Backbone
+Auto-Submitted: auto-replied
+
+I am on holiday.
+"""
 FOREIGN = b"From: somebody@elsewhere.example\r\nTo: all@beta.example\r\nSubject: lunch\r\n\r\nAt noon?\r\n"
 
 
@@ -344,13 +368,35 @@ async def test_a_bounce_of_a_full_mailbox_is_told_and_the_resend_arrives(
     await alice.send(large(1, 200_000))
     await link.arrived(link.alice, 1)
     assert await alice.receive(10) == []
+    (notice,) = notices(alice)
+    assert "came back, 5.2.2" in notice
+    assert link.bob.address in notice
+    assert await alice.receive(10) == []
+    assert notices(alice) == []
     link.stack.set_quota(link.bob, None)
     await alice.send(large(1, 200_000))
     await link.arrived(link.bob, 1)
     assert [delivery.parcel for delivery in await receive_until(bob, 1)] == [large(1, 200_000)]
 
 
+def notices(channel: Channel) -> list[str]:
+    assert isinstance(channel, MailChannel)
+    return list(channel.notices())
+
+
 # what strangers put into the mailbox
+
+
+async def test_a_forged_bounce_and_a_vacation_answer_change_nothing(link: MailLink, alice: Channel) -> None:
+    await alice.send(parcel(1))
+    forged = FORGED_BOUNCE.format(address=link.bob.address).replace("\n", "\r\n").encode()
+    vacation = VACATION.format(address=link.bob.address).replace("\n", "\r\n").encode()
+    link.stack.put_mails(link.alice, [forged, vacation])
+    assert await alice.receive(10) == []
+    (notice,) = notices(alice)
+    assert "works here no more" in notice
+    await alice.send(parcel(2))
+    await link.arrived(link.bob, 2)
 
 
 async def genuine(link: MailLink, alice: Channel, bob: Channel, number: int = 1) -> bytes:
@@ -380,8 +426,14 @@ async def test_fifty_megabytes_of_nothing_are_not_loaded(link: MailLink, alice: 
     link.stack.put_mails(link.bob, [head + mark + nothing, nothing, b"Subject: none\n\n" + nothing])
     await alice.send(parcel(2))
     await link.arrived(link.bob, 4)
-    async with asyncio.timeout(2 * PATIENCE_SECONDS):
-        deliveries = await receive_until(bob, 1)
+    tracemalloc.start()
+    try:
+        async with asyncio.timeout(2 * PATIENCE_SECONDS):
+            deliveries = await receive_until(bob, 1)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 16_000_000
     assert [delivery.parcel for delivery in deliveries if not delivery.problem] == [parcel(2)]
     claimed = [delivery for delivery in deliveries if delivery.problem]
     assert [len(delivery.parcel.data) for delivery in claimed if len(delivery.parcel.data) > 65_536] == []

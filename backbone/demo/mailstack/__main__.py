@@ -40,7 +40,12 @@ def describe(folder: Path, standing: Standing) -> str:
         f"  receive  localhost port {ports.imap} with STARTTLS, or {ports.imaps} with TLS",
         f"  trust    {standing.ca_file}",
         "",
-        *(f"  {address:{width}}  password in {file}" for address, file in standing.password_files.items()),
+        "An account in the words of a link's file, and its password:",
+        "",
+        *(
+            f"  {address:{width}}  {standing.account_files[address]}\n  {'':{width}}  {file}"
+            for address, file in standing.password_files.items()
+        ),
     ]
     return "\n".join(lines) + "\n"
 
