@@ -27,6 +27,7 @@ agreement's words and back; nothing else knows both.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 ISSUE = "issue"
@@ -111,8 +112,11 @@ class Schema:
     """By log-in."""
 
 
-@dataclass(frozen=True, slots=True)
-class Issue:
+NOTHING: Mapping[str, str] = MappingProxyType({})
+"""No names."""
+
+
+class Issue(NamedTuple):
     """An issue as it stands in the tracker: all its cells, in local words."""
 
     local: str
@@ -123,8 +127,7 @@ class Issue:
     created: str
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(NamedTuple):
     """One step in an issue's history, by one person at one time: the cells that changed, and to what."""
 
     local: str
@@ -145,8 +148,7 @@ class Touched:
     more: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(NamedTuple):
     """One change of one issue to be made in the tracker, once, however often it is asked for."""
 
     key: str
@@ -160,12 +162,11 @@ class Write:
     author: str | None = None
     """The log-in to write as, or ``None`` for the synchronization user."""
     at: str | None = None
-    files: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = NOTHING
     """Path of the content by SHA-256, for attachments to be made."""
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(NamedTuple):
     """The write is in the tracker. ``cells`` is what the tracker answered when it was read back.
 
     It holds every cell of the write, and every other cell of the issue that changed along with it
@@ -177,7 +178,7 @@ class Applied:
     local: str
     position: Position
     cells: Cells
-    created: Mapping[str, str] = field(default_factory=dict)
+    created: Mapping[str, str] = NOTHING
 
 
 @dataclass(frozen=True, slots=True)

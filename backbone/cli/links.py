@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from backbone.cli import handshakes, show
+from backbone.cli import handshakes, mails, show
 from backbone.cli.handshakes import File, Json, Passphrase
 from backbone.cli.here import here, link_named
+from backbone.errors import UsageError
 
 if TYPE_CHECKING:
     from backbone.service.node import Node
@@ -26,10 +27,11 @@ def add_to(app: typer.Typer) -> None:
 def create(
     context: typer.Context,
     name: Name,
-    channel: Annotated[str, typer.Option(help="How parcels travel: directory.")] = "directory",
+    channel: Annotated[str, typer.Option(help="How parcels travel: directory or mail.")] = "directory",
     tracker: Annotated[str, typer.Option(help="Which tracker of backbone.toml takes part.")] = "main",
     send: Annotated[Path | None, typer.Option(help="The exchange directory that the partner receives from.")] = None,
     receive: Annotated[Path | None, typer.Option(help="The exchange directory that the partner sends to.")] = None,
+    account: Annotated[str | None, typer.Option(help="By mail: the account in backbone.toml.")] = None,
     agreement: Annotated[Path | None, typer.Option(help="A TOML file: what is shared.")] = None,
     mapping: Annotated[Path | None, typer.Option(help="A TOML file: what the shared fields are called here.")] = None,
     description: Annotated[str, typer.Option(help="A sentence for the partner's admin.")] = "",
@@ -42,8 +44,9 @@ def create(
     """Invite a partner: write the link's file and the signed handshake file to hand over."""
     from backbone.service import linking
 
+    travels = _channel(context, channel, send, receive, account)
     options = linking.LinkOptions(
-        tracker, _channel(channel, send, receive), description, agreement, mapping, expires_days, encrypt,
+        tracker, travels, description, agreement, mapping, expires_days, encrypt,
         handshakes.passphrase(passphrase_file),
     )  # fmt: skip
     target = out or Path(f"{name}.handshake")
@@ -69,6 +72,7 @@ def join(
     tracker: Annotated[str, typer.Option(help="Which tracker of backbone.toml takes part.")] = "main",
     send: Annotated[Path | None, typer.Option(help="The exchange directory that the partner receives from.")] = None,
     receive: Annotated[Path | None, typer.Option(help="The exchange directory that the partner sends to.")] = None,
+    account: Annotated[str | None, typer.Option(help="By mail: the account in backbone.toml.")] = None,
     mapping: Annotated[Path | None, typer.Option(help="A TOML file: what the shared fields are called here.")] = None,
     passphrase_file: Passphrase = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
@@ -80,7 +84,9 @@ def join(
 
     offered = handshakes.read(file, passphrase_file)
     handshakes.print_offer(offered)
-    options = linking.JoinOptions(tracker, _channel(None, send, receive), name, mapping)
+    options = linking.JoinOptions(
+        tracker, _channel(context, offered.offer.channel.kind, send, receive, account), name, mapping
+    )
 
     place = here(context)
     chosen, _, rules = place.run(lambda node: linking.check_join(node, offered, options))
@@ -212,7 +218,15 @@ def revoke(
     typer.echo(f"Link {name} is revoked.")
 
 
-def _channel(kind: str | None, send: Path | None, receive: Path | None) -> dict[str, str]:
+def _channel(
+    context: typer.Context, kind: str, send: Path | None, receive: Path | None, account: str | None
+) -> dict[str, str]:
     paths = {"send": send, "receive": receive}
     settings = {key: str(path.expanduser().absolute()) for key, path in paths.items() if path is not None}
-    return {"kind": kind, **settings} if kind else settings
+    if kind == "mail":
+        if settings:
+            raise UsageError("--send and --receive are directories: this link travels by mail")
+        return {"kind": kind, "account": mails.account(context, account)}
+    if account is not None:
+        raise UsageError("--account is a mail account: this link travels through directories")
+    return {"kind": kind, **settings}

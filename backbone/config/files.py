@@ -1,7 +1,7 @@
-"""``backbone.toml`` (the node and its trackers) and ``links/NAME.toml`` (one link: tracker, channel, mapping)."""
+"""``backbone.toml`` (node, trackers, mail accounts) and ``links/NAME.toml`` (one link: tracker, channel, mapping)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from backbone.config.folder import NAME, NAME_RULE, Folder
 from backbone.config.reading import fault, nearest, parse, read_text
-from backbone.config.template import tracker_template
+from backbone.config.template import mail_template, tracker_template
 from backbone.errors import ConfigError, UsageError
 
 
@@ -57,11 +57,23 @@ class TrackerTable(_Free):
     """``[trackers.NAME]``."""
 
 
+class MailTable(BaseModel):
+    """``[mail.NAME]``: an account at a mail server, for any number of links. The mail channel checks it."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="allow")
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """As written; see ``Folder.resolved`` for the paths in it."""
+        return dict(self)
+
+
 class NodeConfig(_Fixed):
     """``backbone.toml``."""
 
     node: NodeTable
     trackers: dict[Name, TrackerTable] = Field(default_factory=dict)
+    mail: dict[Name, MailTable] = Field(default_factory=dict)
 
     def anchor(self, folder: Folder) -> Path | None:
         """The anchor's file where the admin named one."""
@@ -115,12 +127,20 @@ def load_node(folder: Folder) -> NodeConfig:
 
 def add_tracker(folder: Folder, name: str, settings: Mapping[str, Any]) -> None:
     """Append ``[trackers.NAME]`` to ``backbone.toml``; what is there stays. Raises ``UsageError`` if it exists."""
-    known = load_node(folder).trackers
+    _add(folder, "trackers", name, load_node(folder).trackers, tracker_template(name, settings))
+
+
+def add_mail(folder: Folder, name: str, settings: Mapping[str, Any]) -> None:
+    """Append ``[mail.NAME]`` to ``backbone.toml``; what is there stays. Raises ``UsageError`` if it exists."""
+    _add(folder, "mail", name, load_node(folder).mail, mail_template(name, settings))
+
+
+def _add(folder: Folder, tables: str, name: str, known: Collection[str], text: str) -> None:
     if name in known:
-        raise UsageError(f"{folder.config} has [trackers.{name}] already: edit the file, or choose another word")
-    text = folder.config.read_text(encoding="utf-8")
+        raise UsageError(f"{folder.config} has [{tables}.{name}] already: edit the file, or choose another word")
+    before = folder.config.read_text(encoding="utf-8")
     draft = folder.config.with_name(folder.config.name + ".new")
-    draft.write_text(f"{text.rstrip()}\n\n{tracker_template(name, settings)}", encoding="utf-8")
+    draft.write_text(f"{before.rstrip()}\n\n{text}", encoding="utf-8")
     parse(NodeConfig, draft.read_text(encoding="utf-8"), folder.config)
     draft.replace(folder.config)
 

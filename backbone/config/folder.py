@@ -9,8 +9,8 @@ from backbone.errors import ConfigError, UsageError
 
 NAME = r"^[a-z0-9][a-z0-9-]{0,39}$"
 NAME_RULE = "a name is made of a-z, 0-9 and hyphens, begins with a letter or digit and has 40 characters at most"
-_PATH_KEYS = {"home", "path", "file", "folder", "send", "receive"}
-_PATH_ENDINGS = ("_path", "_file", "_folder")
+_PATH_KEYS = {"home", "path", "file", "send", "receive"}
+_PATH_ENDINGS = ("_path", "_file")
 _WINDOWS_DEVICE = re.compile(r"^(con|prn|aux|nul|com[0-9]|lpt[0-9])$")
 
 
@@ -88,12 +88,14 @@ class Folder:
     def resolved(self, settings: Mapping[str, object]) -> dict[str, object]:
         """An adapter's settings with the paths among them resolved.
 
-        A text is a path when its key is ``home path file folder send receive`` or ends in ``_path _file _folder``.
+        A text is a path when its key is ``home path file send receive`` or ends in ``_path _file``.
         """
-        return {
-            key: str(self.resolve(value)) if isinstance(value, str) and _is_path(key) else value
-            for key, value in settings.items()
-        }
+        return {key: self._resolved(key, value) for key, value in settings.items()}
+
+    def _resolved(self, key: str, value: object) -> object:
+        if isinstance(value, Mapping):
+            return self.resolved(value)
+        return str(self.resolve(value)) if isinstance(value, str) and _is_path(key) else value
 
 
 def _is_path(key: str) -> bool:

@@ -71,6 +71,11 @@ def tracker_template(name: str, settings: Mapping[str, Setting]) -> str:
     return _table(("trackers", check_name(name)), settings)
 
 
+def mail_template(name: str, settings: Mapping[str, Setting]) -> str:
+    """One ``[mail.NAME]`` table. Raises ``UsageError`` for a wrong name."""
+    return _table(("mail", check_name(name)), settings)
+
+
 def link_template(
     tracker: str,
     channel: Mapping[str, Setting],

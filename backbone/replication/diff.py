@@ -8,8 +8,8 @@ what was last read back, so what a tracker makes of our writes (it rounds, trims
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
 
 from backbone.model import Cell, Cells, Value
 from backbone.replication import limits
@@ -32,16 +32,14 @@ class Conflict:
     """The policy leaves it to a person."""
 
 
-@dataclass(frozen=True, slots=True)
-class Captured:
+class Captured(NamedTuple):
     """What a local edit comes to: the registers that changed, and the operations for the peer."""
 
     registers: Shadow
     operations: tuple[Operation, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What a remote change set comes to here: the registers that changed, what the tracker shall show, who lost."""
 
     registers: Shadow
@@ -53,12 +51,15 @@ def capture(shadow: Shadow, cells: Cells, side: Side, inc: int, n: int) -> Captu
     """Cells as the tracker shows them after an edit, against the images. ``n`` is a fresh number of this side."""
     registers: dict[Cell, Register] = {}
     operations: list[Operation] = []
+    stamped: dict[Stamp, Register] = {}  # most cells of an edit were last written at one time, if ever
     for cell, value in cells.items():
         before = shadow.get(cell, EMPTY)
         if value == before.image:
             continue
-        after = write(before, value, side, inc, n)._replace(image=value)
-        registers[cell] = after
+        after = stamped.get(before.known)
+        if after is None:
+            after = stamped[before.known] = write(before, value, side, inc, n)
+        registers[cell] = Register(after.write, after.known, value, value)
         operations.append(Operation(cell, value, after.write, after.known))
     return Captured(registers, tuple(operations))
 
@@ -96,7 +97,7 @@ def plan(
             lost = ours.value if joined.theirs_stands else operation.value
             conflicts[cell] = Conflict(cell, joined.register.value, lost, joined.theirs_stands, policy is Policy.MANUAL)
     wanted = {cell: value for cell, value in targets.items() if registers[cell].image != value}
-    return Plan(registers, wanted, tuple(conflicts.values()))
+    return Plan(registers, wanted, tuple(conflicts.values()) if conflicts else ())
 
 
 def read_back(shadow: Shadow, targets: Cells, answered: Cells) -> tuple[Shadow, Cells]:
@@ -106,10 +107,14 @@ def read_back(shadow: Shadow, targets: Cells, answered: Cells) -> tuple[Shadow, 
     its way of showing it; another cell that no longer has its image was changed by the tracker itself, a
     local edit like any other.
     """
-    registers = {
-        cell: shadow.get(cell, EMPTY)._replace(image=value) for cell, value in answered.items() if cell in targets
-    }
-    effects = {cell: value for cell, value in answered.items() if cell not in targets}
+    registers: dict[Cell, Register] = {}
+    effects: dict[Cell, Value] = {}
+    for cell, value in answered.items():
+        if cell in targets:
+            write, known, agreed, _ = shadow.get(cell, EMPTY)
+            registers[cell] = Register(write, known, agreed, value)
+        else:
+            effects[cell] = value
     return registers, effects
 
 
@@ -119,12 +124,12 @@ def in_pieces(change_set: ChangeSet) -> Iterator[ChangeSet]:
     size = 0
     for operation in change_set.operations:
         if piece and (len(piece) >= limits.operations_per_change_set or size >= limits.body_bytes):
-            yield replace(change_set, operations=tuple(piece))
+            yield change_set._replace(operations=tuple(piece))
             piece, size = [], 0
         piece.append(operation)
         size += size_of(operation.value)
     if piece:
-        yield replace(change_set, operations=tuple(piece))
+        yield change_set._replace(operations=tuple(piece))
 
 
 def size_of(value: Value) -> int:
@@ -136,7 +141,8 @@ def size_of(value: Value) -> int:
 
 def highest_number(operations: Sequence[Operation]) -> int:
     """The greatest number in any stamp: our own next one must exceed it."""
-    return max((max(o.write[1], o.write[3], o.known[1], o.known[3]) for o in operations), default=0)
+    stamps = {stamp for operation in operations for stamp in (operation.write, operation.known)}
+    return max((max(stamp[1], stamp[3]) for stamp in stamps), default=0)
 
 
 __all__ = ["Captured", "Conflict", "Plan", "Shadow", "Stamp", "capture", "highest_number", "in_pieces", "plan",

@@ -5,9 +5,9 @@ value, the image that is read back keeps the difference from echoing.
 """
 
 import difflib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import pydantic
 
@@ -44,8 +44,7 @@ class Rules(Strict):
             raise ConfigError(f"{where}: {'.'.join(str(p) for p in one['loc'])}: {one['msg']}") from error
 
 
-@dataclass(frozen=True, slots=True)
-class Outward:
+class Outward(NamedTuple):
     """Cells in agreed words. ``problems`` are sentences about those that could not be put into them: ``unsaid``."""
 
     cells: Cells
@@ -79,6 +78,38 @@ class Names:
     """
 
 
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """One field's rule, ready to use. ``plain``: its value is the same on both sides."""
+
+    name: str
+    kind: FieldType
+    single: bool
+    plain: bool
+    local: Cell
+    agreed: Cell
+    local_value: Mapping[str, str]
+    agreed_value: Mapping[str, str]
+
+    @classmethod
+    def of(cls, name: str, rule: FieldRule, kind: FieldType) -> "_Compiled":
+        rows = [(agreed, [v] if isinstance(v, str) else v) for agreed, v in rule.values.items()]
+        return cls(
+            name=name,
+            kind=kind,
+            single=kind not in SETS,
+            plain=kind not in _SPOKEN and not rows,
+            local=Cell(rule.local),
+            agreed=Cell(name),
+            local_value={agreed: local[0] for agreed, local in rows if local},
+            agreed_value={value: agreed for agreed, local in rows for value in local},
+        )
+
+
+_SPOKEN = SETS | {FieldType.USER, FieldType.CHOICE}
+"""Types whose values are names of something."""
+
+
 class Translation:
     """One link's mapping, compiled."""
 
@@ -88,13 +119,14 @@ class Translation:
         self._agreement = agreement
         self._rules = rules
         self._stranger = f"a user of {node_name}"
-        self._agreed_name = {rule.local: name for name, rule in rules.fields.items()}
-        self._agreed_value: dict[str, dict[str, str]] = {}
-        self._local_value: dict[str, dict[str, str]] = {}
-        for name, rule in rules.fields.items():
-            rows = [(agreed, [v] if isinstance(v, str) else v) for agreed, v in rule.values.items()]
-            self._local_value[name] = {agreed: local[0] for agreed, local in rows if local}
-            self._agreed_value[name] = {value: agreed for agreed, local in rows for value in local}
+        self._fields = {
+            name: _Compiled.of(name, rule, agreement.fields[name].type)
+            for name, rule in rules.fields.items()
+            if name in agreement.fields
+        }
+        self._by_local = {rule.local.field: rule for rule in self._fields.values()}
+        related = [name for name, shared in agreement.fields.items() if shared.type is FieldType.RELATION]
+        self._names = {COMMENT: COMMENT, ATTACHMENT: ATTACHMENT, **dict.fromkeys(related, ISSUE)}
         self._login = {word: login for login, word in rules.users.items()}
         self.on_create = {Cell(name): value for name, value in rules.on_create.items()}
 
@@ -128,11 +160,11 @@ class Translation:
             yield "users: two log-ins have the same word, so the way back is not defined"
 
     def _values(self, schema: Schema) -> Iterator[str]:
-        for name in self._agreed_value:
-            local = schema.fields.get(self._rules.fields[name].local)
+        for rule in self._fields.values():
+            local = schema.fields.get(rule.local.field)
             if local and local.values is not None and not local.open:
-                for value in self._agreed_value[name].keys() - set(local.values):
-                    yield f"fields.{name}: {local.name} has no value {value!r}{_nearest(value, local.values)}"
+                for value in rule.agreed_value.keys() - set(local.values):
+                    yield f"fields.{rule.name}: {local.name} has no value {value!r}{_nearest(value, local.values)}"
 
     def person(self, login: str, schema: Schema) -> str:
         """The word by which the peer may know the author of something."""
@@ -152,17 +184,18 @@ class Translation:
         agreed: dict[Cell, Value] = {}
         problems: dict[Cell, str] = {}
         for cell, value in cells.items():
-            if cell.field in (COMMENT, ATTACHMENT):
-                self._content_out(cell, value, schema, names, shadow, agreed)
-                continue
-            name = self._agreed_name.get(cell.field)
-            if name is None or name not in self._agreement.fields:
-                continue
-            try:
-                self._field_out(name, cell, value, names, agreed)
-            except KeyError as error:
-                words = f"{cell.field}: the value {error.args[0]!r} has no row under fields.{name}.values"
-                problems[Cell(name, cell.element)] = words
+            rule = self._by_local.get(cell.field)
+            if rule is None:
+                if cell.field in (COMMENT, ATTACHMENT):
+                    self._content_out(cell, value, schema, names, shadow, agreed)
+            elif rule.plain:
+                agreed[rule.agreed] = value
+            else:
+                try:
+                    self._field_out(rule, cell, value, names, agreed)
+                except KeyError as error:
+                    words = f"{cell.field}: the value {error.args[0]!r} has no row under fields.{rule.name}.values"
+                    problems[Cell(rule.name, cell.element)] = words
         return Outward(agreed, tuple(problems.values()), tuple(problems))
 
     def _content_out(
@@ -186,26 +219,25 @@ class Translation:
             record = {**value, "author": self.person(str(value["author"]), schema)}
         agreed[target] = record
 
-    def _field_out(self, name: str, cell: Cell, value: Value, names: Names, agreed: dict[Cell, Value]) -> None:
-        kind = self._agreement.fields[name].type
-        table = self._agreed_value[name]
-        if kind in SETS:
+    def _field_out(self, rule: _Compiled, cell: Cell, value: Value, names: Names, agreed: dict[Cell, Value]) -> None:
+        table = rule.agreed_value
+        if not rule.single:
             element: str | None = cell.element
-            if kind is FieldType.RELATION:
+            if rule.kind is FieldType.RELATION:
                 element = names.gid_of(ISSUE, cell.element)
-            elif kind is FieldType.USERS:
+            elif rule.kind is FieldType.USERS:
                 element = self._rules.users.get(cell.element)
             elif table:
                 element = table[cell.element]
             if element is not None:
-                agreed[Cell(name, element)] = value
+                agreed[Cell(rule.name, element)] = value
             return
         if isinstance(value, str):
-            if kind is FieldType.USER:
+            if rule.kind is FieldType.USER:
                 value = self._rules.users.get(value)
             elif table:
                 value = table[value]
-        agreed[Cell(name)] = value
+        agreed[rule.agreed] = value
 
     def to_local(
         self, cells: Cells, schema: Schema, names: Names, shadow: Shadow, contents: Callable[[str], bool]
@@ -214,28 +246,27 @@ class Translation:
 
         A comment or attachment that the tracker does not show (any more) is to be made, whatever it was called.
         """
-        inward = _Inward({cell for cell, register in shadow.items() if register.image is not None})
+        inward = _Inward(shadow)
         for cell, value in cells.items():
-            if names.strange(*self._named(cell)):
+            rule = self._fields.get(cell.field)
+            if rule is not None and rule.plain:
+                inward.cells[rule.local] = value
+                inward.back[rule.local] = cell
+                continue
+            named = self._names.get(cell.field)
+            if named is not None and names.strange(named, cell.element):
                 words = "the partner names something of ours that this link does not know"
                 inward.problems.append(f"{cell.field}: {words}")
             elif cell.field == COMMENT:
                 self._comment_in(cell, value, names, inward)
             elif cell.field == ATTACHMENT:
                 self._attachment_in(cell, value, names, contents, inward)
-            elif cell.field in self._rules.fields:
-                self._field_in(cell, value, schema, names, inward)
+            elif rule is not None:
+                self._field_in(rule, cell, value, schema, names, inward)
         return Inward(inward.cells, inward.back, inward.waiting, tuple(inward.problems))
 
-    def _named(self, cell: Cell) -> tuple[str, str]:
-        """Kind and gid of what a cell names; two empty words for a plain field."""
-        if cell.field in (COMMENT, ATTACHMENT):
-            return cell.field, cell.element
-        shared = self._agreement.fields.get(cell.field)
-        return (ISSUE, cell.element) if shared and shared.type is FieldType.RELATION else ("", "")
-
     def _comment_in(self, cell: Cell, value: Value, names: Names, inward: "_Inward") -> None:
-        local = names.local_of(cell.element) if cell in inward.shown else None
+        local = names.local_of(cell.element) if inward.shows(cell) else None
         if isinstance(value, dict):
             login = self._login.get(str(value["author"]))
             ours = login is not None or names.born_here(cell.element)
@@ -247,7 +278,7 @@ class Translation:
     def _attachment_in(
         self, cell: Cell, value: Value, names: Names, contents: Callable[[str], bool], inward: "_Inward"
     ) -> None:
-        local = names.local_of(cell.element) if cell in inward.shown else None
+        local = names.local_of(cell.element) if inward.shows(cell) else None
         if not isinstance(value, dict):
             if local is not None:
                 inward.put(cell, local, None)
@@ -257,11 +288,11 @@ class Translation:
             login = self._login.get(str(value["author"]))
             inward.put(cell, local, {**value, "author": login or self._user})
 
-    def _field_in(self, cell: Cell, value: Value, schema: Schema, names: Names, inward: "_Inward") -> None:
-        rule = self._rules.fields[cell.field]
-        kind = self._agreement.fields[cell.field].type
-        single = kind not in SETS
-        word = value if single else cell.element
+    def _field_in(
+        self, rule: _Compiled, cell: Cell, value: Value, schema: Schema, names: Names, inward: "_Inward"
+    ) -> None:
+        kind = rule.kind
+        word = value if rule.single else cell.element
         if kind is FieldType.RELATION:
             word = names.local_of(cell.element)
             if word is None:
@@ -271,29 +302,34 @@ class Translation:
             word = self._login.get(str(word))
             if word is None:
                 return
-        elif isinstance(word, str) and self._local_value[cell.field]:
-            word = self._local_value[cell.field].get(word)
+        elif isinstance(word, str) and rule.local_value:
+            word = rule.local_value.get(word)
             if word is None:
-                named = value if single else cell.element
+                named = value if rule.single else cell.element
                 inward.problems.append(f"{cell.field}: the partner's value {named!r} has no row under "
                                        f"fields.{cell.field}.values")  # fmt: skip
                 return
-        if kind in (FieldType.CHOICE, FieldType.CHOICES) and not _exists(schema, rule.local, word):
-            inward.problems.append(f"{cell.field}: {rule.local} has no value {word!r} here; add it to the tracker "
-                                   f"or give it a row under fields.{cell.field}.values")  # fmt: skip
+        if kind in (FieldType.CHOICE, FieldType.CHOICES) and not _exists(schema, rule.local.field, word):
+            inward.problems.append(f"{cell.field}: {rule.local.field} has no value {word!r} here; add it to the "
+                                   f"tracker or give it a row under fields.{cell.field}.values")  # fmt: skip
             return
-        target = Cell(rule.local) if single else Cell(rule.local, str(word))
-        inward.cells[target] = word if single else value
+        target = rule.local if rule.single else Cell(rule.local.field, str(word))
+        inward.cells[target] = word if rule.single else value
         inward.back[target] = cell
 
 
 @dataclass(slots=True)
 class _Inward:
-    shown: Collection[Cell]
+    shadow: Shadow
     cells: dict[Cell, Value] = field(default_factory=dict)
     back: dict[Cell, Cell] = field(default_factory=dict)
     waiting: dict[Cell, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+
+    def shows(self, cell: Cell) -> bool:
+        """Whether the tracker has this comment or attachment."""
+        register = self.shadow.get(cell)
+        return register is not None and register.image is not None
 
     def put(self, cell: Cell, local: str | None, value: Value) -> None:
         """A comment or attachment: one that is here, or one to be made under its marker."""

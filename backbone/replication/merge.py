@@ -7,7 +7,6 @@ idempotent, so order and repetition of deliveries cannot matter.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -77,8 +76,7 @@ class Register(NamedTuple):
 EMPTY = Register()
 
 
-@dataclass(frozen=True, slots=True)
-class Join:
+class Join(NamedTuple):
     """What came of joining a remote write: the register (image untouched), and who lost what, if anybody."""
 
     register: Register

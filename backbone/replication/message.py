@@ -140,8 +140,7 @@ class Operation(NamedTuple):
     known: Stamp
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeSet:
+class ChangeSet(NamedTuple):
     """The changes of one issue captured together, by one author at one time; applied together."""
 
     gid: str
@@ -282,7 +281,7 @@ def _is_plain(value: object, depth: int) -> bool:
     return value is None or isinstance(value, bool | int | str | bytes)
 
 
-_Name = Annotated[str, Field(max_length=limits.name_bytes_max)]
+_Name = Annotated[str, Field(max_length=limits.name_bytes_max, pattern=r"^[^\x00]*$")]
 _Text = Annotated[str, Field(max_length=limits.text_bytes_max)]
 _WireRecord = Annotated[dict[_Name, _Text | Counter], Field(max_length=8)]
 _WireStamp = tuple[Counter, Counter, Counter, Counter]

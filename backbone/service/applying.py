@@ -12,16 +12,28 @@ planned again from the beginning. Nothing else touches shadows meanwhile: captur
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import NamedTuple
 
 from backbone.errors import PeerError
-from backbone.model import ATTACHMENT, ISSUE, Applied, Cell, Cells, Edit, Outcome, Refused, Stale, Touched, Write
+from backbone.model import (
+    ATTACHMENT,
+    ISSUE,
+    NOTHING,
+    Applied,
+    Cell,
+    Cells,
+    Edit,
+    Outcome,
+    Refused,
+    Stale,
+    Touched,
+    Write,
+)
 from backbone.replication import diff
 from backbone.replication.diff import Plan
 from backbone.replication.identity import marker
 from backbone.replication.link import Stopped, step
-from backbone.replication.mapping import Inward
+from backbone.replication.mapping import Inward, Names
 from backbone.replication.message import ChangeSet, Kind, Operation, decode_change_sets, encode_record, inflate
 from backbone.service.endpoint import Endpoint
 from backbone.service.inbound import follows, halt, take
@@ -39,8 +51,7 @@ HELD_AT_ONCE = 100
 LATE_AT_ONCE = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(NamedTuple):
     """A change set to apply, with the key of its write. ``late`` completes cells that waited for something."""
 
     key: str
@@ -49,17 +60,13 @@ class Task:
     late: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(NamedTuple):
     """A task as it meets the present state."""
 
     task: Task
     plan: Plan
     inward: Inward
     write: Write
-
-
-_Plans: TypeAlias = list[Planned]
 
 
 async def resume(ep: Endpoint) -> None:
@@ -71,8 +78,9 @@ async def resume(ep: Endpoint) -> None:
     tasks = await _interrupted(ep, [one for one in begun if one.key in found])
 
     def finish(tx: Connection) -> None:
-        planned = _plan_again(tx, ep, tasks, found)
-        _finish(tx, ep, planned, [found[p.task.key] for p in planned])
+        book = _load(tx, ep, tasks)
+        planned = _plan_again(tx, ep, book, tasks, found)
+        _finish(tx, ep, book, planned, [found[p.task.key] for p in planned])
         lists.ended(tx, ep.row)
 
     await ep.store.run(finish)
@@ -169,32 +177,35 @@ async def _apply_round(ep: Endpoint, tasks: Sequence[Task], then: Transaction[ob
     """
     remaining = list(tasks)
     for _ in range(ATTEMPTS_IN_A_ROW):
-        touched = await _read(ep, remaining)
-
-        def plan(tx: Connection, tasks: Sequence[Task] = remaining, read: Mapping[str, Touched] = touched) -> _Plans:
-            planned = _plan(tx, ep, tasks, read)
-            if not planned:
-                then(tx)
-            return planned
-
-        planned = await ep.store.run(plan)
-        if not planned:
-            return
-        outcomes = await ep.tracker.apply([p.write for p in planned])
-        stale = {outcome.key for outcome in outcomes if isinstance(outcome, Stale)}
-
-        def finish(
-            tx: Connection, planned: _Plans = planned, outcomes: Sequence[Outcome] = outcomes, done: bool = not stale
-        ) -> None:
-            _finish(tx, ep, planned, outcomes)
-            if done:
-                then(tx)
-
-        await ep.store.run(finish)
-        remaining = [p.task for p in planned if p.task.key in stale]
+        remaining = await _attempt(ep, remaining, then)
         if not remaining:
             return
     await ep.store.run(lambda tx: _give_up(tx, ep, remaining, then))
+
+
+async def _attempt(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object]) -> list[Task]:
+    """One attempt; returns what somebody edited meanwhile. One book serves its three transactions."""
+    book, touched = await _read(ep, tasks)
+
+    def plan(tx: Connection) -> list[Planned]:
+        planned = _plan(tx, ep, book.within(tx), tasks, touched)
+        if not planned:
+            then(tx)
+        return planned
+
+    planned = await ep.store.run(plan)
+    if not planned:
+        return []
+    outcomes = await ep.tracker.apply([p.write for p in planned])
+    stale = {outcome.key for outcome in outcomes if isinstance(outcome, Stale)}
+
+    def finish(tx: Connection) -> None:
+        _finish(tx, ep, book.within(tx), planned, outcomes)
+        if not stale:
+            then(tx)
+
+    await ep.store.run(finish)
+    return [p.task for p in planned if p.task.key in stale]
 
 
 def _give_up(tx: Connection, ep: Endpoint, tasks: Sequence[Task], then: Transaction[object]) -> None:
@@ -203,36 +214,32 @@ def _give_up(tx: Connection, ep: Endpoint, tasks: Sequence[Task], then: Transact
     then(tx)
 
 
-async def _read(ep: Endpoint, tasks: Sequence[Task]) -> Mapping[str, Touched]:
-    """What people did to these issues since they were last seen, by local name."""
-    gids = [task.change_set.gid for task in tasks]
-    positions = await ep.store.read(lambda tx: _positions(tx, ep, gids))
+async def _read(ep: Endpoint, tasks: Sequence[Task]) -> tuple[Book, Mapping[str, Touched]]:
+    """What is known of these issues, and what people did to them since they were last seen, by local name."""
+    book = await ep.store.read(lambda tx: _load(tx, ep, tasks))
+    known = [book.by_gid(task.change_set.gid) for task in tasks]
+    positions = {k.local: k.seen for k in known if k is not None and k.seen is not None}
     if not positions:
-        return {}
+        return book, {}
     touched = await ep.tracker.touched_of(positions)
     for one in touched.values():
         for edit in one.edits:
             await fetch_contents(ep, edit.cells)
-    return touched
+    return book, touched
 
 
-def _positions(tx: Connection, ep: Endpoint, gids: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    book = Book(tx, ep.row)
-    book.load_gids(gids)
-    known = [book.by_gid(gid) for gid in gids]
-    return {k.local: k.seen for k in known if k is not None and k.seen is not None}
-
-
-def _plan(tx: Connection, ep: Endpoint, tasks: Sequence[Task], touched: Mapping[str, Touched]) -> list[Planned]:
+def _plan(
+    tx: Connection, ep: Endpoint, book: Book, tasks: Sequence[Task], touched: Mapping[str, Touched]
+) -> list[Planned]:
     """Record what people did, join, and keep intents; what needs no write is finished here."""
-    book = _load(tx, ep, tasks)
     change_sets = record(tx, ep, book, [edit for one in touched.values() for edit in one.edits])
     for local, one in touched.items():
         known = book.by_local(ISSUE, local)
         assert known is not None
         book.see(known.gid, one.position)
     stuck = lists.held_gids(tx, ep.row)
-    planned = [p for task in tasks if (p := _plan_one(tx, ep, book, task, touched, stuck)) is not None]
+    names = ep.names(book)
+    planned = [p for task in tasks if (p := _plan_one(tx, ep, book, names, task, touched, stuck)) is not None]
     links.saw_number(tx, ep.row, diff.highest_number([o for t in tasks for o in t.change_set.operations]))
     lists.begin(tx, ep.row, [_for_resume(p.task) for p in planned])
     book.flush()
@@ -255,7 +262,7 @@ def _load(tx: Connection, ep: Endpoint, tasks: Sequence[Task]) -> Book:
 
 
 def _plan_one(
-    tx: Connection, ep: Endpoint, book: Book, task: Task, touched: Mapping[str, Touched], stuck: set[str]
+    tx: Connection, ep: Endpoint, book: Book, names: Names, task: Task, touched: Mapping[str, Touched], stuck: set[str]
 ) -> Planned | None:
     gid = task.change_set.gid
     if gid in stuck and not task.held:
@@ -266,7 +273,7 @@ def _plan_one(
     if refusal is not None:
         _refuse(tx, ep, task, refusal)
         return None
-    planned = _join(tx, ep, book, task, known)
+    planned = _join(tx, ep, book, names, task)
     if planned.inward.problems:
         _refuse(tx, ep, task, "; ".join(planned.inward.problems))
         return None
@@ -288,12 +295,13 @@ def _why_not(ep: Endpoint, task: Task, known: Known | None, touched: Mapping[str
     return None
 
 
-def _join(tx: Connection, ep: Endpoint, book: Book, task: Task, known: Known | None) -> Planned:
+def _join(tx: Connection, ep: Endpoint, book: Book, names: Names, task: Task) -> Planned:
     change_set = task.change_set
+    known = book.by_gid(change_set.gid)
     shadow = book.fields(change_set.gid, [o.cell for o in change_set.operations])
     plan = diff.plan(shadow, change_set.operations, ep.policies, redo=task.late or task.held)
     inward = ep.translation.to_local(
-        plan.targets, ep.schema, ep.names(book), shadow, lambda sha256: blobs.is_complete(tx, ep.row, sha256)
+        plan.targets, ep.schema, names, shadow, lambda sha256: blobs.is_complete(tx, ep.row, sha256)
     )
     cells: Cells = inward.cells if known else {**ep.translation.on_create, **inward.cells}
     write = Write(
@@ -308,21 +316,23 @@ def _join(tx: Connection, ep: Endpoint, book: Book, task: Task, known: Known | N
     return Planned(task, plan, inward, write)
 
 
-def _files(ep: Endpoint, cells: Cells) -> dict[str, str]:
-    wanted = [v for c, v in cells.items() if c.field == ATTACHMENT and isinstance(v, dict)]
-    return {str(v["sha256"]): str(ep.contents.path(str(v["sha256"]))) for v in wanted}
+def _files(ep: Endpoint, cells: Cells) -> Mapping[str, str]:
+    wanted = [str(v["sha256"]) for c, v in cells.items() if c.field == ATTACHMENT and isinstance(v, dict)]
+    return {sha256: str(ep.contents.path(sha256)) for sha256 in wanted} if wanted else NOTHING
 
 
 def _settle(tx: Connection, ep: Endpoint, book: Book, planned: Planned) -> None:
     """What is known once the tracker shows it (or needs no write): registers, conflicts, what waits."""
     gid = planned.task.change_set.gid
     book.put(gid, planned.plan.registers)
-    lists.record_conflicts(tx, ep.row, gid, planned.plan.conflicts, ep.clock())
+    if planned.plan.conflicts:
+        lists.record_conflicts(tx, ep.row, gid, planned.plan.conflicts, ep.clock())
     if planned.task.late:
         shadows.completed(tx, ep.row, gid, [o.cell for o in planned.task.change_set.operations])
     waiting = planned.inward.waiting
-    shadows.wait(tx, ep.row, gid, waiting)
-    shadows.arrived(tx, ep.row, [wants for wants in waiting.values() if _is_here(tx, ep, book, wants)])
+    if waiting:
+        shadows.wait(tx, ep.row, gid, waiting)
+        shadows.arrived(tx, ep.row, [wants for wants in waiting.values() if _is_here(tx, ep, book, wants)])
     if planned.task.held:
         _released(tx, ep, planned.task)
 
@@ -333,11 +343,13 @@ def _is_here(tx: Connection, ep: Endpoint, book: Book, wants: str) -> bool:
     return blobs.is_complete(tx, ep.row, sha256) if kind == "sha256" else book.by_gid(wants) is not None
 
 
-def _plan_again(tx: Connection, ep: Endpoint, tasks: Sequence[Task], made: Mapping[str, Applied]) -> list[Planned]:
+def _plan_again(
+    tx: Connection, ep: Endpoint, book: Book, tasks: Sequence[Task], made: Mapping[str, Applied]
+) -> list[Planned]:
     """The plans of writes that the tracker is known to have made: nothing is recorded or intended."""
-    book = _load(tx, ep, tasks)
-    planned = [_join(tx, ep, book, task, book.by_gid(task.change_set.gid)) for task in tasks]
-    return [replace(one, inward=_as_made(one, made[one.task.key])) for one in planned]
+    names = ep.names(book)
+    planned = [_join(tx, ep, book, names, task) for task in tasks]
+    return [one._replace(inward=_as_made(one, made[one.task.key])) for one in planned]
 
 
 def _as_made(one: Planned, made: Applied) -> Inward:
@@ -352,14 +364,14 @@ def _as_made(one: Planned, made: Applied) -> Inward:
     return Inward(cells, back, wants, inward.problems)
 
 
-def _finish(tx: Connection, ep: Endpoint, planned: Sequence[Planned], outcomes: Sequence[Outcome]) -> None:
+def _finish(tx: Connection, ep: Endpoint, book: Book, planned: Sequence[Planned], outcomes: Sequence[Outcome]) -> None:
     """Keep what came of each write, and tell the peer what the tracker did beyond it."""
-    book = _load(tx, ep, [p.task for p in planned])
+    names = ep.names(book)
     effects: list[Edit] = []
     born: list[str] = []
     for one, outcome in zip(planned, outcomes, strict=True):
         if isinstance(outcome, Applied):
-            effects += _applied(tx, ep, book, one, outcome)
+            effects += _applied(tx, ep, book, names, one, outcome)
             born += [one.task.change_set.gid] if one.write.local is None else []
         elif isinstance(outcome, Refused):
             _refuse(tx, ep, one.task, outcome.words)
@@ -373,19 +385,18 @@ def _finish(tx: Connection, ep: Endpoint, planned: Sequence[Planned], outcomes: 
     emit(tx, ep, change_sets)
 
 
-def _applied(tx: Connection, ep: Endpoint, book: Book, one: Planned, outcome: Applied) -> list[Edit]:
+def _applied(tx: Connection, ep: Endpoint, book: Book, names: Names, one: Planned, outcome: Applied) -> list[Edit]:
     """Names, registers and images of one write; returns what the tracker changed beyond it, as an edit."""
     gid = one.task.change_set.gid
-    known = book.by_gid(gid)
-    seen = known.seen if known else None
-    book.name(Known(gid, ISSUE, outcome.local, seen))
-    for cell in one.inward.cells:
-        if cell.element in outcome.created:
-            book.name(Known(cell.element[1:], cell.field, outcome.created[cell.element]))
+    book.name(Known(gid, ISSUE, outcome.local, one.write.expected))
+    if outcome.created:
+        for cell in one.inward.cells:
+            if cell.element in outcome.created:
+                book.name(Known(cell.element[1:], cell.field, outcome.created[cell.element]))
     _settle(tx, ep, book, one)
     shadow = book.fields(gid, one.inward.back.values())
     book.load_locals(ep.named_in(outcome.cells))
-    agreed = ep.translation.to_agreed(outcome.cells, ep.schema, ep.names(book), shadow).cells
+    agreed = ep.translation.to_agreed(outcome.cells, ep.schema, names, shadow).cells
     targets = {cell: one.plan.targets[cell] for cell in one.inward.back.values()}
     registers, effects = diff.read_back(shadow, targets, agreed)
     book.put(gid, registers)
@@ -475,9 +486,9 @@ def _for_resume(task: Task) -> Intent:
     if not (task.late or task.held):
         return Intent(task.key, gid)
     prefix = _LATE if task.late else _HELD
-    return Intent(task.key, gid, replace(task.change_set, author=prefix + task.change_set.author))
+    return Intent(task.key, gid, task.change_set._replace(author=prefix + task.change_set.author))
 
 
 def _as_task(key: str, work: ChangeSet) -> Task:
     prefix, _, author = work.author.partition("/")
-    return Task(key, replace(work, author=author), held=prefix == _HELD[:-1], late=prefix == _LATE[:-1])
+    return Task(key, work._replace(author=author), held=prefix == _HELD[:-1], late=prefix == _LATE[:-1])

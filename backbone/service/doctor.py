@@ -194,7 +194,7 @@ async def _mapping(node: Node, row: LinkRow) -> list[Finding]:
 
 async def _channel(node: Node, row: LinkRow) -> list[Finding]:
     what = f"link {row.name}: channel"
-    channel = open_channel(node, row.name, row.link_id, load_link(node.folder, row.name, node.config))
+    channel = open_channel(node, row.name, row.link_id, load_link(node.folder, row.name, node.config), row.peer)
     try:
         sentences = await channel.check()
     finally:

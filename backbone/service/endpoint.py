@@ -53,9 +53,13 @@ class Endpoint:
     encrypt: bool = True
     together: Together = side_by_side
     policies: dict[str, Any] = field(init=False)
+    naming: dict[str, str] = field(init=False)
+    """The local fields whose elements are names, and of what kind of thing."""
 
     def __post_init__(self) -> None:
         self.policies = self.agreement.policies()
+        related = [name for name, known in self.schema.fields.items() if known.type is FieldType.RELATION]
+        self.naming = {COMMENT: COMMENT, ATTACHMENT: ATTACHMENT, **dict.fromkeys(related, ISSUE)}
 
     @property
     def label_life(self) -> str:
@@ -74,8 +78,8 @@ class Endpoint:
             return known.local if known else None
 
         def strange(kind: str, name: str) -> bool:
-            known = book.by_gid(name) if kind else None
-            return known.kind != kind if known else bool(kind) and self.born_here(name)
+            known = book.by_gid(name)
+            return known.kind != kind if known else self.born_here(name)
 
         return Names(gid_of, local_of, self.born_here, strange)
 
@@ -83,10 +87,8 @@ class Endpoint:
         """Kind and local name of the comments, attachments and issues that these local cells name: ``Book.load_locals``
         must know them before the cells are translated.
         """
-        fields = self.schema.fields
-        named = {(cell.field, cell.element) for cell in cells if cell.field in (COMMENT, ATTACHMENT)}
-        related = (c for c in cells if c.field in fields and fields[c.field].type is FieldType.RELATION)
-        return named | {(ISSUE, cell.element) for cell in related}
+        naming = self.naming
+        return {(naming[cell.field], cell.element) for cell in cells if cell.field in naming}
 
     def born_here(self, name: str) -> bool:
         """Whether a gid was given by this node: such a thing is never created here."""

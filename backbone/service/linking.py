@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from backbone.config import LinkConfig, check_name, link_template
+from backbone.config import LinkConfig, check_name, link_template, load_link
 from backbone.errors import ConfigError, HandshakeRefused, Unreachable, UsageError
 from backbone.model import FieldType, Schema
 from backbone.replication import limits
@@ -21,7 +21,7 @@ from backbone.replication.agreement import Agreement
 from backbone.replication.mapping import Rules, Translation
 from backbone.service import pairing as parcels
 from backbone.service.node import Node
-from backbone.service.parties import channel_settings, open_channel, open_keyring, open_tracker
+from backbone.service.parties import MAIL, address_of, channel_settings, open_channel, open_keyring, open_tracker
 from backbone.service.progress import Progress, advance, keep, load, save
 from backbone.store import links
 from backbone.store.engine import Connection
@@ -115,14 +115,14 @@ async def create_link(node: Node, name: str, options: LinkOptions) -> Created:
     agreement, rules = await check_create(node, name, options)
     link_id, home = secrets.token_hex(16), secrets.token_hex(4)
     async with _made(node, name, home) as keys:
-        settings = _write_config(node, name, link_id, options.tracker, options.channel, rules)
-        address = {k: str(v) for k, v in settings.items() if k == "kind"}
+        config = _write_config(node, name, link_id, options.tracker, options.channel, rules)
+        address = ChannelAddress(kind=config.channel.kind, address=address_of(node, name, link_id, config))
         now = datetime.fromtimestamp(node.clock(), UTC)
         expires = now + timedelta(days=options.expires_days)
         document = encode(_offer(node, name, link_id, keys, options, agreement, address, now, expires,
                                  (await keys.public_key()).decode()))  # fmt: skip
         file = await keys.sign(document, passphrase=options.passphrase)
-        sizes = parcels.probe_sizes(open_channel(node, name, link_id, _config(node, name)))
+        sizes = parcels.probe_sizes(open_channel(node, name, link_id, config))
         made, _ = table.step(Pairing(Role.MASTER), events.OfferMade(int(expires.timestamp()), sizes))
         progress = Progress(made, offer=document)
         await node.store.run(lambda tx: _add(tx, node, name, link_id, home, keys, progress, agreement, side="master"))
@@ -179,18 +179,20 @@ async def join_link(node: Node, offered: Offered, options: JoinOptions) -> Joine
     offer, now = offered.offer, node.clock()
     home = secrets.token_hex(4)
     async with _made(node, name, home) as keys:
-        channel = {"kind": offer.channel.kind, **options.channel}
-        _write_config(node, name, offer.link_id, options.tracker, channel, rules)
-        answer = await _answer(node, offered, keys, chosen)
+        channel = {"kind": offer.channel.kind, **_partner(offer), **options.channel}
+        config = _write_config(node, name, offer.link_id, options.tracker, channel, rules)
+        address = ChannelAddress(kind=config.channel.kind, address=address_of(node, name, offer.link_id, config))
+        answer = await _answer(node, offered, keys, chosen, address)
         sealed = await keys.seal(encode(answer), recipient=offer.fingerprint)
         seen = transcript(offered.data, answer)
-        sizes = parcels.probe_sizes(open_channel(node, name, offer.link_id, _config(node, name)))
+        sizes = parcels.probe_sizes(open_channel(node, name, offer.link_id, config))
         expires = datetime.strptime(offer.expires, _TIME).replace(tzinfo=UTC)
         given = events.OfferImported(offer.fingerprint, seen.hex(), int(expires.timestamp()), sizes)
         made, _ = table.step(Pairing(Role.SLAVE), given)
         peer = {
             "node": offer.node, "name": offer.node_name, "fingerprint": offer.fingerprint,
             "transcript": seen.hex(), "suite": chosen[1], "encrypt": offered.encrypt,
+            "address": offer.channel.address.get(MAIL),
         }  # fmt: skip
 
         def store(tx: Connection) -> None:
@@ -306,38 +308,40 @@ async def _made(node: Node, name: str, home: str) -> AsyncIterator[KeyRing]:
         raise
 
 
+def _partner(offer: Offer) -> dict[str, str]:
+    """By mail the partner's address stands in the link's file, for an admin to see."""
+    address = offer.channel.address.get(MAIL)
+    return {"partner": address} if offer.channel.kind == MAIL and address else {}
+
+
 def _write_config(
     node: Node, name: str, link_id: str, tracker: str, channel: Mapping[str, Any], rules: Rules
-) -> dict[str, Any]:
+) -> LinkConfig:
     """The link's file, and what the channel needs on disk."""
     fields: dict[str, dict[str, Any]] = {
         agreed: {"local": rule.local, **({"values": rule.values} if rule.values else {})}
         for agreed, rule in rules.fields.items()
     }
-    kind = channel["kind"]
-    exchange = node.folder.exchange(name)
-    settings = {"send": str(exchange / "SEND"), "receive": str(exchange / "RECEIVE"), **channel}
+    settings = dict(channel)
+    if settings["kind"] == "directory":
+        exchange = node.folder.exchange(name)
+        settings = {"send": str(exchange / "SEND"), "receive": str(exchange / "RECEIVE"), **channel}
     text = link_template(tracker, settings, fields, rules.users, rules.on_create)
     file = node.folder.link_file(name)
     file.parent.mkdir(exist_ok=True)
     file.write_text(text, encoding="utf-8")
-    if kind == "directory":
+    config = load_link(node.folder, name, node.config)
+    if config.channel.kind == "directory":
         from channels.directory import prepare
 
-        resolved = channel_settings(node, name, link_id, _config(node, name))
+        resolved = channel_settings(node, name, link_id, config)
         prepare(Path(resolved["send"]), Path(resolved["receive"]), resolved["tag"])
-    return {"kind": kind, **settings}
-
-
-def _config(node: Node, name: str) -> LinkConfig:
-    from backbone.config import load_link
-
-    return load_link(node.folder, name, node.config)
+    return config
 
 
 def _offer(
     node: Node, name: str, link_id: str, keys: KeyRing, options: LinkOptions, agreement: Agreement,
-    address: Mapping[str, str], now: datetime, expires: datetime, certificate: str,
+    address: ChannelAddress, now: datetime, expires: datetime, certificate: str,
 ) -> Offer:  # fmt: skip
     return Offer(
         protocols=PROTOCOLS,
@@ -352,7 +356,7 @@ def _offer(
         incarnation=parcels.incarnation(node.life),
         certificate=certificate,
         fingerprint=keys.fingerprint,
-        channel=ChannelAddress(kind=address["kind"], address={}),
+        channel=address,
         agreement={**agreement.model_dump(mode="json"), "encrypt": options.encrypt},
         token=secrets.token_hex(32),
         nonce=secrets.token_hex(32),
@@ -360,7 +364,9 @@ def _offer(
     )
 
 
-async def _answer(node: Node, offered: Offered, keys: KeyRing, chosen: tuple[int, int]) -> Acceptance:
+async def _answer(
+    node: Node, offered: Offered, keys: KeyRing, chosen: tuple[int, int], address: ChannelAddress
+) -> Acceptance:
     await keys.add_peer(offered.certificate, offered.offer.fingerprint)
     answer = Acceptance(
         link_id=offered.offer.link_id,
@@ -370,7 +376,7 @@ async def _answer(node: Node, offered: Offered, keys: KeyRing, chosen: tuple[int
         incarnation=parcels.incarnation(node.life),
         certificate=(await keys.public_key()).decode(),
         fingerprint=keys.fingerprint,
-        channel=ChannelAddress(kind=offered.offer.channel.kind, address={}),
+        channel=address,
         protocol=chosen[0],
         suite=chosen[1],
         nonce=secrets.token_hex(32),

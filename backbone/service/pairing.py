@@ -77,6 +77,7 @@ async def take_acceptance(node: Node, row: LinkRow, keyring: KeyRing, parcel: by
         "transcript": seen.hex(),
         "suite": acceptance.suite,
         "encrypt": decode(Offer, progress.offer).agreement.get("encrypt", True),
+        "address": acceptance.channel.address.get("mail"),
     }
 
     def store(tx: Connection) -> None:

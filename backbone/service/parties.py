@@ -25,6 +25,8 @@ from handshake.base import KeyRing
 from handshake.errors import HandshakeError, KeyRingError
 from handshake.keyring import open_home
 
+MAIL = "mail"
+"""The kind of channel whose settings stand in an account of the node, and whose partner has an address."""
 ASK_DELAY_SHARE = 20
 """A gap is asked for after so many times the acknowledgement's delay, one second at least: reordering is normal."""
 
@@ -73,21 +75,50 @@ def _module_of(kind: str) -> ModuleType:
     return import_module(_plugin("backbone.trackers", kind, "kind").__module__)
 
 
-def channel_settings(node: Node, name: str, link_id: str, config: LinkConfig) -> dict[str, Any]:
-    """A link's channel settings with paths resolved and defaults filled in."""
+def channel_settings(
+    node: Node, name: str, link_id: str, config: LinkConfig, peer: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """A link's channel settings with paths resolved and defaults filled in; by mail, with the account's too.
+
+    ``peer`` is what the partner's document said; its address is used where the link's file names none.
+    """
+    said = {**node.folder.resolved(config.channel.settings), "tag": tag_of(link_id)}
+    if config.channel.kind == MAIL:
+        account = mail_account(node, str(said.pop("account", "")), str(node.folder.link_file(name)))
+        partner = (peer or {}).get("address")
+        return {**account, **({"partner": partner} if partner else {}), **said}
     exchange = node.folder.exchange(name)
-    return {
-        "send": str(exchange / "SEND"),
-        "receive": str(exchange / "RECEIVE"),
-        **node.folder.resolved(config.channel.settings),
-        "tag": tag_of(link_id),
-    }
+    return {"send": str(exchange / "SEND"), "receive": str(exchange / "RECEIVE"), **said}
 
 
-def open_channel(node: Node, name: str, link_id: str, config: LinkConfig) -> Channel:
+def mail_account(node: Node, name: str, where: str) -> dict[str, Any]:
+    """The settings of one of the node's mail accounts. Raises ``ConfigError``."""
+    account = node.config.mail.get(name)
+    if account is None:
+        known = ", ".join(node.config.mail) or "none yet; add one with `backbone mail add`"
+        raise ConfigError(f"{where}: there is no mail account {name!r} in {node.folder.config}; there are: {known}")
+    return node.folder.resolved(account.settings)
+
+
+def address_of(node: Node, name: str, link_id: str, config: LinkConfig) -> dict[str, str]:
+    """How the partner reaches us on this link: what stands in the handshake's documents."""
+    if config.channel.kind != MAIL:
+        return {}
+    return {MAIL: str(channel_settings(node, name, link_id, config)["address"])}
+
+
+def open_channel(
+    node: Node, name: str, link_id: str, config: LinkConfig, peer: Mapping[str, Any] | None = None
+) -> Channel:
     """The link's channel. Raises ``ConfigError`` for an unknown kind or wrong settings."""
     connect = _plugin("backbone.channels", config.channel.kind, f"{node.folder.link_file(name)}: channel.kind")
-    channel: Channel = connect(channel_settings(node, name, link_id, config))
+    channel: Channel = connect(channel_settings(node, name, link_id, config, peer))
+    return channel
+
+
+def open_account(settings: Mapping[str, Any]) -> Channel:
+    """A mail account by itself, with no partner: for looking at it. Raises ``ChannelError``."""
+    channel: Channel = _plugin("backbone.channels", MAIL, "kind")({**settings, "tag": "0" * 16})
     return channel
 
 
@@ -125,7 +156,7 @@ async def open_endpoint(node: Node, row: LinkRow) -> Endpoint:
     problems = translation.problems(schema)
     if problems:
         raise ConfigError(f"{node.folder.link_file(row.name)}: {'; '.join(problems)}")
-    channel = open_channel(node, row.name, row.link_id, config)
+    channel = open_channel(node, row.name, row.link_id, config, row.peer)
     return Endpoint(
         row=row.id,
         name=row.name,

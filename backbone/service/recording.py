@@ -1,10 +1,12 @@
 """What a local edit leaves in the store: registers, images, numbered messages. Runs inside a transaction."""
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Cells, Edit, Position, covers
 from backbone.replication import diff, limits
 from backbone.replication.link import LinkState, Numbered, step
+from backbone.replication.mapping import Names
 from backbone.replication.message import (
     LANE_OF,
     ChangeSet,
@@ -35,10 +37,11 @@ def record(tx: Connection, ep: Endpoint, book: Book, edits: Sequence[Edit], *, w
     fresh = [edit for edit in edits if whole or not _was_seen(book.by_local(ISSUE, edit.local), edit)]
     if not fresh:
         return []
-    _load(ep, book, fresh)
+    names = ep.names(book)
     change_sets: list[ChangeSet] = []
-    for number, edit in enumerate(fresh, links.take_numbers(tx, ep.row, len(fresh))):
-        change_set = _record_one(tx, ep, book, edit, number, whole=whole)
+    first = links.take_numbers(tx, ep.row, len(fresh))
+    for number, one in enumerate(_load(ep, book, names, fresh), first):
+        change_set = _record_one(tx, ep, book, names, one, number, whole=whole)
         if change_set is not None:
             change_sets.append(change_set)
     return change_sets
@@ -109,23 +112,35 @@ def _number_one(
     return after, row
 
 
-def _load(ep: Endpoint, book: Book, edits: Sequence[Edit]) -> None:
+class _Named(NamedTuple):
+    """An edit, the gid of its issue, and its comments and attachments by their cell in agreed words."""
+
+    edit: Edit
+    gid: str
+    own: dict[Cell, Cell]
+
+
+def _load(ep: Endpoint, book: Book, names: Names, edits: Sequence[Edit]) -> list[_Named]:
     book.load_locals(name for edit in edits for name in ep.named_in(edit.cells))
-    gid_of = ep.names(book).gid_of
+    gid_of = names.gid_of
+    named: list[_Named] = []
     wanted: dict[str, list[Cell]] = {}
     for edit in edits:
-        content = [Cell(c.field, gid_of(c.field, c.element)) for c in edit.cells if c.field in _CONTENT]
-        wanted.setdefault(gid_of(ISSUE, edit.local), []).extend(content)
+        gid = gid_of(ISSUE, edit.local)
+        own = {Cell(c.field, gid_of(c.field, c.element)): c for c in edit.cells if c.field in _CONTENT}
+        named.append(_Named(edit, gid, own))
+        wanted.setdefault(gid, []).extend(own)
     book.load_cells(wanted)
+    return named
 
 
-def _record_one(tx: Connection, ep: Endpoint, book: Book, edit: Edit, fresh: int, *, whole: bool) -> ChangeSet | None:
-    names = ep.names(book)
+def _record_one(
+    tx: Connection, ep: Endpoint, book: Book, names: Names, one: _Named, fresh: int, *, whole: bool
+) -> ChangeSet | None:
+    edit, gid, own = one
     known = book.by_local(ISSUE, edit.local)
     if not whole and _was_seen(known, edit):
         return None
-    gid = names.gid_of(ISSUE, edit.local)
-    own = {Cell(c.field, names.gid_of(c.field, c.element)): c for c in edit.cells if c.field in _CONTENT}
     shadow = book.load_whole(gid) if whole and known is not None else book.fields(gid, own)
     outward = ep.translation.to_agreed(edit.cells, ep.schema, names, shadow)
     for problem in outward.problems:
@@ -135,8 +150,8 @@ def _record_one(tx: Connection, ep: Endpoint, book: Book, edit: Edit, fresh: int
     captured = diff.capture(shadow, cells, ep.side, ep.life[0], fresh)
     seen = _later(known.seen if known else None, edit.position)
     book.name(Known(gid, ISSUE, edit.local, seen))
-    for cell in captured.registers:
-        if cell in own and book.by_local(cell.field, own[cell].element) is None:
+    for cell in own.keys() & captured.registers.keys():
+        if book.by_local(cell.field, own[cell].element) is None:
             book.name(Known(cell.element, cell.field, own[cell].element))
     book.put(gid, captured.registers)
     if not captured.operations:
@@ -154,10 +169,12 @@ def _later(seen: Position | None, position: Position) -> Position:
 
 
 def _bounded(tx: Connection, ep: Endpoint, edit: Edit, gid: str, cells: Cells) -> Cells:
-    kept = {cell: value for cell, value in cells.items() if diff.size_of(value) <= limits.text_bytes_max}
-    for cell in cells.keys() - kept.keys():
+    too_long = [cell for cell, value in cells.items() if diff.size_of(value) > limits.text_bytes_max]
+    if not too_long:
+        return cells
+    for cell in too_long:
         _complain(tx, ep, edit, gid, f"{cell.field}: the text is longer than {limits.text_bytes_max} bytes")
-    return kept
+    return {cell: value for cell, value in cells.items() if cell not in too_long}
 
 
 def _complain(tx: Connection, ep: Endpoint, edit: Edit, gid: str, problem: str) -> None:

@@ -38,7 +38,7 @@ REST_SECONDS = 0.3
 STAGE_SECONDS = 0.1
 """How often a handshake under way is looked at: somebody waits for it."""
 
-GARBAGE_THRESHOLDS = (50_000, 20, 100)
+GARBAGE_THRESHOLDS = (100_000, 50, 100)
 """Our values hold no cycles; looking for some among all that is being applied took half of the time."""
 
 _OUTSIDE = (BackboneError, ChannelError, KeyRingError, HandshakeError, OSError)
@@ -146,6 +146,7 @@ async def _links(node: Node, names: Sequence[str] | None) -> AsyncIterator[list[
         if name not in known:
             raise UsageError(f"there is no link {name!r}; there are {', '.join(sorted(known)) or 'none yet'}")
     running: list[Running] = []
+    gc.freeze()
     gc.set_threshold(*GARBAGE_THRESHOLDS)
     async with asyncio.TaskGroup() as group:
 
@@ -221,7 +222,7 @@ async def _serve(node: Node, row: LinkRow, running: Running) -> None:
 
 
 async def _wait_for_acceptance(node: Node, row: LinkRow, running: Running) -> None:
-    channel = open_channel(node, row.name, row.link_id, load_link(node.folder, row.name, node.config))
+    channel = open_channel(node, row.name, row.link_id, load_link(node.folder, row.name, node.config), row.peer)
     keys = await open_keyring(node, row)
     try:
         async with asyncio.TaskGroup() as group:

@@ -6,12 +6,14 @@ must not keep the connection.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event
+from sqlalchemy import URL, ColumnElement, Connection, Engine, Table, create_engine, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import StaticPool
@@ -19,7 +21,7 @@ from sqlalchemy.pool import StaticPool
 from backbone.errors import BackboneError
 from backbone.store.tables import metadata, node
 
-__all__ = ["Connection", "Store", "StoreError", "Transaction", "in_memory", "sqlite_engine", "upsert"]
+__all__ = ["Connection", "Store", "StoreError", "Transaction", "among", "in_memory", "sqlite_engine", "upsert"]
 
 T = TypeVar("T")
 Transaction: TypeAlias = Callable[[Connection], T]
@@ -109,13 +111,30 @@ def in_memory() -> Store:
     return Store(engine, threaded=False)
 
 
-def upsert(tx: Connection, table: Table, rows: list[dict[str, Any]], keys: Sequence[str], sets: Sequence[str]) -> None:
-    """Insert each row, or set the named columns where its key is there."""
+def among(column: ColumnElement[str], values: Iterable[str]) -> ColumnElement[bool]:
+    """Whether a text column holds one of these: as one parameter, however many they are, compiled once."""
+    listed = func.json_each(json.dumps(list(values))).table_valued("value")
+    return column.in_(select(listed.c.value))
+
+
+def upsert(tx: Connection, table: Table, columns: tuple[str, ...], rows: list[tuple[Any, ...]], keys: int) -> None:
+    """Insert each row, or change the one that is there: the first ``keys`` of ``columns`` are the key."""
     if rows:
-        dialect: Any = postgresql if tx.dialect.name == "postgresql" else sqlite
-        insert = dialect.insert(table)
-        changed = {name: insert.excluded[name] for name in sets}
-        tx.execute(insert.on_conflict_do_update(index_elements=list(keys), set_=changed), rows)
+        sql, positional = _upsert(table, columns, keys, tx.dialect.name)
+        tx.exec_driver_sql(sql, rows if positional else [dict(zip(columns, row, strict=True)) for row in rows])
+
+
+@lru_cache(maxsize=64)
+def _upsert(table: Table, columns: tuple[str, ...], keys: int, dialect_name: str) -> tuple[str, bool]:
+    """The statement, and whether the driver takes its parameters in order. Compiled once: for each row of many,
+    SQLAlchemy would work as long as SQLite.
+    """
+    dialect: Any = postgresql if dialect_name == "postgresql" else sqlite
+    insert = dialect.insert(table).values(dict.fromkeys(columns))
+    changed = {name: insert.excluded[name] for name in columns[keys:]}
+    whole = insert.on_conflict_do_update(index_elements=list(columns[:keys]), set_=changed)
+    compiled = whole.compile(dialect=dialect.dialect(), column_keys=list(columns))
+    return str(compiled), tuple(compiled.positiontup or ()) == columns
 
 
 def _prepare(connection: Any, _record: object) -> None:
@@ -128,7 +147,7 @@ def _prepare(connection: Any, _record: object) -> None:
         "foreign_keys=ON",
         "temp_store=MEMORY",
         "cache_size=-16000",
-        "wal_autocheckpoint=2000",
+        "wal_autocheckpoint=1000",
     ):
         connection.execute(f"PRAGMA {pragma}")
 

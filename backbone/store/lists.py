@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, func, select
 
@@ -103,8 +102,7 @@ def held_gids(tx: Connection, link: int) -> set[str]:
 # intents
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(NamedTuple):
     """A write that is about to be made, or was begun. ``work`` is ``None`` where the inbox holds it meanwhile."""
 
     key: str
@@ -114,11 +112,8 @@ class Intent:
 
 def begin(tx: Connection, link: int, intents: Iterable[Intent]) -> None:
     """These writes are about to be made in the tracker."""
-    rows = [
-        {"link": link, "key": i.key, "gid": i.gid, "work": None if i.work is None else pack_change_set(i.work)}
-        for i in intents
-    ]
-    upsert(tx, intent, rows, ("link", "key"), ("work",))
+    rows = [(link, i.key, i.gid, None if i.work is None else pack_change_set(i.work)) for i in intents]
+    upsert(tx, intent, ("link", "key", "gid", "work"), rows, keys=2)
 
 
 def begun(tx: Connection, link: int) -> list[Intent]:

@@ -6,8 +6,7 @@ memory, and is written back in bulk by ``flush``.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from sqlalchemy import Connection, and_, select
 
@@ -15,15 +14,13 @@ from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Position
 from backbone.replication.diff import Shadow
 from backbone.replication.merge import Register
 from backbone.store.codec import pack_registers, unpack_registers
-from backbone.store.engine import upsert
+from backbone.store.engine import among, upsert
 from backbone.store.tables import identity, shadow, waiting
 
-_AT_ONCE = 500
 _FIELDS = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """A shared issue, comment or attachment, and its name here. ``seen`` is of issues only."""
 
     gid: str
@@ -38,7 +35,9 @@ def part_of(cell: Cell) -> str:
 
 
 class Book:
-    """Identities and shadows of some issues, within one transaction."""
+    """Identities and shadows of some issues, within one transaction; or within several, one after the other, between
+    which nobody else writes them.
+    """
 
     def __init__(self, tx: Connection, link: int) -> None:
         self._tx = tx
@@ -48,6 +47,11 @@ class Book:
         self._parts: dict[tuple[str, str], dict[Cell, Register]] = {}
         self._dirty_names: dict[str, Known] = {}
         self._dirty_parts: set[tuple[str, str]] = set()
+
+    def within(self, tx: Connection) -> Self:
+        """Go on in another transaction."""
+        self._tx = tx
+        return self
 
     # reading
 
@@ -59,27 +63,26 @@ class Book:
                 self._by_local[kind, local] = None
                 wanted.setdefault(kind, []).append(local)
         for kind, locals_ in wanted.items():
-            for piece in _pieces(locals_):
-                self._read_names(and_(identity.c.kind == kind, identity.c.local.in_(piece)))
+            self._read_names(and_(identity.c.kind == kind, among(identity.c.local, locals_)))
 
     def load_gids(self, gids: Iterable[str]) -> None:
         """Read the identities of these gids."""
         fresh = [gid for gid in set(gids) if gid not in self._by_gid]
         self._by_gid.update(dict.fromkeys(fresh))
-        for piece in _pieces(fresh):
-            self._read_names(identity.c.gid.in_(piece))
+        if fresh:
+            self._read_names(among(identity.c.gid, fresh))
 
     def load_cells(self, cells: Mapping[str, Iterable[Cell]]) -> None:
         """Read the registers of these cells, by gid; an issue's fields come together."""
         wanted: dict[str, set[str]] = {}
         for gid, named in cells.items():
-            for part in {_FIELDS, *map(part_of, named)}:
+            for part in (_FIELDS, *map(part_of, named)):
                 if (gid, part) not in self._parts:
                     self._parts[gid, part] = {}
                     wanted.setdefault(gid, set()).add(part)
-        for piece in _pieces(list(wanted)):
-            parts = {part for gid in piece for part in wanted[gid]}
-            self._read_parts(and_(shadow.c.gid.in_(piece), shadow.c.part.in_(parts)))
+        if wanted:
+            parts = {part for named in wanted.values() for part in named}
+            self._read_parts(and_(among(shadow.c.gid, wanted), among(shadow.c.part, parts)))
 
     def load_whole(self, gid: str) -> dict[Cell, Register]:
         """Every register of one issue."""
@@ -126,7 +129,7 @@ class Book:
         """The issue's journals are reflected here up to ``position``."""
         known = self._by_gid[gid]
         assert known is not None
-        self.name(replace(known, seen=position))
+        self.name(Known(gid, known.kind, known.local, position))
 
     def put(self, gid: str, registers: Shadow) -> None:
         """Registers that changed; their parts must have been read."""
@@ -137,19 +140,14 @@ class Book:
 
     def flush(self) -> None:
         """Write back what changed."""
+        link = self._link
         names = [
-            {
-                "link": self._link, "gid": k.gid, "kind": k.kind, "local": k.local,
-                "seen": None if k.seen is None else json.dumps(k.seen),
-            }
-            for k in self._dirty_names.values()
-        ]  # fmt: skip
-        upsert(self._tx, identity, names, ("link", "gid"), ("local", "seen"))
-        parts = [
-            {"link": self._link, "gid": gid, "part": part, "registers": pack_registers(self._parts[gid, part])}
-            for gid, part in self._dirty_parts
+            (link, gid, kind, local, None if seen is None else str(list(seen)))
+            for gid, kind, local, seen in self._dirty_names.values()
         ]
-        upsert(self._tx, shadow, parts, ("link", "gid", "part"), ("registers",))
+        upsert(self._tx, identity, ("link", "gid", "kind", "local", "seen"), names, keys=2)
+        parts = [(link, *key, pack_registers(self._parts[key])) for key in self._dirty_parts]
+        upsert(self._tx, shadow, ("link", "gid", "part", "registers"), parts, keys=3)
         self._dirty_names.clear()
         self._dirty_parts.clear()
 
@@ -190,11 +188,8 @@ def local_names(tx: Connection, link: int) -> Iterator[tuple[str, str]]:
 
 def wait(tx: Connection, link: int, gid: str, cells: Mapping[Cell, str]) -> None:
     """These cells wait for an issue or an attachment's content."""
-    rows = [
-        {"link": link, "gid": gid, "field": cell.field, "element": cell.element, "wants": wants, "ready": 0}
-        for cell, wants in cells.items()
-    ]
-    upsert(tx, waiting, rows, ("link", "gid", "field", "element"), ("wants", "ready"))
+    rows = [(link, gid, cell.field, cell.element, wants, 0) for cell, wants in cells.items()]
+    upsert(tx, waiting, ("link", "gid", "field", "element", "wants", "ready"), rows, keys=4)
 
 
 def arrived(tx: Connection, link: int, wants: Iterable[str]) -> None:
@@ -202,8 +197,7 @@ def arrived(tx: Connection, link: int, wants: Iterable[str]) -> None:
     wanted = list(wants)
     if not wanted or tx.execute(select(waiting.c.gid).where(waiting.c.link == link).limit(1)).first() is None:
         return
-    for piece in _pieces(wanted):
-        tx.execute(waiting.update().where(waiting.c.link == link, waiting.c.wants.in_(piece)).values(ready=1))
+    tx.execute(waiting.update().where(waiting.c.link == link, among(waiting.c.wants, wanted)).values(ready=1))
 
 
 def ready(tx: Connection, link: int, limit: int) -> dict[str, list[Cell]]:
@@ -224,8 +218,3 @@ def completed(tx: Connection, link: int, gid: str, cells: Iterable[Cell]) -> Non
                 waiting.c.element == cell.element,
             )
         )  # fmt: skip
-
-
-def _pieces(items: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(items), _AT_ONCE):
-        yield items[start : start + _AT_ONCE]

@@ -76,6 +76,10 @@ class MailChannel:
 
     async def send(self, parcel: Parcel) -> None:
         """As the port says: the submission server has taken it. Raises ``ChannelError`` when it will not take any."""
+        if not self._settings.partner:
+            raise ChannelRefused(
+                "the partner's address is not known yet: it comes with the answer to the handshake file"
+            )
         if len(parcel.data) > self.limits.parcel_bytes_max:
             raise ChannelRefused(
                 f"a parcel of {len(parcel.data)} bytes is larger than the {self.limits.parcel_bytes_max} "

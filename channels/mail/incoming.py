@@ -243,7 +243,8 @@ class Incoming:
     def _returned(self, uid: int, bounce: Bounce) -> None:
         """A bounce of a mail of this link is told and put away; others' are left alone."""
         tag = bounce.label.tag if bounce.label else None
-        if tag == self._settings.tag or (tag is None and bounce.recipient.lower() == self._settings.partner.lower()):
+        partner = self._settings.partner.lower()
+        if tag == self._settings.tag or (tag is None and partner and bounce.recipient.lower() == partner):
             self._notice(bounce)
             self._done[uid] = None
 

@@ -73,7 +73,7 @@ def glance(headers: bytes, tag: str, partner: str) -> Glance:
         return Glance.REPORT
     # A gateway took our field away; the armour says whose it is.
     words = head.get("Subject").split()
-    if SUBJECT in words or partner.lower() in head.get("From").lower():
+    if SUBJECT in words or (partner and partner.lower() in head.get("From").lower()):
         return Glance.WHOLE
     return Glance.FOREIGN
 

@@ -55,6 +55,7 @@ class Settings:
     tag: str
     address: str
     partner: str
+    """Empty until the partner's answer to the handshake has come; nothing can be sent then."""
     smtp: Server
     imap: Server
     folder: str
@@ -82,7 +83,7 @@ def settings_from(given: Settings | Mapping[str, Any]) -> Settings:
     settings = Settings(
         tag=table.text("tag", None, _TAG),
         address=table.text("address", None, _ADDRESS),
-        partner=table.text("partner", None, _ADDRESS),
+        partner=table.text("partner", "", _ADDRESS),
         smtp=smtp,
         imap=_server("imap", imap_table, smtp),
         folder=imap_table.text("folder", "INBOX", _FOLDER),
@@ -159,7 +160,11 @@ class _Table:
         value = self.given.get(key, default)
         if value is None:
             raise ChannelError(f"{self._name} lacks {key}: add it to the link's file")
-        if not isinstance(value, str) or not value.isprintable() or (shape and not shape.fullmatch(value)):
+        if (
+            not isinstance(value, str)
+            or not value.isprintable()
+            or (shape and value != default and not shape.fullmatch(value))
+        ):
             raise ChannelError(f"{self._name}: {value!r} cannot be the {key}: correct it in the link's file")
         return value
 

@@ -8,7 +8,6 @@ import asyncio
 import cProfile
 import json
 import os
-import resource
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -40,6 +39,12 @@ def _cpu_seconds() -> float:
     """Of this process and of every gpg that it waited for."""
     used = os.times()
     return used.user + used.system + used.children_user + used.children_system
+
+
+def _peak_mb() -> float:
+    """The high-water mark of this program (proc(5), VmHWM); that of ``getrusage`` is inherited from the parent."""
+    told = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(told.split("VmHWM:")[1].split()[0]) / 1024
 
 
 async def _deaf(_hints: AsyncIterator[None], _event: asyncio.Event) -> None:
@@ -80,8 +85,7 @@ def main() -> None:
     if profile:
         profile.disable()
         profile.dump_stats(options.profile)
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    notes.tell(peak_mb=peak_mb, cpu_seconds=_cpu_seconds())
+    notes.tell(peak_mb=_peak_mb(), cpu_seconds=_cpu_seconds())
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from backbone.store.engine import Connection, Store
 from backbone.store.schema import open_store
 
 ROOT = Path(__file__).parents[2]
-LOOK_SECONDS = 0.02
+LOOK_SECONDS = 0.1
 STOP_SECONDS = 60.0
 SIDES = ("master", "slave")
 

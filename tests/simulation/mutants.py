@@ -49,9 +49,12 @@ def _echo_by_sent_value() -> AbstractContextManager[Any]:
 def _policy_mismatch() -> AbstractContextManager[Any]:
     other = {Policy.MASTER: Policy.SLAVE, Policy.SLAVE: Policy.MASTER}
 
+    prepare = Endpoint.__post_init__
+
     def turned(ep: Endpoint) -> None:
-        table = ep.agreement.policies()
-        ep.policies = {n: other.get(p, p) for n, p in table.items()} if ep.side is Side.SLAVE else dict(table)
+        prepare(ep)
+        if ep.side is Side.SLAVE:
+            ep.policies = {name: other.get(policy, policy) for name, policy in ep.policies.items()}
 
     return patch.object(Endpoint, "__post_init__", turned)
 
@@ -99,7 +102,7 @@ def _no_compare_and_set() -> AbstractContextManager[Any]:
     write = MemoryTracker._write
 
     def blind(tracker: MemoryTracker, one: Write, *rest: Any) -> Outcome:
-        return write(tracker, replace(one, expected=None), *rest)
+        return write(tracker, one._replace(expected=None), *rest)
 
     return patch.object(MemoryTracker, "_write", blind)
 

@@ -12,21 +12,23 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 from backbone.model import Applied, Cell, Cells, Edit, Value
 
+_NO_CONTENTS: Mapping[str, bytes] = MappingProxyType({})
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+
+class Commit(NamedTuple):
     """What happened at once: an edit, or an issue removed, or neither (a write that changed nothing)."""
 
     edit: Edit | None
     removed: str | None = None
     applied: Applied | None = None
-    contents: Mapping[str, bytes] = field(default_factory=dict)
+    contents: Mapping[str, bytes] = _NO_CONTENTS
     """By attachment id."""
 
 

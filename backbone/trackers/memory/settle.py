@@ -3,7 +3,8 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from types import MappingProxyType
+from typing import NamedTuple, TypeAlias
 
 from backbone.model import ATTACHMENT, COMMENT, SETS, Cell, Cells, Field, Record, Schema, Value
 
@@ -18,18 +19,19 @@ class Impossible(Exception):
     """The tracker cannot hold what was asked for; the text says why, in its own words."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+NO_CONTENTS: Mapping[str, bytes] = MappingProxyType({})
+
+
+class Wanted(NamedTuple):
     """What somebody asks of an issue: cells as in ``Write.cells``, by whom and when, with contents by SHA-256."""
 
     cells: Cells
     author: str
     at: str
-    contents: Mapping[str, bytes] = field(default_factory=dict)
+    contents: Mapping[str, bytes] = NO_CONTENTS
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(NamedTuple):
     """What it comes to: the issue's cells afterwards, those that changed, and what was asked for as it stands now."""
 
     cells: Cells
@@ -139,6 +141,8 @@ def rules_of(schema: Schema, normalise: Normalise | None, side_effect: SideEffec
 
 def _contents(wanted: Wanted, values: Cells, created: Mapping[str, str]) -> Mapping[str, bytes]:
     """The contents of the attachments that are made, by their id."""
+    if not created:
+        return NO_CONTENTS
     made = ((local, values.get(Cell(ATTACHMENT, local))) for local in created.values())
     return {local: wanted.contents[str(value["sha256"])] for local, value in made if isinstance(value, dict)}
 

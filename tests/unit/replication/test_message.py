@@ -36,13 +36,14 @@ from backbone.replication.message import (
 from tests.unit.replication.samples import message, samples
 
 STAMPS = st.builds(Stamp, *[st.integers(0, 2**53 - 1)] * 4)
+NAMED = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=9)
 VALUES = st.one_of(
     st.none(), st.booleans(), st.text(max_size=50),
-    st.dictionaries(st.text(max_size=10), st.text(max_size=10) | st.integers(0, 2**53 - 1), max_size=8),
+    st.dictionaries(NAMED, st.text(max_size=10) | st.integers(0, 2**53 - 1), max_size=8),
 )  # fmt: skip
-OPERATIONS = st.builds(Operation, st.builds(Cell, st.text(max_size=9), st.text(max_size=9)), VALUES, STAMPS, STAMPS)
+OPERATIONS = st.builds(Operation, st.builds(Cell, NAMED, NAMED), VALUES, STAMPS, STAMPS)
 CHANGE_SETS = st.builds(
-    ChangeSet, *[st.text(max_size=9)] * 3, st.lists(OPERATIONS, max_size=4).map(tuple)
+    ChangeSet, *[NAMED] * 3, st.lists(OPERATIONS, max_size=4).map(tuple)
 )  # fmt: skip
 
 
@@ -256,6 +257,11 @@ class TestChangeSets:
     def test_what_is_encoded_decodes_to_the_same(self, change_sets: list[ChangeSet]) -> None:
         assert decode_change_sets(encode_change_sets([encode_change_set(c) for c in change_sets])) == change_sets
 
+    @pytest.mark.parametrize("change_set", [ChangeSet("g\0g", "a", "t", ()), ChangeSet("g", "a\0a", "t", ())])
+    def test_a_name_that_a_database_would_cut_short_is_refused(self, change_set: ChangeSet) -> None:
+        with pytest.raises(PeerError, match="malformed"):
+            decode_change_sets(encode_change_sets([encode_change_set(change_set)]))
+
     @given(st.binary(max_size=200))
     def test_arbitrary_bytes_are_the_peers_fault_or_canonical(self, raw: bytes) -> None:
         try:
@@ -307,6 +313,11 @@ class TestRecords:
     )
     def test_what_is_encoded_decodes_to_the_same(self, record: dict[str, Any]) -> None:
         assert decode_record(encode_record(record)) == record
+
+    @pytest.mark.parametrize("change_set", [ChangeSet("g\0g", "a", "t", ()), ChangeSet("g", "a\0a", "t", ())])
+    def test_a_name_that_a_database_would_cut_short_is_refused(self, change_set: ChangeSet) -> None:
+        with pytest.raises(PeerError, match="malformed"):
+            decode_change_sets(encode_change_sets([encode_change_set(change_set)]))
 
     @given(st.binary(max_size=200))
     def test_arbitrary_bytes_are_the_peers_fault_or_canonical(self, raw: bytes) -> None:
