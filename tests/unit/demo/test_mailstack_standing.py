@@ -35,7 +35,6 @@ def running(folder: Path) -> Iterator[tuple[Standing, "subprocess.Popen[str]"]]:
         said, _ = process.communicate(timeout=30)
     assert process.returncode == 0
     assert str(standing.ports.imaps) in said
-    assert str(standing.password_files[ALICE]) in said
     assert str(standing.account_files[ALICE]) in said
 
 
