@@ -15,6 +15,7 @@ import aiosmtplib
 
 from channels.base import ChannelError, ChannelRefused, ChannelUnavailable
 from channels.mail import trouble
+from channels.mail.caution import Caution
 from channels.mail.limits import BYTES_PER_SECOND, CLOSE_SECONDS, RESTED_SECONDS, TRUSTED_IDLE_SECONDS
 from channels.mail.oauth import Credentials, Proof
 from channels.mail.settings import Server, Settings
@@ -37,6 +38,7 @@ class Outgoing:
         self._slots = asyncio.Semaphore(settings.connections)
         self._resting: list[_Line] = []
         self._context: ssl.SSLContext | None = None
+        self._caution = Caution(steady)
         self._closed = False
 
     async def send(self, mail: bytes, recipient: str) -> None:
@@ -99,11 +101,12 @@ class Outgoing:
         if self._context is None and server.security != "none":
             self._context = await asyncio.to_thread(context, server)
         line = _Line(server, self._context, self._settings.timeout_seconds)
-        try:
-            await line.connect(self._credentials)
-        except BaseException:
-            line.drop()
-            raise
+        async with self._caution.attempt():
+            try:
+                await line.connect(self._credentials)
+            except BaseException:
+                line.drop()
+                raise
         return line
 
 

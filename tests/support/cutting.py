@@ -49,7 +49,7 @@ class Trip:
 
     direction: Direction
     after_bytes: int
-    do: Callable[[Connection], None]
+    do: Callable[[Connection], object]
     sprung: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -63,7 +63,7 @@ class Relay:
     open: set[Connection] = field(default_factory=set)
     trips: list[Trip] = field(default_factory=list)
 
-    def trip(self, direction: Direction, after_bytes: int, do: Callable[[Connection], None] = Connection.cut) -> Trip:
+    def trip(self, direction: Direction, after_bytes: int, do: Callable[[Connection], object] = Connection.cut) -> Trip:
         trip = Trip(direction, after_bytes, do)
         self.trips.append(trip)
         return trip

@@ -32,7 +32,6 @@ def main(words: list[str]) -> int:
 def describe(folder: Path, standing: Standing) -> str:
     """For the person at the terminal: where the servers are, and how to log in."""
     ports = standing.ports
-    width = max(map(len, standing.password_files))
     lines = [
         f"Postfix and Dovecot run in {folder} until you press Ctrl-C; accounts and mails stay there.",
         "",
@@ -40,7 +39,9 @@ def describe(folder: Path, standing: Standing) -> str:
         f"  receive  localhost port {ports.imap} with STARTTLS, or {ports.imaps} with TLS",
         f"  trust    {standing.ca_file}",
         "",
-        *(f"  {address:{width}}  password in {file}" for address, file in standing.password_files.items()),
+        "Give each node its account:",
+        "",
+        *(f"  backbone mail add --file {file}" for file in standing.account_files.values()),
     ]
     return "\n".join(lines) + "\n"
 

@@ -118,7 +118,8 @@ _FOLDER = "  mailbox {name} {{\n    auto = create\n  }}"
 
 def server(places: Places) -> Server:
     command = [PROGRAM, "-F", "-c", str(places.dovecot)]
-    return Server("dovecot", command, places.dovecot, places.folder / "dovecot.pid", places.log)
+    sockets = (places.private / "auth", places.private / "dovecot-lmtp")
+    return Server("dovecot", command, places.dovecot, places.folder / "dovecot.pid", places.log, sockets)
 
 
 def write_dovecot(places: Places, ports: Ports, settings: Settings) -> None:

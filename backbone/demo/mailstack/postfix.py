@@ -105,7 +105,9 @@ def server(places: Places) -> Server:
     """Its master without ``postfix start``, whose checks take longer than it; ``-d``: in the foreground."""
     command = [PROGRAM, "-c", str(places.postfix), "-d"]
     environment = {"MAIL_CONFIG": str(places.postfix)}
-    return Server("postfix", command, places.postfix, places.folder / "postfix.pid", places.log, environment)
+    return Server(
+        "postfix", command, places.postfix, places.folder / "postfix.pid", places.log, environment=environment
+    )
 
 
 def write_postfix(places: Places, ports: Ports, settings: Settings) -> None:

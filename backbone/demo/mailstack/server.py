@@ -31,6 +31,8 @@ class Server:
     config: Path
     id_file: Path
     log: Path
+    sockets: Sequence[Path] = ()
+    """Unix sockets that answer when it is up: Dovecot opens them a moment after its ports."""
     environment: Mapping[str, str] = field(default_factory=dict)
     _process: "subprocess.Popen[bytes] | None" = None
 
@@ -45,7 +47,7 @@ class Server:
         return pid if os.fsencode(self.config) in command.split(b"\0") and _alive(pid) else None
 
     def start(self, ports: Sequence[int]) -> None:
-        """Returns when these ports answer. Raises ``MailStackError`` if they do not."""
+        """Returns when these ports and its sockets answer. Raises ``MailStackError`` if they do not."""
         assert self.pid is None
         for port in ports:
             if _answers(port):
@@ -58,7 +60,7 @@ class Server:
             )  # fmt: skip
         self.id_file.write_text(f"{self._process.pid}\n", encoding="ascii")
         deadline = time.monotonic() + START_SECONDS
-        while not all(_answers(port) for port in ports):
+        while not (all(map(_answers, ports)) and all(map(_answers, self.sockets))):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.stop(signal.SIGKILL)
                 raise MailStackError(f"{self.word} did not start; the end of its log says: {self._last_words()}")
@@ -97,9 +99,13 @@ class Server:
         return " / ".join(lines) or "(nothing)"
 
 
-def _answers(port: int) -> bool:
+def _answers(place: int | Path) -> bool:
+    """Whether somebody listens at a port or a unix socket."""
+    if isinstance(place, Path):
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(place)) == 0
     with socket.socket() as probe:
-        return probe.connect_ex((HOST, port)) == 0
+        return probe.connect_ex((HOST, place)) == 0
 
 
 def _wait(still: Callable[[], bool], seconds: float) -> bool:

@@ -9,23 +9,42 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from backbone.demo.mailstack.accounts import Account
 from backbone.demo.mailstack.settings import HOST, Ports
 from backbone.demo.mailstack.stack import MailStack
 
 DESCRIPTION = "stack.json"
 """There while the servers answer; left behind only by ``kill -9``."""
 PORTS = "ports.json"
+_ACCOUNT = """# Receiving takes from sending what it does not say itself.
+address = "{address}"
+
+[smtp]
+host = "localhost"
+port = {ports.smtps}
+security = "tls"
+user = "{address}"
+password_file = "{password_file}"
+ca_file = "{ca_file}"
+
+[imap]
+host = "localhost"
+port = {ports.imaps}
+security = "tls"
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a client needs: the servers' ports, whom to trust, and for each address the file with its password."""
+    """What a client needs: the servers' ports, whom to trust, and for each address the file with its password.
+
+    ``account_files`` say the same for each address in the words of a link's file: ``address``, ``smtp`` and ``imap``.
+    """
 
     host: str
     ports: Ports
     ca_file: Path
     password_files: dict[str, Path]
+    account_files: dict[str, Path]
 
 
 def stand(folder: Path, addresses: Sequence[str], until_closed: ExitStack) -> Standing:
@@ -35,9 +54,14 @@ def stand(folder: Path, addresses: Sequence[str], until_closed: ExitStack) -> St
     stack = until_closed.enter_context(MailStack(folder, ports=_ports(folder / PORTS)))
     (folder / PORTS).write_text(json.dumps(asdict(stack.ports)) + "\n", encoding="ascii")
     until_closed.callback(file.unlink, missing_ok=True)
-    accounts = [_account(stack, address) for address in addresses]
+    for address in addresses:
+        _add_account(stack, address)
     standing = Standing(
-        HOST, stack.ports, stack.ca_file, {a.address: _password_file(stack, a.address) for a in accounts}
+        HOST,
+        stack.ports,
+        stack.ca_file,
+        {address: _password_file(stack, address) for address in addresses},
+        {address: _account_file(stack, address) for address in addresses},
     )
     draft = file.with_suffix(".draft")
     draft.write_text(json.dumps(asdict(standing), default=str, indent=2) + "\n", encoding="utf-8")
@@ -51,8 +75,15 @@ def read(folder: Path) -> Standing | None:
         found: dict[str, Any] = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    files = {address: Path(file) for address, file in found["password_files"].items()}
-    return Standing(found["host"], Ports(**found["ports"]), Path(found["ca_file"]), files)
+    return Standing(
+        found["host"],
+        Ports(**found["ports"]),
+        Path(found["ca_file"]),
+        *(
+            {address: Path(file) for address, file in found[name].items()}
+            for name in ("password_files", "account_files")
+        ),
+    )
 
 
 def _ports(file: Path) -> Ports | None:
@@ -63,7 +94,7 @@ def _ports(file: Path) -> Ports | None:
         return None
 
 
-def _account(stack: MailStack, address: str) -> Account:
+def _add_account(stack: MailStack, address: str) -> None:
     file = _password_file(stack, address)
     if not file.exists():
         file.parent.mkdir(mode=0o700, exist_ok=True)
@@ -71,13 +102,22 @@ def _account(stack: MailStack, address: str) -> Account:
         file.write_text(secrets.token_urlsafe(12) + "\n", encoding="ascii")
         _give(file.parent)
         _give(file)
-    return stack.add_account(address, file.read_text(encoding="ascii").strip())
+    stack.add_account(address, file.read_text(encoding="ascii").strip())
+    account_file = _account_file(stack, address)
+    account_file.parent.mkdir(exist_ok=True)
+    account_file.write_text(
+        _ACCOUNT.format(address=address, ports=stack.ports, password_file=file, ca_file=stack.ca_file), encoding="utf-8"
+    )
 
 
 def _give(path: Path) -> None:
     """To the person behind ``sudo``, who runs the nodes."""
     if "SUDO_UID" in os.environ:
         os.chown(path, int(os.environ["SUDO_UID"]), int(os.environ["SUDO_GID"]))
+
+
+def _account_file(stack: MailStack, address: str) -> Path:
+    return stack.folder / "accounts" / f"{address}.toml"
 
 
 def _password_file(stack: MailStack, address: str) -> Path:

@@ -1,9 +1,13 @@
 """The mail servers of the tests do what a mail server does, and fail when they are told to."""
 
 import imaplib
+import json
 import smtplib
 import socket
 import ssl
+import urllib.error
+import urllib.parse
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +17,7 @@ import pytest
 from backbone.demo.mailstack import FULL, GREYLISTED, Account, MailStack, MailStackError, MailStackNotHere
 from backbone.demo.mailstack.stack import check_folder
 from tests.support.mail import lies_in, wait_until
+from tests.support.tokens import CLIENT, TokenPage, token_page
 
 MAIL = b"From: somebody@elsewhere.example\r\nSubject: good morning\r\n\r\nnothing new\r\n"
 
@@ -280,3 +285,22 @@ def test_a_folder_that_the_servers_cannot_reach_is_said(short_folder: Path) -> N
         check_folder(closed / "m")
     with pytest.raises(MailStackNotHere, match="too long"):
         check_folder(short_folder / ("x" * 100))
+
+
+def test_a_token_page_gives_tokens_for_the_right_refresh_token(mail_stack: MailStack) -> None:
+    alice = mail_stack.add_account()
+
+    def ask(page: TokenPage, refresh_token: str) -> tuple[int, dict[str, str]]:
+        form = {"grant_type": "refresh_token", "client_id": CLIENT, "refresh_token": refresh_token}
+        request = urllib.request.Request(page.url, urllib.parse.urlencode(form).encode())
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.load(error)
+
+    with token_page(lambda: mail_stack.token(alice)) as page:
+        status, granted = ask(page, page.refresh_token)
+        assert (status, granted["access_token"].count(".")) == (200, 2)
+        assert ask(page, "an old one")[0] == 400

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from backbone.demo.mailstack.standing import Standing, read
+from channels.base import INFORMATION
+from channels.mail import connect
+from tests.contract.channels import TAG
 from tests.support.mail import wait_until
 from tests.unit.demo.test_mailstack import living
 
@@ -31,7 +35,7 @@ def running(folder: Path) -> Iterator[tuple[Standing, "subprocess.Popen[str]"]]:
         said, _ = process.communicate(timeout=30)
     assert process.returncode == 0
     assert str(standing.ports.imaps) in said
-    assert str(standing.password_files[ALICE]) in said
+    assert str(standing.account_files[ALICE]) in said
 
 
 def test_it_stands_until_it_is_told_to_stop_and_comes_back_the_same(stack_folder: Path) -> None:
@@ -43,6 +47,15 @@ def test_it_stands_until_it_is_told_to_stop_and_comes_back_the_same(stack_folder
     with running(stack_folder) as (second, _):
         assert second == first
         assert second.password_files[ALICE].read_text() == password
+
+
+async def test_an_account_file_has_the_words_of_the_channel(stack_folder: Path) -> None:
+    with running(stack_folder) as (standing, _):
+        account = tomllib.loads(standing.account_files[ALICE].read_text())
+        channel = connect(account | {"tag": TAG, "partner": "bob@beta.example"})
+        assert await channel.receive(10) == []
+        assert [sentence for sentence in await channel.check() if not sentence.startswith(INFORMATION)] == []
+        await channel.close()
 
 
 def test_ctrl_c_ends_it_too(stack_folder: Path) -> None:
