@@ -240,6 +240,7 @@ ROWS: tuple[Row, ...] = (
     Row(_SLAVE, _PAIRED, e.ConfirmationReceived, _confirm_again),
     Row(_BOTH, "confirmed", e.EchoSeen, _echo, "confirmed tested active"),
     Row(_BOTH, _LATER, e.EchoSeen, _stay),
+    Row(_SLAVE, "offered", e.EchoSeen, _stay),
     Row(_SLAVE, "offered", e.PeerEchoSeen, _peer_echo_unconfirmed),
     Row(_BOTH, "confirmed", e.PeerEchoSeen, _peer_echo_early),
     Row(_BOTH, "tested", e.PeerEchoSeen, _peer_echo, "active"),
