@@ -218,9 +218,10 @@ def _repair(pairing: Pairing, event: e.Repaired) -> Result:
 
 
 def _revoke(pairing: Pairing, revoked: e.Revoked) -> Result:
-    after = replace(pairing, stage=Stage.REVOKED, reason=revoked.reason, repaired_to=None, resumed_to=None)
+    reason = revoked.reason if revoked.ours else f"the partner revoked the link: {revoked.reason}"
+    after = replace(pairing, stage=Stage.REVOKED, reason=reason, repaired_to=None, resumed_to=None)
     if not revoked.ours:
-        return after, (e.SpendToken(), e.Hold(), e.Alarm(f"the peer revoked the link: {revoked.reason}"))
+        return after, (e.SpendToken(), e.Hold(), e.Alarm(reason))
     tell = (e.SendRevocation(revoked.reason),) if pairing.peer is not None else ()
     return after, (e.SpendToken(), e.Hold(), *tell)
 

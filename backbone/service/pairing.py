@@ -16,6 +16,7 @@ from backbone.replication import limits
 from backbone.replication.agreement import Strict
 from backbone.replication.link import LinkState
 from backbone.replication.message import Kind, Message, decode_record, encode_record, inflate
+from backbone.service import revoking
 from backbone.service.endpoint import Endpoint
 from backbone.service.inbound import PARCEL_KEPT_BYTES
 from backbone.service.node import Node
@@ -119,12 +120,14 @@ def peer_state(node: Node, offer: Offer, now: float) -> LinkState:
 
 
 async def take_documents(ep: Endpoint, documents: Sequence[bytes]) -> None:
-    """Handshake documents that came as parcels, signed by the pinned key: a confirmation, or an acceptance again."""
+    """Documents that came as parcels, signed by the pinned key: a confirmation, an acceptance again, a revocation."""
     for data in documents:
         row = await ep.store.read(lambda tx: links.get(tx, ep.row))
         assert row.peer is not None
         try:
-            if row.side == "slave" and b'"backbone-confirmation"' in data:
+            if revoking.is_revocation(data):
+                await _advance(ep, revoking.read(data, row))
+            elif row.side == "slave" and b'"backbone-confirmation"' in data:
                 confirmation = decode(Confirmation, data)
                 seen = bytes.fromhex(row.peer["transcript"])
                 check_confirmation(confirmation, link_id=ep.link_id, transcript=seen)
@@ -233,7 +236,7 @@ async def _send_confirmation(ep: Endpoint) -> None:
     row = await ep.store.read(lambda tx: links.get(tx, ep.row))
     assert row.peer is not None
     document = encode(Confirmation(link_id=ep.link_id, transcript=row.peer["transcript"]))
-    await _send(ep, await ep.keyring.seal(document, recipient=ep.identity.peer_fingerprint))
+    await _send(ep, await ep.keyring.seal(document, recipient=ep.identity.peer_fingerprint, encrypt=ep.encrypt))
 
 
 async def _send_probes(ep: Endpoint, sizes: frozenset[int]) -> None:
