@@ -134,6 +134,7 @@ class Edit(NamedTuple):
     position: Position
     author: str
     at: str
+    """RFC 3339 in UTC with ``Z``, or empty; a time of another form does not travel."""
     cells: Cells
     created: bool = False
     """This edit made the issue; ``cells`` then holds every cell that was not empty."""

@@ -1,4 +1,4 @@
-"""The documents of a handshake: Offer, Acceptance, Confirmation (DESIGN.md 5, PROTOCOL.md 2.5).
+"""The documents of a handshake: Offer, Acceptance, Confirmation, and Revocation (DESIGN.md 5, PROTOCOL.md 2.5).
 
 Each is one JSON object in canonical form: UTF-8, keys sorted, no space between tokens, no key twice, no
 fractions. The bytes that were signed are the bytes that are hashed.
@@ -122,10 +122,22 @@ class Confirmation(_Document):
     transcript: Digest
 
 
-D = TypeVar("D", Offer, Acceptance, Confirmation)
+class Revocation(_Document):
+    """One side's last word, at any time: this link is over, for ever. Its repetitions say nothing more."""
+
+    FORMAT: ClassVar[str] = "backbone-revocation"
+
+    format: Literal["backbone-revocation"] = "backbone-revocation"
+    version: Literal[1] = 1
+    link_id: Id
+    transcript: Digest
+    reason: Line
 
 
-def encode(document: Offer | Acceptance | Confirmation) -> bytes:
+D = TypeVar("D", Offer, Acceptance, Confirmation, Revocation)
+
+
+def encode(document: Offer | Acceptance | Confirmation | Revocation) -> bytes:
     """The one form of a document that is signed, sent and hashed."""
     return canonical(document.model_dump(mode="json"))
 

@@ -218,9 +218,10 @@ def _repair(pairing: Pairing, event: e.Repaired) -> Result:
 
 
 def _revoke(pairing: Pairing, revoked: e.Revoked) -> Result:
-    after = replace(pairing, stage=Stage.REVOKED, reason=revoked.reason, repaired_to=None, resumed_to=None)
+    reason = revoked.reason if revoked.ours else f"the partner revoked the link: {revoked.reason}"
+    after = replace(pairing, stage=Stage.REVOKED, reason=reason, repaired_to=None, resumed_to=None)
     if not revoked.ours:
-        return after, (e.SpendToken(), e.Hold(), e.Alarm(f"the peer revoked the link: {revoked.reason}"))
+        return after, (e.SpendToken(), e.Hold(), e.Alarm(reason))
     tell = (e.SendRevocation(revoked.reason),) if pairing.peer is not None else ()
     return after, (e.SpendToken(), e.Hold(), *tell)
 
@@ -240,6 +241,7 @@ ROWS: tuple[Row, ...] = (
     Row(_SLAVE, _PAIRED, e.ConfirmationReceived, _confirm_again),
     Row(_BOTH, "confirmed", e.EchoSeen, _echo, "confirmed tested active"),
     Row(_BOTH, _LATER, e.EchoSeen, _stay),
+    Row(_SLAVE, "offered", e.EchoSeen, _stay),
     Row(_SLAVE, "offered", e.PeerEchoSeen, _peer_echo_unconfirmed),
     Row(_BOTH, "confirmed", e.PeerEchoSeen, _peer_echo_early),
     Row(_BOTH, "tested", e.PeerEchoSeen, _peer_echo, "active"),

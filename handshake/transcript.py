@@ -8,7 +8,7 @@ choices are in it by name, so that a later format of the documents cannot leave 
 import hashlib
 import hmac
 
-from handshake.documents import PROTOCOLS, SUITES, Acceptance, Confirmation, Offer, canonical, decode
+from handshake.documents import PROTOCOLS, SUITES, Acceptance, Confirmation, Offer, Revocation, canonical, decode
 from handshake.errors import Expired, OwnFile, WrongLink, WrongProof, WrongTranscript, WrongVersion
 
 _LABEL = b"backbone handshake transcript 1"
@@ -87,6 +87,14 @@ def check_confirmation(confirmation: Confirmation, *, link_id: str, transcript: 
         raise WrongLink("the confirmation belongs to another link")
     if not hmac.compare_digest(confirmation.transcript, transcript.hex()):
         raise WrongTranscript("the master confirmed another answer than ours: somebody else used the handshake file")
+
+
+def check_revocation(revocation: Revocation, *, link_id: str, transcript: bytes) -> None:
+    """Whether it is our link that is revoked. Raises ``WrongLink`` or ``WrongTranscript``."""
+    if revocation.link_id != link_id:
+        raise WrongLink("the revocation belongs to another link")
+    if not hmac.compare_digest(revocation.transcript, transcript.hex()):
+        raise WrongTranscript("the revocation belongs to another handshake of this link")
 
 
 def _joined(*parts: bytes) -> bytes:

@@ -8,14 +8,16 @@ import typer
 
 from backbone.cli import handshakes, mails, show
 from backbone.cli.handshakes import File, Json, Passphrase
-from backbone.cli.here import here, link_named
-from backbone.errors import UsageError
+from backbone.cli.here import Here, here, link_named
+from backbone.errors import BackboneError, UsageError
 
 if TYPE_CHECKING:
     from backbone.service.node import Node
 
 link = typer.Typer(help="Links with partners.", no_args_is_help=True, rich_markup_mode=None)
 Name = Annotated[str, typer.Argument(help="The link's name on this node.")]
+TELL_SECONDS = 20.0
+"""How long an admin waits for the channel when a link ends; afterwards the service goes on trying."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -210,12 +212,38 @@ def revoke(
     reason: Annotated[str, typer.Option(help="Why: for the record.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """End a link for ever."""
+    """End a link for ever; the partner is told, now or as soon as the channel answers."""
     from backbone.service import linking
 
     show.confirm(f"end link {name} for ever?", yes=yes)
     here(context).run(lambda node: linking.revoke(node, name, reason))
     typer.echo(f"Link {name} is revoked.")
+    typer.echo(_tell(here(context), name))
+
+
+def _tell(place: Here, name: str) -> str:
+    """Tell the partner if that can be done now; what became of it."""
+    from backbone.service import runner
+    from backbone.service.progress import load
+    from backbone.store.lock import LockHeld
+
+    async def work(node: "Node") -> str:
+        quiet = await runner.sync(node, [name], timeout_seconds=TELL_SECONDS)
+        row = link_named(node, name)
+        if row.peer is None:
+            return "It had no partner yet."
+        return "The partner is told." if load(row).told else _later("" if quiet else row.reason)
+
+    try:
+        return place.run(work, exclusive=True)
+    except LockHeld:
+        return "The process that runs this node tells the partner."
+    except BackboneError as error:
+        return _later(str(error))
+
+
+def _later(why: str) -> str:
+    return f"The partner is not told yet{f' ({why})' if why else ''}: backbone run or backbone sync does it."
 
 
 def _channel(

@@ -18,12 +18,13 @@ from typing import Annotated, Any, NamedTuple, NoReturn, Protocol
 
 import msgpack
 import zstandard
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from backbone.errors import PeerError
 from backbone.model import Cell, Record, Value
 from backbone.replication import limits
 from backbone.replication.merge import Stamp
+from backbone.replication.moment import is_moment
 
 MAGIC = b"BKB1"
 VERSION = 1
@@ -146,6 +147,7 @@ class ChangeSet(NamedTuple):
     gid: str
     author: str
     at: str
+    """A moment as in ``moment.py``, or empty where the tracker does not tell."""
     operations: tuple[Operation, ...]
 
 
@@ -232,9 +234,10 @@ def digest_of(message: Message) -> bytes:
 
 
 def encode_change_set(change_set: ChangeSet) -> bytes:
-    """One change set as it stands in a body."""
+    """One change set as it stands in a body; a time that the peer would refuse is left out."""
     operations = [(*o.cell, o.value, o.write, o.known) for o in change_set.operations]
-    return _pack((change_set.gid, change_set.author, change_set.at, operations))
+    at = change_set.at if is_moment(change_set.at) else ""
+    return _pack((change_set.gid, change_set.author, at, operations))
 
 
 def encode_change_sets(encoded: Sequence[bytes]) -> bytes:
@@ -281,15 +284,22 @@ def _is_plain(value: object, depth: int) -> bool:
     return value is None or isinstance(value, bool | int | str | bytes)
 
 
+def _moment_or_nothing(text: str) -> str:
+    if text and not is_moment(text):
+        raise ValueError("no date and time in UTC")
+    return text
+
+
 _Name = Annotated[str, Field(max_length=limits.name_bytes_max, pattern=r"^[^\x00]*$")]
 _Text = Annotated[str, Field(max_length=limits.text_bytes_max)]
+_Moment = Annotated[str, AfterValidator(_moment_or_nothing)]
 _WireRecord = Annotated[dict[_Name, _Text | Counter], Field(max_length=8)]
 _WireStamp = tuple[Counter, Counter, Counter, Counter]
 _WireOperation = tuple[_Name, _Name, bool | _Text | _WireRecord | None, _WireStamp, _WireStamp]
 _WireChangeSet = tuple[
     _Name,
     _Name,
-    _Name,
+    _Moment,
     Annotated[tuple[_WireOperation, ...], Field(max_length=limits.operations_per_change_set_max)],
 ]
 _CHANGE_SETS: TypeAdapter[tuple[_WireChangeSet, ...]] = TypeAdapter(

@@ -131,15 +131,16 @@ def _admit_all(tx: Connection, ep: Endpoint, opened: Sequence[Opened]) -> tuple[
         if one.message is None:
             _quarantine(tx, ep, one.delivery, one.reason)
             continue
-        state = _admit(tx, ep, state, one)
-        if one.message.header.kind in (Kind.PROBE, Kind.ECHO):
+        state, taken = _admit(tx, ep, state, one)
+        if taken and one.message.header.kind in (Kind.PROBE, Kind.ECHO):
             special.append(one.message)
     links.save_state(tx, ep.row, state)
     applied = {lane: out.applied for lane, out in state.out.items() if out.applied > before.out[lane].applied}
     return tuple(special), applied
 
 
-def _admit(tx: Connection, ep: Endpoint, state: LinkState, one: Opened) -> LinkState:
+def _admit(tx: Connection, ep: Endpoint, state: LinkState, one: Opened) -> tuple[LinkState, bool]:
+    """The link's state after a message, and whether what it says counts."""
     message = one.message
     assert message is not None
     header = message.header
@@ -150,9 +151,10 @@ def _admit(tx: Connection, ep: Endpoint, state: LinkState, one: Opened) -> LinkS
     state, effects = step(state, Received(ep.clock(), header, known, chains), ep.identity, ep.timing)
     for effect in effects:
         _carry_out(tx, ep, state, one, effect)
-    if header.kind == Kind.NACK and not any(isinstance(e, Refuse | Drop) for e in effects):
+    taken = not any(isinstance(e, Refuse | Drop) for e in effects)
+    if taken and header.kind == Kind.NACK:
         _asked_for(tx, ep, state, message)
-    return state
+    return state, taken
 
 
 def _chain_at(tx: Connection, ep: Endpoint, state: LinkState, message: Message, lane: str) -> bytes | None:

@@ -8,7 +8,7 @@ import shutil
 import tomllib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from backbone.replication import limits
 from backbone.replication.agreement import Agreement
 from backbone.replication.mapping import Rules, Translation
 from backbone.service import pairing as parcels
+from backbone.service import revoking
 from backbone.service.node import Node
 from backbone.service.parties import MAIL, address_of, channel_settings, open_channel, open_keyring, open_tracker
 from backbone.service.progress import Progress, advance, keep, load, save
@@ -242,8 +243,7 @@ async def verify(node: Node, name: str, by: str) -> None:
     def store(tx: Connection) -> None:
         row = links.by_name(tx, name)
         assert row is not None
-        progress = load(row)
-        keep(tx, row, Progress(progress.pairing, progress.offer, progress.acceptance, by, progress.alarm))
+        keep(tx, row, replace(load(row), verified_by=by))
 
     await node.store.run(store)
 
@@ -259,16 +259,23 @@ async def resume(node: Node, name: str) -> None:
 
 
 async def revoke(node: Node, name: str, reason: str) -> None:
-    """For ever over."""
+    """For ever over. That the partner is to be told is stored with it; whoever runs the node does it."""
+    revoking.check_reason(reason)
     await _tell(node, name, events.Revoked(reason, ours=True))
 
 
 async def _tell(node: Node, name: str, given: events.Input) -> None:
     row = await _row(node, name)
-    stage = load(row).pairing.stage
-    if (row.side, stage, type(given)) not in {(r.value, s, t) for r, s, t in table.TABLE}:
-        raise UsageError(f"link {name} is {stage}: that is not possible now")
-    await node.store.run(lambda tx: advance(tx, row, given))
+
+    def change(tx: Connection) -> None:
+        now = links.get(tx, row.id)
+        stage = load(now).pairing.stage
+        if (now.side, stage, type(given)) not in {(r.value, s, t) for r, s, t in table.TABLE}:
+            raise UsageError(f"link {name} is {stage}: that is not possible now")
+        if any(isinstance(effect, events.SendRevocation) for effect in advance(tx, now, given)):
+            revoking.begin(tx, row.id, node.clock())
+
+    await node.store.run(change)
 
 
 async def _row(node: Node, name: str) -> LinkRow:

@@ -7,18 +7,23 @@ accept, verify, pause, revoke) stands in ``linking``; what parcels do stands her
 import hashlib
 import hmac
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from backbone.errors import HandshakeRefused
+from pydantic import Field, ValidationError
+
+from backbone.errors import HandshakeRefused, PeerError
 from backbone.replication import limits
+from backbone.replication.agreement import Strict
 from backbone.replication.link import LinkState
 from backbone.replication.message import Kind, Message, decode_record, encode_record, inflate
+from backbone.service import revoking
 from backbone.service.endpoint import Endpoint
+from backbone.service.inbound import PARCEL_KEPT_BYTES
 from backbone.service.node import Node
 from backbone.service.outbound import post, unnumbered
 from backbone.service.progress import Progress, advance, keep, load
 from backbone.service.recording import number
-from backbone.store import links
+from backbone.store import links, lists
 from backbone.store.engine import Connection
 from backbone.store.links import LinkRow
 from channels.base import Channel, Label, Parcel
@@ -31,6 +36,13 @@ from handshake.transcript import check_acceptance, check_confirmation
 
 REPEATED_AFTER_SECONDS = 30.0
 """An unanswered step of the handshake is repeated after this time, or after the channel's resend floor."""
+
+
+class Echo(Strict):
+    """What arrived of a probe."""
+
+    size: Annotated[int, Field(strict=True, ge=0, le=limits.message_raw_bytes_max)]
+    sha256: Annotated[bytes, Field(strict=True, min_length=32, max_length=32)]
 
 
 # What arrives
@@ -109,12 +121,14 @@ def peer_state(node: Node, offer: Offer, now: float) -> LinkState:
 
 
 async def take_documents(ep: Endpoint, documents: Sequence[bytes]) -> None:
-    """Handshake documents that came as parcels, signed by the pinned key: a confirmation, or an acceptance again."""
+    """Documents that came as parcels, signed by the pinned key: a confirmation, an acceptance again, a revocation."""
     for data in documents:
         row = await ep.store.read(lambda tx: links.get(tx, ep.row))
         assert row.peer is not None
         try:
-            if b'"backbone-confirmation"' in data:
+            if revoking.is_revocation(data):
+                await _advance(ep, revoking.read(data, row))
+            elif row.side == "slave" and b'"backbone-confirmation"' in data:
                 confirmation = decode(Confirmation, data)
                 seen = bytes.fromhex(row.peer["transcript"])
                 check_confirmation(confirmation, link_id=ep.link_id, transcript=seen)
@@ -130,16 +144,30 @@ async def take_documents(ep: Endpoint, documents: Sequence[bytes]) -> None:
 async def take_probes(ep: Endpoint, messages: Sequence[Message]) -> None:
     """The connection test: a probe is answered with what arrived of it, an answer is compared with what was sent."""
     for message in messages:
-        body = inflate(message.header, message.body)
-        if message.header.kind == Kind.PROBE:
-            answer = encode_record({"size": len(body), "sha256": hashlib.sha256(body).digest()})
-            state = await ep.store.read(lambda tx: links.state(tx, ep.row))
-            await post(ep, unnumbered(ep, state, Kind.ECHO, answer))
-        else:
-            echo = decode_record(body)
-            size = echo.get("size")
-            if size in _sizes(ep) and echo.get("sha256") == hashlib.sha256(probe(ep, size)).digest():
-                await _advance(ep, events.EchoSeen(size))
+        try:
+            await _take_probe(ep, message)
+        except (PeerError, ValidationError) as error:
+            why = str(error) if isinstance(error, PeerError) else "it does not say what a connection test has to say"
+            await ep.store.run(lambda tx, m=message, w=why: _set_aside(tx, ep, m, w))  # type: ignore[misc]
+
+
+async def _take_probe(ep: Endpoint, message: Message) -> None:
+    body = inflate(message.header, message.body)
+    if message.header.kind == Kind.PROBE:
+        answer = encode_record({"size": len(body), "sha256": hashlib.sha256(body).digest()})
+        state = await ep.store.read(lambda tx: links.state(tx, ep.row))
+        await post(ep, unnumbered(ep, state, Kind.ECHO, answer))
+        return
+    echo = Echo.model_validate(decode_record(body))
+    if echo.size in _sizes(ep) and echo.sha256 == hashlib.sha256(probe(ep, echo.size)).digest():
+        await _advance(ep, events.EchoSeen(echo.size))
+
+
+def _set_aside(tx: Connection, ep: Endpoint, message: Message, why: str) -> None:
+    reason = f"a message of the connection test ({message.header.kind}) is malformed: {why}"
+    lists.set_aside(tx, ep.row, "message", reason, ep.clock(), payload=message.body[:PARCEL_KEPT_BYTES],
+                    advice="tell the partner's admin")  # fmt: skip
+    ep.log.warning("quarantined", reason=reason)
 
 
 def _sizes(ep: Endpoint) -> frozenset[int]:
@@ -209,7 +237,7 @@ async def _send_confirmation(ep: Endpoint) -> None:
     row = await ep.store.read(lambda tx: links.get(tx, ep.row))
     assert row.peer is not None
     document = encode(Confirmation(link_id=ep.link_id, transcript=row.peer["transcript"]))
-    await _send(ep, await ep.keyring.seal(document, recipient=ep.identity.peer_fingerprint))
+    await _send(ep, await ep.keyring.seal(document, recipient=ep.identity.peer_fingerprint, encrypt=ep.encrypt))
 
 
 async def _send_probes(ep: Endpoint, sizes: frozenset[int]) -> None:

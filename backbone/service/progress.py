@@ -23,6 +23,12 @@ class Progress:
     """The acceptance parcel: of the slave, to send it again; of the master, to know it again."""
     verified_by: str = ""
     alarm: str = ""
+    told: int = 0
+    """How often the partner was told that we revoked the link."""
+    tell_at: float | None = None
+    """When it is told next, in seconds since 1970; ``None``: never (again)."""
+    tell_until: float = 0.0
+    """When we give up if the channel has not answered."""
 
 
 def save(progress: Progress) -> bytes:
@@ -58,7 +64,7 @@ def advance(tx: Connection, row: LinkRow, given: events.Input) -> tuple[events.E
     after, effects = pairing.step(progress.pairing, given)
     alarm = next((e.sentence for e in effects if isinstance(e, events.Alarm)), progress.alarm)
     offer = b"" if any(isinstance(e, events.SpendToken) for e in effects) else progress.offer
-    keep(tx, row, Progress(after, offer, progress.acceptance, progress.verified_by, alarm))
+    keep(tx, row, replace(progress, pairing=after, offer=offer, alarm=alarm))
     return effects
 
 
@@ -70,7 +76,7 @@ def roll_back(tx: Connection, row: LinkRow, reason: str) -> None:
     if row.peer is not None:
         links.save_state(tx, row.id, replace(links.state(tx, row.id), phase=Phase.STOPPED, reason=reason))
     after, _ = pairing.step(progress.pairing, events.RolledBack())
-    keep(tx, row, Progress(after, progress.offer, progress.acceptance, progress.verified_by), reason=reason)
+    keep(tx, row, replace(progress, pairing=after, alarm=""), reason=reason)
 
 
 def stage_of(row: LinkRow) -> Stage:

@@ -16,7 +16,7 @@ from typing import Any
 from backbone.config import load_link
 from backbone.errors import BackboneError, UsageError
 from backbone.replication.link import Phase
-from backbone.service import applying, control, inbound, outbound, pairing, requests
+from backbone.service import applying, control, inbound, outbound, pairing, requests, revoking
 from backbone.service.endpoint import Endpoint
 from backbone.service.gathering import Gathering
 from backbone.service.logs import logger
@@ -25,7 +25,8 @@ from backbone.service.parties import close_endpoint, open_channel, open_endpoint
 from backbone.service.progress import load, start_link
 from backbone.store import links
 from backbone.store.links import LinkRow
-from channels.base import ChannelError
+from channels.base import Channel, ChannelError
+from handshake.base import KeyRing
 from handshake.errors import HandshakeError, KeyRingError
 from handshake.events import Stage
 
@@ -44,6 +45,7 @@ GARBAGE_THRESHOLDS = (100_000, 50, 100)
 
 _OUTSIDE = (BackboneError, ChannelError, KeyRingError, HandshakeError, OSError)
 _PAIRED = (Stage.CONFIRMED, Stage.TESTED, Stage.ACTIVE)
+_STOPPED = (Stage.PAUSED, Stage.RESYNC, Stage.FAILED)
 
 
 @dataclass(slots=True)
@@ -217,24 +219,61 @@ async def _serve(node: Node, row: LinkRow, running: Running) -> None:
         await _wait_for_acceptance(node, row, running)
     elif stage in (*_PAIRED, Stage.OFFERED):
         await _exchange(node, row, running)
+    elif stage is Stage.REVOKED and load(row).tell_at is not None:
+        await _tell_the_end(node, row, running)
+    elif stage in _STOPPED and row.peer is not None:
+        await _hear_of_the_end(node, row, running)
     else:
         running.resting = {"link": True}
         await asyncio.sleep(node.config.node.poll_seconds)
 
 
-async def _wait_for_acceptance(node: Node, row: LinkRow, running: Running) -> None:
+@contextlib.asynccontextmanager
+async def _listening(node: Node, row: LinkRow, running: Running) -> AsyncIterator[tuple[Channel, KeyRing]]:
+    """Channel and keys of a link that exchanges no messages; ``running.receive`` is set when something may be there."""
     channel = open_channel(node, row.name, row.link_id, load_link(node.folder, row.name, node.config), row.peer)
-    keys = await open_keyring(node, row)
     try:
-        async with asyncio.TaskGroup() as group:
-            hinting = group.create_task(_hinting(channel.hints(), running.receive))
-            while await _still_offered(node, row.id) and not await pairing.listen(node, row, channel, keys):
-                _settled(running, "link")
-                await _event_or(running.receive, node.config.node.poll_seconds)
-            hinting.cancel()
+        keys = await open_keyring(node, row)
+        try:
+            async with asyncio.TaskGroup() as group:
+                hinting = group.create_task(_hinting(channel.hints(), running.receive))
+                yield channel, keys
+                hinting.cancel()
+        finally:
+            await keys.close()
     finally:
         await channel.close()
-        await keys.close()
+
+
+async def _wait_for_acceptance(node: Node, row: LinkRow, running: Running) -> None:
+    async with _listening(node, row, running) as (channel, keys):
+        while await _still_offered(node, row.id) and not await pairing.listen(node, row, channel, keys):
+            _settled(running, "link")
+            await _event_or(running.receive, node.config.node.poll_seconds)
+
+
+async def _tell_the_end(node: Node, row: LinkRow, running: Running) -> None:
+    async with _listening(node, row, running) as (channel, keys):
+        while (wait := await revoking.tell(node, row.id, channel, keys)) is not None:
+            _settled(running, "link")
+            await asyncio.sleep(wait)
+
+
+async def _hear_of_the_end(node: Node, row: LinkRow, running: Running) -> None:
+    """A link that is stopped asks nothing of its channel: if that does not answer, it is no trouble."""
+    stage = load(row).pairing.stage
+    async with _listening(node, row, running) as (channel, keys):
+        while await _stage(node, row.id) is stage:
+            running.receive.clear()
+            with contextlib.suppress(ChannelError):
+                if await revoking.hear(node, row.id, channel, keys):
+                    return
+            _settled(running, "link")
+            await _event_or(running.receive, node.config.node.poll_seconds)
+
+
+async def _stage(node: Node, row_id: int) -> Stage:
+    return load(await node.store.read(lambda tx: links.get(tx, row_id))).pairing.stage
 
 
 async def _still_offered(node: Node, row_id: int) -> bool:
@@ -286,7 +325,7 @@ async def _exchange(node: Node, row: LinkRow, running: Running) -> None:
 
 async def _stage_watch(node: Node, ep: Endpoint, stage: Stage, changed: asyncio.Event) -> None:
     pause = node.config.node.poll_seconds if stage is Stage.ACTIVE else STAGE_SECONDS
-    while load(await node.store.read(lambda tx: links.get(tx, ep.row))).pairing.stage is stage:  # noqa: ASYNC110
+    while await _stage(node, ep.row) is stage:  # noqa: ASYNC110
         await asyncio.sleep(pause)
     changed.set()
 

@@ -157,7 +157,7 @@ class Node:
             normalise=self.shows,
             side_effect=habits.effect,
             refuse=lambda _: world.refusal(self.name),
-            now=lambda: "2026-01-01",
+            now=lambda: "2026-01-01T00:00:00Z",
         )
         self.boots = 0
         self.ep: Endpoint

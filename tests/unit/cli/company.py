@@ -90,14 +90,17 @@ def share(folder: Path, one: Company, other: Company) -> dict[str, list[object]]
     return {one.name: ["--send", there, "--receive", back], other.name: ["--send", back, "--receive", there]}
 
 
-def pair(folder: Path) -> tuple[Company, Company]:
-    """Two companies that share a link, active on both sides; all of it typed by their admins."""
+def pair(folder: Path, *words: str) -> tuple[Company, Company]:
+    """Two companies that share a link, active on both sides; all of it typed by their admins.
+
+    ``words`` are added to the master's ``link create``.
+    """
     acme, beta = Company("acme", folder), Company("beta", folder)
     file = folder / "beta.handshake"
     for company in (acme, beta):
         company.found()
     options = share(folder, acme, beta)
-    acme.run("link", "create", "beta", *options["acme"], "--out", file)
+    acme.run("link", "create", "beta", *options["acme"], "--out", file, *words)
     beta.run("link", "join", file, "--name", "acme", *options["beta"], "--yes")
     settle(acme, beta)
     return acme, beta

@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handshake import transcript as binding
-from handshake.documents import Acceptance, ChannelAddress, Confirmation, Offer, canonical, decode, encode, read_object
+from handshake.documents import (
+    Acceptance,
+    ChannelAddress,
+    Confirmation,
+    Offer,
+    Revocation,
+    canonical,
+    decode,
+    encode,
+    read_object,
+)
 from handshake.errors import (
     Expired,
     HandshakeError,
@@ -181,6 +191,17 @@ def test_a_confirmation_names_link_and_transcript() -> None:
         binding.check_confirmation(good, link_id="2" * 32, transcript=seen)
     with pytest.raises(WrongTranscript):
         binding.check_confirmation(good, link_id=LINK, transcript=bytes(32))
+
+
+def test_a_revocation_names_link_and_transcript() -> None:
+    seen = binding.transcript(OFFER_BYTES, ACCEPTANCE)
+    good = Revocation(link_id=LINK, transcript=seen.hex(), reason="contract ended")
+    assert decode(Revocation, encode(good)) == good
+    binding.check_revocation(good, link_id=LINK, transcript=seen)
+    with pytest.raises(WrongLink):
+        binding.check_revocation(good, link_id="2" * 32, transcript=seen)
+    with pytest.raises(WrongTranscript):
+        binding.check_revocation(good, link_id=LINK, transcript=bytes(32))
 
 
 def test_the_transcript_has_not_changed() -> None:
