@@ -76,6 +76,7 @@ DEPTH_MAX: Final = 8
 """Of parts in parts: a parcel in a forwarded mail behind a mailing list lies four deep."""
 ARMOURS_MAX: Final = 8
 HEAD_BYTES_MAX: Final = 64 * KIB
+FIELDS_MAX: Final = 500
 FIELD_CHARACTERS_MAX: Final = 998
 """A line of a mail (RFC 5322, section 2.1.1)."""
 WORDS_MAX: Final = 300

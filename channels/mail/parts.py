@@ -1,7 +1,7 @@
 """A mail taken apart into its leaf parts. Pure, and bounded: any bytes, however deep, come to an end.
 
-The standard library reads the headers; the bodies are split here, because its parser goes into nested parts by
-recursion, which a hostile mail makes as deep as it likes.
+Not by the standard library's parser: it goes into nested parts by recursion, which a hostile mail makes as deep as it
+likes, and takes a hundred times as long for what is needed here.
 """
 
 import binascii
@@ -9,13 +9,13 @@ import quopri
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from email.message import Message
-from email.parser import BytesHeaderParser
+from itertools import islice
 
-from channels.mail.limits import DEPTH_MAX, FIELD_CHARACTERS_MAX, HEAD_BYTES_MAX, PARTS_MAX
+from channels.mail.limits import DEPTH_MAX, FIELD_CHARACTERS_MAX, FIELDS_MAX, HEAD_BYTES_MAX, PARTS_MAX
 
 _END_OF_HEAD = re.compile(rb"\r?\n[ \t]*\r?\n|\A\r?\n")
-_FIELD_START = re.compile(rb"^[!-9;-~]{1,76}[ \t]*:", re.MULTILINE)
+_FIELD = re.compile(rb"^([!-9;-~]{1,76})[ \t]*:([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)", re.MULTILINE)
+"""Name and value, which goes on in lines that begin with a blank (RFC 5322, section 2.2.3)."""
 _TYPE = re.compile(r"\s*([A-Za-z0-9!#$&^_.+-]{1,60}/[A-Za-z0-9!#$&^_.+-]{1,80})")
 _BOUNDARY = re.compile(r';\s*boundary(?:\*0?\*?)?\s*=\s*(?:"((?:[^"\\]|\\.){1,200})"|([^\s;"]{1,200}))', re.IGNORECASE)
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
@@ -62,13 +62,12 @@ def head_of(mail: bytes) -> tuple[Head, bytes]:
 
 
 def _head(block: bytes) -> Head:
-    # The parser stops at the first line that is no header, as an mbox's "From " line is.
-    start = _FIELD_START.search(block)
-    parsed: Message = BytesHeaderParser().parsebytes(block[start.start() :] if start else b"")
     fields: dict[str, str] = {}
-    for name, value in parsed.raw_items():
-        text = " ".join(str(value)[:FIELD_CHARACTERS_MAX].split())
-        fields.setdefault(str(name).strip().lower(), text)
+    for match in islice(_FIELD.finditer(block), FIELDS_MAX):
+        name = match[1].decode("ascii").lower()
+        if name not in fields:
+            value = match[2][: 4 * FIELD_CHARACTERS_MAX].decode("utf-8", "replace")
+            fields[name] = " ".join(value.split())[:FIELD_CHARACTERS_MAX]
     return Head(fields)
 
 

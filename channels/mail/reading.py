@@ -72,8 +72,7 @@ def glance(headers: bytes, tag: str, partner: str) -> Glance:
     if head.content_type == "multipart/report" or _DAEMON.search(head.get("From")):
         return Glance.REPORT
     # A gateway took our field away; the armour says whose it is.
-    words = head.get("Subject").split()
-    if SUBJECT in words or (partner and partner.lower() in head.get("From").lower()):
+    if SUBJECT.lower() in head.get("Subject").lower() or (partner and partner.lower() in head.get("From").lower()):
         return Glance.WHOLE
     return Glance.FOREIGN
 

@@ -32,7 +32,7 @@ def network(error: BaseException, place: str) -> ChannelError:
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return ChannelError(
-                f"the certificate of {place} is not accepted ({shown(cause.verify_message)}): "
+                f"the certificate of {place} is not accepted ({shown(getattr(cause, 'verify_message', ''))}): "
                 "correct the host name, or name the CA that signed it in ca_file"
             )
         if isinstance(cause, ssl.SSLError):

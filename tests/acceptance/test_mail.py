@@ -1,21 +1,20 @@
 """Two nodes that share nothing but mail: whole nodes, the real command line, Postfix and Dovecot."""
 
 import asyncio
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from backbone.config.template import mail_template
 from backbone.demo.mailstack import Account, MailStack
+from backbone.demo.mailstack.standing import account_text
 from backbone.model import Cell
 from tests.acceptance.nodes import NodeAtWork, two_nodes, until
 from tests.support.mail import lies_in
 
 TITLE = Cell("title")
-QUICK = {"linger_seconds": 4, "ack_delay_seconds": 1, "resend_floor_seconds": 60}
+QUICK = "linger_seconds = 4\nack_delay_seconds = 1\nresend_floor_seconds = 60\n"
 """Where nobody pays for mails, and a test waits for them."""
 
 
@@ -47,14 +46,8 @@ def account_file(folder: Path, stack: MailStack, one: Mailed) -> Path:
     secret = folder / f"{one.node.name}.password"
     secret.write_text(one.account.password)
     secret.chmod(0o600)
-    smtp = {"host": stack.host, "port": stack.ports.smtp, "security": "starttls", "user": one.account.user,
-            "password_file": secret.name, "ca_file": str(stack.ca_file)}  # fmt: skip
-    imap = {"port": stack.ports.imaps, "security": "tls"}
-    text = mail_template("x", {"address": one.account.address, **QUICK, "smtp": smtp, "imap": imap})
-    table = tomllib.loads(text)["mail"]["x"]
-    assert table["smtp"]["host"] == stack.host
     file = folder / f"{one.node.name}.toml"
-    file.write_text(text.replace("[mail.x]\n", "").replace("[mail.x.", "["))
+    file.write_text(QUICK + account_text(stack, one.account.address, secret))
     return file
 
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from channels.mail import connect
-
 from backbone.demo.mailstack import Account, MailStack
 from channels.base import Channel, ChannelUnavailable, Delivery, Parcel
+from channels.mail import connect
 from tests.contract.channels import TAG, parcel
 from tests.support.mail import eventually, lies_in
 

@@ -105,9 +105,12 @@ def _add_account(stack: MailStack, address: str) -> None:
     stack.add_account(address, file.read_text(encoding="ascii").strip())
     account_file = _account_file(stack, address)
     account_file.parent.mkdir(exist_ok=True)
-    account_file.write_text(
-        _ACCOUNT.format(address=address, ports=stack.ports, password_file=file, ca_file=stack.ca_file), encoding="utf-8"
-    )
+    account_file.write_text(account_text(stack, address, file), encoding="utf-8")
+
+
+def account_text(stack: MailStack, address: str, password_file: Path) -> str:
+    """What an admin writes about an account on these servers, for ``backbone mail add --file``."""
+    return _ACCOUNT.format(address=address, ports=stack.ports, password_file=password_file, ca_file=stack.ca_file)
 
 
 def _give(path: Path) -> None:
