@@ -60,6 +60,8 @@ class Running:
     """Held while parcels are received and what they say of the handshake is carried out."""
     resting: dict[str, bool] = field(default_factory=dict)
     trouble: str = ""
+    stepped: bool = False
+    """The handshake came to its stage by a step of this process, which has sent what belongs to it."""
 
     @property
     def rests(self) -> bool:
@@ -292,6 +294,7 @@ async def _exchange(node: Node, row: LinkRow, running: Running) -> None:
     if row.reason and row.reason not in (progress.alarm, progress.pairing.reason):
         # A trouble of before, of this process or an earlier one: it comes again where it is not over.
         await node.store.run(lambda tx: links.change(tx, row.id, reason=""))
+    stepped, running.stepped = running.stepped, False
     try:
         await node.store.run(
             lambda tx: start_link(
@@ -311,7 +314,7 @@ async def _exchange(node: Node, row: LinkRow, running: Running) -> None:
                 loops.append(_working(ep, running, node.config.node.poll_seconds))
             else:
                 running.resting["handshake"] = False
-                loops += [_controlling(ep, running), _repeating(ep, running)]
+                loops += [_controlling(ep, running), _repeating(ep, running, at_once=not stepped)]
             tasks = [group.create_task(loop) for loop in loops]
             tasks.append(group.create_task(_stage_watch(node, ep, stage, changed)))
             await changed.wait()
@@ -319,6 +322,7 @@ async def _exchange(node: Node, row: LinkRow, running: Running) -> None:
             async with running.taking:
                 for task in tasks:
                     task.cancel()
+        running.stepped = True
     finally:
         await close_endpoint(ep)
 
@@ -381,13 +385,13 @@ async def _controlling(ep: Endpoint, running: Running) -> None:
         await running.work.wait()
 
 
-async def _repeating(ep: Endpoint, running: Running) -> None:
-    if load(await ep.store.read(lambda tx: links.get(tx, ep.row))).pairing.role == "master":
-        await pairing.confirm(ep)
+async def _repeating(ep: Endpoint, running: Running, *, at_once: bool) -> None:
+    if at_once:
+        await pairing.begin(ep)
     while True:
-        await pairing.repeat(ep)
         running.resting["handshake"] = True
         await asyncio.sleep(max(pairing.REPEATED_AFTER_SECONDS, ep.timing.resend_floor))
+        await pairing.repeat(ep)
 
 
 async def _sending(ep: Endpoint, running: Running) -> None:
