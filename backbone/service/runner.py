@@ -23,6 +23,7 @@ from backbone.service.logs import logger
 from backbone.service.node import Node, write_anchor
 from backbone.service.parties import close_endpoint, open_channel, open_endpoint, open_keyring
 from backbone.service.progress import load, start_link
+from backbone.service.pruning import Pruning
 from backbone.store import links
 from backbone.store.links import LinkRow
 from channels.base import Channel, ChannelError
@@ -349,9 +350,10 @@ async def _receiving(ep: Endpoint, running: Running, poll: float) -> None:
 
 async def _working(ep: Endpoint, running: Running, poll: float) -> None:
     await applying.resume(ep)
-    gathering = Gathering(ep)
+    gathering, pruning_ = Gathering(ep), Pruning(ep)
     while True:
         running.work.clear()
+        await pruning_.prune()
         done = await control.take_control(ep)
         done += await inbound.take_parts(ep)
         done += await requests.carry_out(ep)
