@@ -283,6 +283,7 @@ def _keep_part(tx: Connection, ep: Endpoint, incoming: Incoming) -> str | None:
     assert chunk is not None
     have = blobs.received(tx, ep.row, chunk.sha256, chunk.total)
     if blobs.is_complete(tx, ep.row, chunk.sha256):
+        shadows.arrived(tx, ep.row, [f"sha256:{chunk.sha256}"])
         return None
     if chunk.offset != have:
         return "a part of an attachment does not follow the one before it"

@@ -172,7 +172,7 @@ async def open_endpoint(node: Node, row: LinkRow) -> Endpoint:
         tracker=tracker,
         channel=channel,
         keyring=await open_keyring(node, row),
-        contents=Contents(node.folder.blobs),
+        contents=Contents(node.folder.blobs / str(row.id)),
         life=node.life,
         clock=node.clock,
         log=logger(link=row.name),
