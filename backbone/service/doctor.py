@@ -13,6 +13,7 @@ from backbone.config import Folder, load_link
 from backbone.errors import BackboneError
 from backbone.replication.agreement import Agreement
 from backbone.replication.mapping import Rules, Translation
+from backbone.replication.merge import Side
 from backbone.service.node import Node, judge, open_node
 from backbone.service.parties import open_channel, open_keyring, open_tracker
 from backbone.service.progress import load
@@ -187,7 +188,7 @@ async def _mapping(node: Node, row: LinkRow) -> list[Finding]:
         schema = await tracker.describe()
     finally:
         await tracker.close()
-    problems = Translation(agreement, rules, node.name, tracker.user).problems(schema)
+    problems = Translation(agreement, rules, node.name, tracker.user, Side(row.side), str(file)).problems(schema)
     fits = Finding(what, "ok", f"{len(rules.fields)} fields fit tracker {config.link.tracker}")
     return [Finding(what, "problem", f"{file}: {sentence}") for sentence in problems] or [fits]
 

@@ -27,6 +27,7 @@ HOMES = {
     "gnupg": ("handshake",),
     "msgpack": ("backbone.replication.message", "backbone.store", "backbone.trackers.memory"),
     "pydantic": ("backbone.config", "backbone.replication", "backbone.service", "handshake"),
+    "re2": ("backbone.replication.mapping.patterns",),
     "rich": ("backbone.cli", "backbone.demo"),
     "roundup": ("backbone.trackers.roundup", "backbone.demo"),
     "sqlalchemy": ("backbone.store",),
