@@ -18,7 +18,7 @@ from typing import Annotated, Any, NamedTuple, NoReturn, Protocol
 
 import msgpack
 import zstandard
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, TypeAdapter, ValidationError
 
 from backbone.errors import PeerError
 from backbone.model import Cell, Record, Value
@@ -48,6 +48,9 @@ class Kind(StrEnum):
     PROBE = "PROBE"
     ECHO = "ECHO"
 
+
+LIST_COST, MAP_COST = 4, 10
+"""An empty one takes as much memory as so many short values."""
 
 NUMBERED = frozenset({Kind.DATA, Kind.BLOB, Kind.DIGEST, Kind.RECEIPT, Kind.CTRL})
 LANE_OF = {Kind.DATA: "c", Kind.BLOB: "b", Kind.DIGEST: "k", Kind.RECEIPT: "k", Kind.CTRL: "k"}
@@ -290,6 +293,7 @@ def _moment_or_nothing(text: str) -> str:
     return text
 
 
+# FailFast: an error takes a kilobyte, and a small parcel can hold millions.
 _Name = Annotated[str, Field(max_length=limits.name_bytes_max, pattern=r"^[^\x00]*$")]
 _Text = Annotated[str, Field(max_length=limits.text_bytes_max)]
 _Moment = Annotated[str, AfterValidator(_moment_or_nothing)]
@@ -300,10 +304,10 @@ _WireChangeSet = tuple[
     _Name,
     _Name,
     _Moment,
-    Annotated[tuple[_WireOperation, ...], Field(max_length=limits.operations_per_change_set_max)],
+    Annotated[tuple[_WireOperation, ...], Field(max_length=limits.operations_per_change_set_max), FailFast()],
 ]
 _CHANGE_SETS: TypeAdapter[tuple[_WireChangeSet, ...]] = TypeAdapter(
-    Annotated[tuple[_WireChangeSet, ...], Field(max_length=4 * limits.change_sets_per_message)],
+    Annotated[tuple[_WireChangeSet, ...], Field(max_length=4 * limits.change_sets_per_message), FailFast()],
     config=ConfigDict(strict=True),
 )
 
@@ -314,6 +318,22 @@ def _pack(value: object) -> bytes:
 
 def _unpack(data: bytes) -> Any:
     size = len(data)
+    left = limits.message_values_max
+
+    def counted(many: int) -> None:
+        nonlocal left
+        left -= many
+        if left < 0:
+            raise ValueError("too many values")
+
+    def listed(values: tuple[Any, ...]) -> tuple[Any, ...]:
+        counted(len(values) + LIST_COST)
+        return values
+
+    def mapped(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+        counted(2 * len(pairs) + MAP_COST)
+        return _unique(pairs)
+
     try:
         value = msgpack.unpackb(
             data,
@@ -322,9 +342,10 @@ def _unpack(data: bytes) -> Any:
             strict_map_key=True,
             max_str_len=size,
             max_bin_len=size,
-            max_array_len=size,
-            max_map_len=size,
-            object_pairs_hook=_unique,
+            max_array_len=min(size, limits.message_values_max),
+            max_map_len=min(size, limits.message_values_max),
+            list_hook=listed,
+            object_pairs_hook=mapped,
             ext_hook=_no_extension,
         )
     except (ValueError, msgpack.exceptions.UnpackException, RecursionError) as error:
