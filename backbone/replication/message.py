@@ -62,7 +62,7 @@ Hex32 = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
 Fingerprint = Annotated[str, Field(pattern="^[0-9A-F]{40}([0-9A-F]{24})?$")]
 Incarnation = tuple[Counter, Annotated[bytes, Field(min_length=8, max_length=8)]]
 """``(counter, random part)``: one life of a node's store."""
-Ranges = Annotated[tuple[tuple[Counter, Counter], ...], Field(max_length=limits.ranges_max)]
+Ranges = Annotated[tuple[tuple[Counter, Counter], ...], Field(max_length=limits.ranges_max), FailFast()]
 """Closed ranges of numbers, ascending."""
 
 
@@ -271,6 +271,17 @@ def encode_record(record: dict[str, Any]) -> bytes:
     return _pack(record)
 
 
+def decode_asked(raw: bytes) -> dict[str, tuple[tuple[int, int], ...]]:
+    """What a NACK asks for again, by lane."""
+    record = decode_record(raw)
+    if not record.keys() <= set(LANES):
+        raise PeerError("the partner asks for messages of a lane that the protocol does not know")
+    try:
+        return _ASKED.validate_python(record)
+    except ValidationError as error:
+        raise PeerError("the partner asks for messages in a form that the protocol does not know") from error
+
+
 def decode_record(raw: bytes) -> dict[str, Any]:
     """The inverse; the record's own fields are checked by whoever asked for it."""
     record = _unpack(raw)
@@ -309,6 +320,11 @@ _WireChangeSet = tuple[
 _CHANGE_SETS: TypeAdapter[tuple[_WireChangeSet, ...]] = TypeAdapter(
     Annotated[tuple[_WireChangeSet, ...], Field(max_length=4 * limits.change_sets_per_message), FailFast()],
     config=ConfigDict(strict=True),
+)
+
+
+_ASKED: TypeAdapter[dict[str, tuple[tuple[int, int], ...]]] = TypeAdapter(
+    dict[str, Ranges], config=ConfigDict(strict=True)
 )
 
 
@@ -371,6 +387,6 @@ def _first(error: ValidationError) -> str:
 
 __all__ = [
     "LANES", "LANE_OF", "NUMBERED", "Ack", "ChangeSet", "Chunk", "Header", "Kind", "LaneAck", "Message", "Operation",
-    "Record", "chain", "compress", "decode", "decode_change_sets", "decode_record", "digest", "digest_of", "encode",
-    "encode_change_set", "encode_change_sets", "encode_record", "inflate",
+    "Record", "chain", "compress", "decode", "decode_asked", "decode_change_sets", "decode_record", "digest",
+    "digest_of", "encode", "encode_change_set", "encode_change_sets", "encode_record", "inflate",
 ]  # fmt: skip
