@@ -24,6 +24,13 @@ def marker(link_id: str, gid: str, seq: int, index: int) -> str:
     return _hashed(f"{link_id}/{gid}/{seq}/{index}")
 
 
+def creation(link_id: str, gid: str) -> str:
+    """The key of the write that makes an issue: a function of its gid, so that whatever becomes of a store, an issue is
+    made once and found again.
+    """
+    return marker(link_id, gid, 0, 0)
+
+
 def _hashed(words: str) -> str:
     """120 bits: nobody meets two alike."""
     return hashlib.sha256(words.encode()).hexdigest()[:30]

@@ -73,3 +73,18 @@ heartbeat_seconds = 24 * 3600
 
 backup_horizon_seconds = 35 * 24 * 3600
 """Payloads are kept this long beyond their acknowledgement: a peer restored from a monthly backup can ask again."""
+
+lives_ahead_max = 2**32
+"""A life is counted up by one; a peer that names one further ahead is lying, and would use up the counter."""
+
+state_issues = 200
+"""Issues told in one message of our state: read, joined and written by the peer in a second or two."""
+
+state_names = 10_000
+"""Names of issues in one message of our state: about 400 KiB."""
+
+state_history_max = 64
+"""Former values of one cell that a state tells: whoever was restored has seen one of the last."""
+
+contents_asked = 200
+"""Attachments' contents asked for again in one message."""

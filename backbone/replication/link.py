@@ -4,7 +4,8 @@ Each direction of a link has three *lanes* (``c`` change sets, ``b`` attachments
 densely from 1 within one incarnation of its sender. The receiver stores a message (``recv``), applies it in
 order (``applied``) and acknowledges the two apart. A repetition has the same number and digest and changes nothing.
 The same number with another digest, an acknowledgement of something never sent, or a chain that does not fit,
-means that one side's store was restored or copied: the link stops before it says anything more.
+means that one side's store was restored or copied: that side begins a new *life*, says nothing but that it was
+restored, and goes on when the peer has told its whole state (PROTOCOL 2.7, ``resync``).
 
 ``step(state, input) -> (state, effects)`` on frozen values. The state holds numbers, never bodies. The
 shell stores the state and what the effects say in one transaction.
@@ -20,15 +21,29 @@ from backbone.replication.message import LANES, VERSION, Ack, Header, Kind, Lane
 
 Life: TypeAlias = tuple[int, bytes]
 Range: TypeAlias = tuple[int, int]
+Jump: TypeAlias = tuple[int, bytes]
 START = bytes(32)
 
 
 class Phase(StrEnum):
-    """Whether we may speak. ``HOLD``: after an unclean start, until the peer has answered once."""
+    """Whether we may speak.
+
+    ``HOLD``: after an unclean start, until the peer has answered once. ``RESTORED``: in a new life, until the peer says
+    where its lanes begin for us. ``JOINING``: until its whole state is joined with ours. ``AWAITING``: the peer's store
+    is an old copy or a second one; until it comes in a later life. ``STOPPED``: until a person has seen to it.
+    """
 
     RUNNING = "running"
     HOLD = "hold"
+    RESTORED = "restored"
+    JOINING = "joining"
+    AWAITING = "awaiting"
     STOPPED = "stopped"
+
+    @property
+    def works(self) -> bool:
+        """Whether edits are captured and the peer's changes applied."""
+        return self in (Phase.RUNNING, Phase.HOLD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +134,34 @@ class LinkState:
     hold_until: float | None = None
     heard_at: float | None = None
     spoke_at: float | None = None
+    peer_next: Life | None = None
+    """The later life in which the peer asked for our state, until we begin to tell it."""
+    welcomed: Life | None = None
+    """The peer's life that is told our state, ..."""
+    jump: Mapping[str, Jump] = field(default_factory=dict)
+    """... beginning behind these numbers of ours."""
+    welcome_due: float | None = None
+    telling: str | None = None
+    """The last issue of our state that was put into words; ``None`` when all is told."""
+    told: int = 0
+    """The last number that belongs to it."""
+    heard_all: bool = False
+    """The peer's whole state is joined."""
+    later: int = 0
+    """The counter of a later life of ours that the peer knows."""
+
+    @property
+    def occupied(self) -> bool:
+        """Whether the peer asked for our state and it is not told yet: then nothing else is numbered."""
+        return self.peer_next is not None or self.telling is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """The peer's answer to one life of ours: behind which of its numbers it tells its state, and its chain there."""
+
+    life: Life
+    lanes: Mapping[str, Jump]
 
 
 # Inputs
@@ -154,6 +197,10 @@ class Received:
     known: bytes | None = None
     chains: Mapping[str, bytes] = field(default_factory=dict)
     ahead_bytes: int = 0
+    welcome: Welcome | None = None
+    """What a ``WELCOME`` says."""
+    random: bytes = bytes(8)
+    """Fresh, for a new life."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +235,35 @@ class Stopped:
     reason: str
 
 
-Input: TypeAlias = Started | Numbered | Received | Took | Tick | Spoke | Stopped
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """All that the peer's earlier life left in the inbox is applied: we begin to tell our state."""
+
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """Our state is in words up to this issue; ``None``: all of it."""
+
+    issue: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class HeardAll:
+    """The last message of the peer's state is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What the peer's state lacked is numbered: the link goes on."""
+
+    now: float
+
+
+Input: TypeAlias = (
+    Started | Numbered | Received | Took | Tick | Spoke | Stopped | Answering | Telling | HeardAll | Joined
+)
 
 # Effects
 
@@ -235,7 +310,19 @@ class Halt:
     reason: str
 
 
-Effect: TypeAlias = Store | Drop | Refuse | Acknowledged | Say | Halt
+@dataclass(frozen=True, slots=True)
+class Reborn:
+    """A new life of ours began: what the old one still had under way is dropped."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Healed:
+    """The peer came in a later life: the link goes on."""
+
+
+Effect: TypeAlias = Store | Drop | Refuse | Acknowledged | Say | Halt | Reborn | Healed
 
 
 def step(state: LinkState, given: Input, identity: Identity, timing: Timing) -> tuple[LinkState, tuple[Effect, ...]]:
@@ -254,8 +341,10 @@ def step(state: LinkState, given: Input, identity: Identity, timing: Timing) -> 
             state, effects = _tick(state, given.now, timing)
         case Spoke():
             state = _speak(state, given, timing)
-        case _:
+        case Stopped():
             state, effects = _halt(state, given.reason)
+        case _:
+            state = _resync(state, given)
     _check(state)
     return state, effects
 
@@ -294,7 +383,7 @@ def _start(state: LinkState, given: Started, timing: Timing) -> LinkState:
         state,
         boot=given.boot,
         phase=Phase.HOLD if hold else state.phase,
-        hello_due=given.now if hold else None,
+        hello_due=given.now if hold or state.phase is Phase.RESTORED else None,
         hold_until=given.now + timing.resend_floor if hold else None,
         ack_due=given.now + timing.ack_delay,
     )
@@ -323,42 +412,174 @@ def _receive(
     reason = foreign(header, identity)
     if reason is not None:
         return state, (Refuse(reason),)
-    if header.inc[0] < state.peer_life[0]:
-        return state, (Drop("of an earlier life of the partner's store"),)
+    if header.inc[0] > state.peer_life[0]:
+        return _later_life(state, given, timing)
     if tuple(header.inc) != tuple(state.peer_life):
-        return _halt(state, "the partner's store began a new life (it was restored or made anew)")
-    state = replace(state, heard_at=given.now, peer_boot=max(state.peer_boot, header.boot))
-    problem = _impossible(state, given)
+        return _other_life(state, given)
+    return _present_life(replace(state, heard_at=given.now, peer_boot=max(state.peer_boot, header.boot)), given, timing)
+
+
+def _present_life(state: LinkState, given: Received, timing: Timing) -> tuple[LinkState, tuple[Effect, ...]]:
+    header = given.header
+    if state.phase is Phase.RESTORED:
+        return _while_restored(state, given, timing)
+    if state.phase is Phase.AWAITING:
+        return state, (Drop("the partner's store is an old copy"), *([Say(Kind.CHALLENGE)] if header.seq else []))
+    problem = _impossible(state, header)
     if problem is not None:
-        return _halt(state, problem)
+        return _halt(_fence(state, header), problem)
+    problem = _outdated(state, given)
+    if problem is not None:
+        return _renew(state, given, problem)
     state, effects = _acknowledge(state, header)
     state = _release(state, header)
     state = _raise_high(state, header, given.now, timing)
-    more: tuple[Effect, ...]
-    if header.kind == Kind.HELLO:
-        state, more = replace(state, ack_due=given.now), ()
-    elif header.kind == Kind.CHALLENGE:
-        state, more = _halt(state, "the partner has seen one of our numbers with two contents: this store was copied")
-    elif header.seq == 0:
-        more = ()
-    else:
-        state, more = _store(state, given, timing)
+    state, more = _by_kind(state, given, timing)
     return state, effects + more
 
 
-def _impossible(state: LinkState, given: Received) -> str | None:
+def _by_kind(state: LinkState, given: Received, timing: Timing) -> tuple[LinkState, tuple[Effect, ...]]:
+    header = given.header
+    match header.kind:
+        case Kind.HELLO:
+            return replace(state, ack_due=given.now), ()
+        case Kind.CHALLENGE:
+            return _halt(state, _COPIED)
+        case Kind.RESTORED:
+            return _asked(state, given), ()
+    return _store(state, given, timing) if header.seq else (state, ())
+
+
+def _other_life(state: LinkState, given: Received) -> tuple[LinkState, tuple[Effect, ...]]:
+    """An earlier life, or a second copy that chose the same counter: it hears from us which one we know."""
+    if given.header.kind in (Kind.HELLO, Kind.RESTORED) and state.phase in (Phase.RUNNING, Phase.JOINING):
+        state = replace(state, ack_due=given.now)
+    return state, (Drop("of another life of the partner's store than the one we know"),)
+
+
+def _later_life(state: LinkState, given: Received, timing: Timing) -> tuple[LinkState, tuple[Effect, ...]]:
+    """The peer's store began a new life. If it does not ask for our state, it was told it, and we have forgotten."""
+    if state.phase is Phase.RESTORED and given.header.kind != Kind.RESTORED:
+        return _while_restored(state, given, timing)
+    first = (Drop("the first words of a new life of the partner's store"),)
+    if state.phase is Phase.STOPPED:
+        return state, first
+    if given.header.kind == Kind.RESTORED:
+        return _asked_anew(state, given, first)
+    if state.peer_next is not None or state.phase is Phase.JOINING:
+        return state, first
+    return _renew(state, given, _FORGOT)
+
+
+def _asked_anew(state: LinkState, given: Received, first: tuple[Drop]) -> tuple[LinkState, tuple[Effect, ...]]:
+    """A later life of the peer asks for our state for the first time."""
+    life = given.header.inc
+    if state.peer_next is not None and life[0] <= state.peer_next[0]:
+        return state, first
+    state = replace(state, heard_at=given.now, peer_next=life)
+    if state.phase is not Phase.AWAITING:
+        return state, first
+    return replace(state, phase=Phase.RUNNING, reason="", ack_due=given.now), (*first, Healed())
+
+
+def _while_restored(state: LinkState, given: Received, timing: Timing) -> tuple[LinkState, tuple[Effect, ...]]:
+    """Only the answer to this life counts, and what the peer itself asks for."""
+    header, welcome = given.header, given.welcome
+    if header.kind == Kind.RESTORED:
+        return _asked(state, given), ()
+    if _fenced(state, header):
+        return _halt(_fence(state, header), _FENCED)
+    if welcome is None or tuple(welcome.life) != tuple(state.life) or welcome.lanes.keys() != state.into.keys():
+        return state, (Drop("not the answer that this life waits for"),)
+    into = {
+        name: Receiving(seq, (), seq, link, max(seq, header.high.get(name, 0)))
+        for name, (seq, link) in welcome.lanes.items()
+    }
+    state = replace(
+        state, phase=Phase.JOINING, into=into, peer_life=header.inc, hello_due=None, ack_due=given.now, heard_all=False
+    )
+    return _watch_gaps(state, given.now, timing), ()
+
+
+def _asked(state: LinkState, given: Received) -> LinkState:
+    """The peer's life that we know asks for our state: where it begins is said again, and nothing told twice."""
+    if state.welcomed is not None and tuple(state.welcomed) == tuple(given.header.inc):
+        return replace(state, welcome_due=given.now)
+    return replace(state, peer_next=given.header.inc)
+
+
+def reborn(state: LinkState, life: Life, reason: str, now: float) -> LinkState:
+    """The first state of a new life: nothing was said in it, and of the peer's stream nothing is known."""
+    assert life[0] > state.life[0], "a life is used once"
+    return LinkState(
+        life=life, boot=state.boot, peer_life=state.peer_life, peer_boot=state.peer_boot, phase=Phase.RESTORED,
+        reason=reason, hello_due=now, heard_at=state.heard_at, spoke_at=state.spoke_at,
+    )  # fmt: skip
+
+
+def _renew(state: LinkState, given: Received, reason: str) -> tuple[LinkState, tuple[Effect, ...]]:
+    return reborn(state, (state.life[0] + 1, given.random), reason, given.now), (Reborn(reason),)
+
+
+def _resync(state: LinkState, given: Answering | Telling | HeardAll | Joined) -> LinkState:
+    match given:
+        case Answering():
+            return _answer(state, given.now)
+        case Telling():
+            return replace(state, telling=given.issue, told=state.out["c"].last)
+        case HeardAll():
+            return replace(state, heard_all=True)
+    return replace(state, phase=Phase.RUNNING, reason="", heard_all=False, ack_due=given.now)
+
+
+def _answer(state: LinkState, now: float) -> LinkState:
+    """All that was said before is part of our state. Half a state of a peer that began anew is worth nothing."""
+    life = state.peer_next
+    assert life is not None, "nobody asked"
+    if tuple(life) != tuple(state.peer_life):
+        again = state.phase is Phase.JOINING
+        state = replace(
+            state, peer_life=life, peer_boot=0, into=_lanes_in(), heard_all=False, ask_due=None,
+            phase=Phase.RESTORED if again else state.phase, hello_due=now if again else state.hello_due,
+        )  # fmt: skip
+    out = {name: replace(lane, stored=lane.last, applied=lane.last) for name, lane in state.out.items()}
+    jump = {name: (lane.last, lane.chain) for name, lane in state.out.items()}
+    return replace(
+        state, peer_next=None, welcomed=life, jump=jump, out=out, telling="", told=0, peer_ack_no=0, welcome_due=now
+    )
+
+
+def _fenced(state: LinkState, header: Header) -> bool:
+    """Whether the peer knows a later life of ours, or another with the same counter: then that copy lives."""
+    ours, said = state.life, header.ack.inc
+    return said[0] > ours[0] or (said[0] == ours[0] and tuple(said) != tuple(ours))
+
+
+def _fence(state: LinkState, header: Header) -> LinkState:
+    """Remember above which counter a new life of this copy would have to begin."""
+    named = header.ack.inc[0]
+    return replace(state, later=max(state.later, named)) if named <= state.life[0] + limits.lives_ahead_max else state
+
+
+def _impossible(state: LinkState, header: Header) -> str | None:
+    """What the peer says of our stream that cannot be, whatever became of our store."""
+    ack = header.ack
+    if ack.inc[0] > state.life[0] + limits.lives_ahead_max:
+        return "the partner acknowledges what cannot be"
+    if _fenced(state, header):
+        return _FENCED
+    wrong = any(name not in state.out or said.applied > said.recv for name, said in ack.lanes.items())
+    return "the partner acknowledges what cannot be" if wrong and tuple(ack.inc) == tuple(state.life) else None
+
+
+def _outdated(state: LinkState, given: Received) -> str | None:
     """What the peer says of our stream that cannot be, if our store is what it was."""
     ack = given.header.ack
-    if ack.inc[0] > state.life[0]:
-        return "the partner knows a later life of this store: it was restored from an older copy"
     if tuple(ack.inc) != tuple(state.life):
         return None
     for name, said in ack.lanes.items():
-        lane = state.out.get(name)
-        if lane is None or said.applied > said.recv:
-            return "the partner acknowledges what cannot be"
         highest = max((last for _, last in said.held), default=said.recv)
-        if max(highest, said.recv) > lane.last:
+        if max(highest, said.recv) > state.out[name].last:
             return "the partner has more than this store ever sent: it was restored from an older copy"
         if given.chains.get(name, said.chain) != said.chain:
             return "the partner's history of our messages is another than ours: this store was restored or copied"
@@ -404,7 +625,7 @@ def _store(state: LinkState, given: Received, timing: Timing) -> tuple[LinkState
     state = replace(state, ack_due=soon if state.ack_due is None else min(state.ack_due, soon))
     if lane.has(header.seq):
         if given.known is not None and given.known != header.dig:
-            state, effects = _halt(state, "the partner used one number for two contents: its store was copied")
+            state, effects = _await(state, "the partner used one number for two contents: its store was copied")
             return state, (Say(Kind.CHALLENGE), *effects)
         return state, (Drop("a repetition"),)
     if _too_far(lane, header.seq, given.ahead_bytes):
@@ -445,7 +666,7 @@ def _take(state: LinkState, given: Took, timing: Timing) -> tuple[LinkState, tup
     lane = state.into[given.lane]
     assert lane.applied < lane.recv, "only what is stored can be applied"
     if given.prev != lane.chain:
-        return _halt(state, "the partner's messages do not form one history: its store was restored or copied")
+        return _await(state, "the partner's messages do not form one history: its store was restored or copied")
     lane = replace(lane, applied=lane.applied + 1, chain=chain(lane.chain, given.digest))
     gathering = limits.ack_gathered if lane.applied < lane.recv else 1.0
     due = given.now + timing.ack_delay * gathering
@@ -454,15 +675,18 @@ def _take(state: LinkState, given: Took, timing: Timing) -> tuple[LinkState, tup
 
 
 def _tick(state: LinkState, now: float, timing: Timing) -> tuple[LinkState, tuple[Effect, ...]]:
-    if state.phase is Phase.STOPPED:
+    if state.phase in (Phase.STOPPED, Phase.AWAITING):
         return state, ()
     effects: list[Effect] = []
     if state.hold_until is not None and now >= state.hold_until:
         state = replace(state, phase=Phase.RUNNING, hello_due=None, hold_until=None)
     if state.hello_due is not None and now >= state.hello_due:
         state = replace(state, hello_due=now + timing.resend_floor / 4)
-        effects.append(Say(Kind.HELLO))
-    if state.phase is Phase.HOLD:
+        effects.append(Say(Kind.RESTORED if state.phase is Phase.RESTORED else Kind.HELLO))
+    if state.welcome_due is not None and now >= state.welcome_due:
+        state = replace(state, welcome_due=None)
+        effects.append(Say(Kind.WELCOME))
+    if state.phase in (Phase.HOLD, Phase.RESTORED):
         return state, tuple(effects)
     if state.ask_due is not None and now >= state.ask_due:
         state = replace(state, ask_due=now + timing.resend_floor * limits.asked_share)
@@ -473,10 +697,25 @@ def _tick(state: LinkState, now: float, timing: Timing) -> tuple[LinkState, tupl
     return state, tuple(effects)
 
 
-def _halt(state: LinkState, reason: str) -> tuple[LinkState, tuple[Effect, ...]]:
+def _halt(state: LinkState, reason: str, phase: Phase = Phase.STOPPED) -> tuple[LinkState, tuple[Effect, ...]]:
     if state.phase is Phase.STOPPED:
         return state, ()
-    return replace(state, phase=Phase.STOPPED, reason=reason, ack_due=None, ask_due=None), (Halt(reason),)
+    return replace(state, phase=phase, reason=reason, ack_due=None, ask_due=None), (Halt(reason),)
+
+
+def _await(state: LinkState, reason: str) -> tuple[LinkState, tuple[Effect, ...]]:
+    return _halt(state, reason, Phase.AWAITING)
+
+
+_COPIED = (
+    "the partner has seen one of our numbers with two contents: this store was copied, and two copies run; stop one of "
+    "them, and say on the other, which shall live: backbone resync"
+)
+_FENCED = (
+    "the partner knows a later life of this store: another copy was restored and lives; stop this one, or, if it is "
+    "the one that shall live: backbone resync"
+)
+_FORGOT = "the partner's store is in a later life than this store remembers: it was restored from an older copy"
 
 
 def _out(state: LinkState, name: str, lane: Sending) -> LinkState:

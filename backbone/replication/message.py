@@ -40,10 +40,13 @@ class Kind(StrEnum):
     DIGEST = "DIGEST"
     RECEIPT = "RECEIPT"
     CTRL = "CTRL"
+    STATE = "STATE"
 
     ACK = "ACK"
     NACK = "NACK"
     HELLO = "HELLO"
+    RESTORED = "RESTORED"
+    WELCOME = "WELCOME"
     CHALLENGE = "CHALLENGE"
     PROBE = "PROBE"
     ECHO = "ECHO"
@@ -52,8 +55,8 @@ class Kind(StrEnum):
 LIST_COST, MAP_COST = 4, 10
 """An empty one takes as much memory as so many short values."""
 
-NUMBERED = frozenset({Kind.DATA, Kind.BLOB, Kind.DIGEST, Kind.RECEIPT, Kind.CTRL})
-LANE_OF = {Kind.DATA: "c", Kind.BLOB: "b", Kind.DIGEST: "k", Kind.RECEIPT: "k", Kind.CTRL: "k"}
+NUMBERED = frozenset({Kind.DATA, Kind.BLOB, Kind.DIGEST, Kind.RECEIPT, Kind.CTRL, Kind.STATE})
+LANE_OF = {Kind.DATA: "c", Kind.STATE: "c", Kind.BLOB: "b", Kind.DIGEST: "k", Kind.RECEIPT: "k", Kind.CTRL: "k"}
 LANES = ("c", "b", "k")
 
 Digest = Annotated[bytes, Field(min_length=32, max_length=32)]

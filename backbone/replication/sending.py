@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from backbone.replication import limits
 from backbone.replication.link import LinkState, Phase, Timing
 
+_TELLING = (Phase.RESTORED, Phase.JOINING)
+"""When both stores were restored, each tells the other its state, and nothing else."""
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
@@ -21,7 +24,9 @@ class Waiting:
 
 def due(state: LinkState, waiting: Sequence[Waiting], now: float, timing: Timing) -> list[Waiting]:
     """What to send now, in order of number within each lane; control first, attachments last."""
-    if state.phase is not Phase.RUNNING:
+    if state.phase in _TELLING:
+        waiting = [w for w in waiting if w.lane == "c" and w.seq <= state.told]
+    elif state.phase is not Phase.RUNNING:
         return []
     chosen: list[Waiting] = []
     for lane in ("k", "c", "b"):

@@ -31,8 +31,8 @@ from backbone.model import (
 )
 from backbone.replication import diff
 from backbone.replication.diff import Plan
-from backbone.replication.identity import marker
-from backbone.replication.link import Stopped, step
+from backbone.replication.identity import creation, marker
+from backbone.replication.link import Life, Stopped, step
 from backbone.replication.mapping import Inward, Names, Occasion
 from backbone.replication.message import ChangeSet, Kind, Operation, decode_change_sets, encode_record, inflate
 from backbone.service.endpoint import Endpoint
@@ -81,7 +81,7 @@ async def resume(ep: Endpoint) -> None:
     def finish(tx: Connection) -> None:
         book = _load(tx, ep, tasks)
         planned = _plan_again(tx, ep, book, tasks, found)
-        _finish(tx, ep, book, planned, [found[p.task.key] for p in planned])
+        _finish(tx, ep, book, planned, [found[p.write.key] for p in planned])
         lists.ended(tx, ep.row)
 
     await ep.store.run(finish)
@@ -92,18 +92,21 @@ async def _interrupted(ep: Endpoint, begun: Sequence[Intent]) -> list[Task]:
     coming: dict[str, Task] = {}
     if any(one.work is None for one in begun):
         (incoming,) = await ep.store.read(lambda tx: _next(tx, ep))
-        coming = {task.key: task for task in await _tasks(ep, incoming) or ()}
-    return [coming[one.key] if one.work is None else _as_task(one.key, one.work) for one in begun]
+        for task in await _tasks(ep, incoming) or ():
+            coming[task.key] = task
+            coming.setdefault(creation(ep.link_id, task.change_set.gid), task)
+    return [coming[one.key] if one.work is None else _as_task(one.work) for one in begun]
 
 
 async def apply(ep: Endpoint) -> int:
     """The next message of change sets, what a person released, what can be completed; returns how much there was."""
-    done = await _apply_next(ep)
+    done = await apply_next(ep)
     done += await _apply_held(ep)
     return done + await _apply_late(ep)
 
 
-async def _apply_next(ep: Endpoint) -> int:
+async def apply_next(ep: Endpoint) -> int:
+    """The next message of change sets; returns how much was in it."""
     found = await ep.store.read(lambda tx: _next(tx, ep))
     if not found:
         return 0
@@ -113,10 +116,10 @@ async def _apply_next(ep: Endpoint) -> int:
     tasks = await _tasks(ep, incoming)
     if tasks is None:
         return 1
-    rounds = _rounds(tasks) or [[]]
-    for round_ in rounds[:-1]:
-        await _apply_round(ep, round_)
-    await _apply_round(ep, rounds[-1], lambda tx: take(tx, ep, incoming))
+    turns = rounds(tasks) or [[]]
+    for turn in turns[:-1]:
+        await apply_round(ep, turn)
+    await apply_round(ep, turns[-1], lambda tx: take(tx, ep, incoming))
     return max(len(tasks), 1)
 
 
@@ -158,20 +161,20 @@ def _stop(tx: Connection, ep: Endpoint, incoming: Incoming, reason: str) -> None
     halt(tx, ep, reason)
 
 
-def _rounds(tasks: Sequence[Task]) -> list[list[Task]]:
+def rounds(tasks: Sequence[Task]) -> list[list[Task]]:
     """Rounds in which each issue stands at most once; an issue's change sets keep their order."""
-    rounds: list[list[Task]] = []
+    found: list[list[Task]] = []
     turn: dict[str, int] = {}
     for task in tasks:
         index = turn.get(task.change_set.gid, 0)
-        if index == len(rounds):
-            rounds.append([])
-        rounds[index].append(task)
+        if index == len(found):
+            found.append([])
+        found[index].append(task)
         turn[task.change_set.gid] = index + 1
-    return rounds
+    return found
 
 
-async def _apply_round(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object] = lambda _: None) -> None:
+async def apply_round(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object] = lambda _: None) -> None:
     """Plan, write, read back; what somebody edited in between is planned again.
 
     ``then`` stands in the transaction after which nothing of the round is left.
@@ -186,9 +189,11 @@ async def _apply_round(ep: Endpoint, tasks: Sequence[Task], then: Transaction[ob
 
 async def _attempt(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object]) -> list[Task]:
     """One attempt; returns what somebody edited meanwhile. One book serves its three transactions."""
-    book, touched = await _read(ep, tasks)
+    book, touched, life = await _read(ep, tasks)
 
     def plan(tx: Connection) -> list[Planned]:
+        if links.state(tx, ep.row).life != life:
+            return []
         planned = _plan(tx, ep, book.within(tx), tasks, touched)
         if not planned:
             then(tx)
@@ -201,12 +206,14 @@ async def _attempt(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object
     stale = {outcome.key for outcome in outcomes if isinstance(outcome, Stale)}
 
     def finish(tx: Connection) -> None:
+        if links.state(tx, ep.row).life != life:
+            return
         _finish(tx, ep, book.within(tx), planned, outcomes)
         if not stale:
             then(tx)
 
     await ep.store.run(finish)
-    return [p.task for p in planned if p.task.key in stale]
+    return [p.task for p in planned if p.write.key in stale]
 
 
 def _give_up(tx: Connection, ep: Endpoint, tasks: Sequence[Task], then: Transaction[object]) -> None:
@@ -215,18 +222,20 @@ def _give_up(tx: Connection, ep: Endpoint, tasks: Sequence[Task], then: Transact
     then(tx)
 
 
-async def _read(ep: Endpoint, tasks: Sequence[Task]) -> tuple[Book, Mapping[str, Touched]]:
-    """What is known of these issues, and what people did to them since they were last seen, by local name."""
-    book = await ep.store.read(lambda tx: _load(tx, ep, tasks))
+async def _read(ep: Endpoint, tasks: Sequence[Task]) -> tuple[Book, Mapping[str, Touched], Life]:
+    """What is known of these issues, what people did to them since they were last seen, by local name, and in which
+    life of our store this was read: should another begin meanwhile, it is worth nothing.
+    """
+    book, life = await ep.store.read(lambda tx: (_load(tx, ep, tasks), links.state(tx, ep.row).life))
     known = [book.by_gid(task.change_set.gid) for task in tasks]
     positions = {k.local: k.seen for k in known if k is not None and k.seen is not None}
     if not positions:
-        return book, {}
+        return book, {}, life
     touched = await ep.tracker.touched_of(positions)
     for one in touched.values():
         for edit in one.edits:
             await fetch_contents(ep, edit.cells)
-    return book, touched
+    return book, touched, life
 
 
 def _plan(
@@ -242,8 +251,8 @@ def _plan(
     names = ep.names(book)
     planned = [p for task in tasks if (p := _plan_one(tx, ep, book, names, task, touched, stuck)) is not None]
     links.saw_number(tx, ep.row, diff.highest_number([o for t in tasks for o in t.change_set.operations]))
-    lists.begin(tx, ep.row, [_for_resume(p.task) for p in planned])
-    book.flush()
+    lists.begin(tx, ep.row, [_for_resume(p) for p in planned])
+    book.flush(ep.clock())
     emit(tx, ep, change_sets)
     return planned
 
@@ -312,7 +321,7 @@ def _join(tx: Connection, ep: Endpoint, book: Book, names: Names, task: Task) ->
     )  # fmt: skip
     cells: Cells = inward.cells if known else {**ep.translation.on_create, **inward.cells}
     write = Write(
-        key=task.key,
+        key=task.key if known else creation(ep.link_id, change_set.gid),
         local=known.local if known else None,
         expected=known.seen if known else None,
         cells=cells,
@@ -334,6 +343,8 @@ def _settle(tx: Connection, ep: Endpoint, book: Book, planned: Planned) -> None:
     book.put(gid, planned.plan.registers)
     if planned.plan.conflicts:
         lists.record_conflicts(tx, ep.row, gid, planned.plan.conflicts, ep.clock())
+        for conflict in planned.plan.conflicts:
+            book.replaced(gid, conflict.cell, conflict.lost)
     if planned.task.late:
         shadows.completed(tx, ep.row, gid, [o.cell for o in planned.task.change_set.operations])
     waiting = planned.inward.waiting
@@ -356,7 +367,7 @@ def _plan_again(
     """The plans of writes that the tracker is known to have made: nothing is recorded or intended."""
     names = ep.names(book)
     planned = [_join(tx, ep, book, names, task) for task in tasks]
-    return [one._replace(inward=_as_made(one, made[one.task.key])) for one in planned]
+    return [one._replace(inward=_as_made(one, made[one.write.key])) for one in planned]
 
 
 def _as_made(one: Planned, made: Applied) -> Inward:
@@ -386,7 +397,7 @@ def _finish(tx: Connection, ep: Endpoint, book: Book, planned: Sequence[Planned]
             book.see(one.task.change_set.gid, outcome.position)
     lists.ended(tx, ep.row)
     shadows.arrived(tx, ep.row, born)
-    book.flush()
+    book.flush(ep.clock())
     emit(tx, ep, change_sets)
 
 
@@ -450,7 +461,7 @@ def tell(tx: Connection, ep: Endpoint, receipt: Mapping[str, str]) -> None:
 async def _apply_held(ep: Endpoint) -> int:
     ready = await ep.store.read(lambda tx: lists.held_ready(tx, ep.row, HELD_AT_ONCE))
     if ready:
-        await _apply_round(ep, [Task(key, change_set, held=True) for key, change_set in ready])
+        await apply_round(ep, [Task(key, change_set, held=True) for key, change_set in ready])
     return len(ready)
 
 
@@ -458,7 +469,7 @@ async def _apply_late(ep: Endpoint) -> int:
     """Cells whose other end has arrived since."""
     ready = await ep.store.read(lambda tx: _late(tx, ep))
     if ready:
-        await _apply_round(ep, ready)
+        await apply_round(ep, ready)
     return len(ready)
 
 
@@ -481,19 +492,19 @@ def _late(tx: Connection, ep: Endpoint) -> list[Task]:
     return tasks
 
 
-_LATE = "late/"
-_HELD = "held/"
+_LATE = "late"
+_HELD = "held"
 
 
-def _for_resume(task: Task) -> Intent:
+def _for_resume(planned: Planned) -> Intent:
     """What came in a message is found there; of all else the intent keeps what it was, in front of the author."""
-    gid = task.change_set.gid
+    task, gid = planned.task, planned.task.change_set.gid
     if not (task.late or task.held):
-        return Intent(task.key, gid)
-    prefix = _LATE if task.late else _HELD
-    return Intent(task.key, gid, task.change_set._replace(author=prefix + task.change_set.author))
+        return Intent(planned.write.key, gid)
+    said = f"{_LATE if task.late else _HELD}/{task.key}/{task.change_set.author}"
+    return Intent(planned.write.key, gid, task.change_set._replace(author=said))
 
 
-def _as_task(key: str, work: ChangeSet) -> Task:
-    prefix, _, author = work.author.partition("/")
-    return Task(key, work._replace(author=author), held=prefix == _HELD[:-1], late=prefix == _LATE[:-1])
+def _as_task(work: ChangeSet) -> Task:
+    prefix, key, author = work.author.split("/", 2)
+    return Task(key, work._replace(author=author), held=prefix == _HELD, late=prefix == _LATE)

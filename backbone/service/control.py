@@ -7,7 +7,7 @@ from pydantic import Field, ValidationError
 from backbone.errors import PeerError
 from backbone.replication.agreement import Strict
 from backbone.replication.message import Kind, decode_record, inflate
-from backbone.service import audit, outbound, pairing
+from backbone.service import audit, outbound, pairing, resending
 from backbone.service.endpoint import Endpoint
 from backbone.service.inbound import follows, take
 from backbone.store import links, lists, messages
@@ -28,13 +28,19 @@ class Receipt(Strict):
 
 async def take_control(ep: Endpoint) -> int:
     """Carry out the control lane's next messages; returns how many there were."""
-    found = await ep.store.read(lambda tx: messages.next_in(tx, ep.row, links.state(tx, ep.row), "k", 16))
+    found = await ep.store.read(lambda tx: _next(tx, ep))
     for incoming in found:
         if not await follows(ep, incoming):
             break
         answer = await _prepare(ep, incoming)
         await ep.store.run(lambda tx, i=incoming, a=answer: _take(tx, ep, i, a))  # type: ignore[misc]
     return len(found)
+
+
+def _next(tx: Connection, ep: Endpoint) -> list[Incoming]:
+    """Nothing while our store is joined again: the answers come after what the partner's state lacks."""
+    state = links.state(tx, ep.row)
+    return messages.next_in(tx, ep.row, state, "k", 16) if state.phase.works else []
 
 
 async def _prepare(ep: Endpoint, incoming: Incoming) -> audit.Scrubbed | None:
@@ -65,6 +71,9 @@ def _take(tx: Connection, ep: Endpoint, incoming: Incoming, scrubbed: audit.Scru
 
 
 def _command(tx: Connection, ep: Endpoint, record: dict[str, object]) -> None:
+    if record.get("type") == "contents":
+        resending.send_again(tx, ep, record)
+        return
     if record.get("type") != "tested":
         raise PeerError(f"a command {str(record.get('type'))[:40]!r}, which this version does not know")
     pairing.take_tested(tx, ep, record)

@@ -1,6 +1,7 @@
 """Our half of one link, ready to work: its rules, its store, its tracker, its channel and its keys."""
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -9,7 +10,7 @@ from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cells, FieldType, Schema
 from backbone.replication import limits
 from backbone.replication.agreement import Agreement
 from backbone.replication.identity import born_at, gid
-from backbone.replication.link import Identity, Life, Timing
+from backbone.replication.link import Identity, Timing
 from backbone.replication.mapping import Names, Translation
 from backbone.replication.merge import Side
 from backbone.service.contents import Contents
@@ -47,12 +48,11 @@ class Endpoint:
     channel: Channel
     keyring: KeyRing
     contents: Contents
-    life: Life
-    """Our store's life: its counter is the first half of every write stamp's own component."""
     clock: Callable[[], float]
     log: Any
     encrypt: bool = True
     together: Together = side_by_side
+    random_bytes: Callable[[int], bytes] = secrets.token_bytes
     policies: dict[str, Any] = field(init=False)
     naming: dict[str, str] = field(init=False)
     """The local fields whose elements are names, and of what kind of thing."""
@@ -71,11 +71,6 @@ class Endpoint:
     def part_bytes(self) -> int:
         """An attachment's part on this channel."""
         return min(limits.blob_part_bytes, self.channel.limits.parcel_bytes_max - limits.seal_bytes)
-
-    @property
-    def label_life(self) -> str:
-        """Our store's life as it stands on the outside of parcels: 8 hex digits."""
-        return self.life[1].hex()[:8]
 
     def names(self, book: Book) -> Names:
         """Names of issues, comments and attachments, as one transaction knows them."""

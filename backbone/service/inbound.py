@@ -16,17 +16,23 @@ from backbone.replication.link import (
     Drop,
     Effect,
     Halt,
+    Healed,
+    Life,
     LinkState,
+    Reborn,
     Received,
     Refuse,
     Say,
     Store,
     Took,
+    Welcome,
     step,
 )
 from backbone.replication.message import LANES, Kind, Message, decode, decode_asked, inflate
+from backbone.replication.resync import decode_welcome
 from backbone.service.endpoint import Endpoint
-from backbone.service.progress import roll_back
+from backbone.service.progress import joined, roll_back
+from backbone.service.renewing import begin_life
 from backbone.store import blobs, links, lists, messages, shadows
 from backbone.store.engine import Connection
 from backbone.store.messages import Incoming
@@ -70,14 +76,14 @@ async def receive(ep: Endpoint) -> Report:
         return Report(0)
     try:
         opened = await _open_all(ep, deliveries)
-        special, applied = await ep.store.run(lambda tx: _admit_all(tx, ep, opened))
+        special, applied, life = await ep.store.run(lambda tx: _admit_all(tx, ep, opened))
     except BaseException:
         await ep.channel.forget([d.token for d in deliveries])
         raise
     await ep.channel.confirm([d.token for d in deliveries])
     with contextlib.suppress(ChannelUnavailable):
         for lane, seq in applied.items():
-            await ep.channel.acknowledged(ep.tag, ep.label_life, lane, seq)
+            await ep.channel.acknowledged(ep.tag, label_life(life), lane, seq)
     documents = tuple(one.document for one in opened if one.document is not None)
     return Report(len(deliveries), special, documents)
 
@@ -121,8 +127,10 @@ async def _whose(ep: Endpoint, delivery: Delivery, reason: str) -> str:
     )
 
 
-def _admit_all(tx: Connection, ep: Endpoint, opened: Sequence[Opened]) -> tuple[tuple[Message, ...], Mapping[str, int]]:
-    """Messages for the connection test, and what the partner has newly applied in each lane."""
+def _admit_all(
+    tx: Connection, ep: Endpoint, opened: Sequence[Opened]
+) -> tuple[tuple[Message, ...], Mapping[str, int], Life]:
+    """Messages for the connection test, what the partner has newly applied in each lane, and of which life of ours."""
     before = state = links.state(tx, ep.row)
     special: list[Message] = []
     for one in opened:
@@ -136,7 +144,7 @@ def _admit_all(tx: Connection, ep: Endpoint, opened: Sequence[Opened]) -> tuple[
             special.append(one.message)
     links.save_state(tx, ep.row, state)
     applied = {lane: out.applied for lane, out in state.out.items() if out.applied > before.out[lane].applied}
-    return tuple(special), applied
+    return tuple(special), applied, state.life
 
 
 def _admit(tx: Connection, ep: Endpoint, state: LinkState, one: Opened) -> tuple[LinkState, bool]:
@@ -149,13 +157,29 @@ def _admit(tx: Connection, ep: Endpoint, state: LinkState, one: Opened) -> tuple
         known = messages.known_digest(tx, ep.row, state.peer_life, header.lane, header.seq)
     chains = {lane: link for lane in LANES if (link := _chain_at(tx, ep, state, message, lane)) is not None}
     ahead = _ahead(tx, ep, state, message)
-    state, effects = step(state, Received(ep.clock(), header, known, chains, ahead), ep.identity, ep.timing)
+    given = Received(ep.clock(), header, known, chains, ahead, _welcome(ep, message), ep.random_bytes(8))
+    state, effects = step(state, given, ep.identity, ep.timing)
     for effect in effects:
         _carry_out(tx, ep, state, one, effect)
     taken = not any(isinstance(e, Refuse | Drop) for e in effects)
     if taken and header.kind == Kind.NACK:
         _asked_for(tx, ep, state, message)
     return state, taken
+
+
+def label_life(life: Life) -> str:
+    """Our store's life as it stands on the outside of parcels: 8 hex digits."""
+    return life[1].hex()[:8]
+
+
+def _welcome(ep: Endpoint, message: Message) -> Welcome | None:
+    if message.header.kind != Kind.WELCOME:
+        return None
+    try:
+        return decode_welcome(inflate(message.header, message.body))
+    except PeerError as error:
+        ep.log.warning("ignored", kind="WELCOME", reason=str(error))
+        return None
 
 
 def _ahead(tx: Connection, ep: Endpoint, state: LinkState, message: Message) -> int:
@@ -189,6 +213,12 @@ def _carry_out(tx: Connection, ep: Endpoint, state: LinkState, one: Opened, effe
             _quarantine(tx, ep, one.delivery, effect.reason)
         case Halt():
             halt(tx, ep, effect.reason)
+        case Reborn():
+            begin_life(tx, ep.row, state, ep.clock())
+            ep.log.warning("restored", reason=effect.reason, life=state.life[0])
+        case Healed():
+            joined(tx, links.get(tx, ep.row))
+            ep.log.info("the partner's store was restored", life=header.inc[0])
         case Acknowledged():
             ep.log.debug("acknowledged", lane=effect.lane, stored=effect.stored, applied=effect.applied)
         case Say():
@@ -244,8 +274,12 @@ def take(tx: Connection, ep: Endpoint, incoming: Incoming) -> bool:
 
 
 def _take(tx: Connection, ep: Endpoint, incoming: Incoming) -> LinkState | None:
+    before = links.state(tx, ep.row)
+    lane = before.into[incoming.lane]
+    if lane.applied == lane.recv or incoming.seq != lane.applied + 1:
+        return None  # a new life, of ours or the partner's, began meanwhile
     given = Took(ep.clock(), incoming.lane, incoming.digest, incoming.prev)
-    state, effects = step(links.state(tx, ep.row), given, ep.identity, ep.timing)
+    state, effects = step(before, given, ep.identity, ep.timing)
     for effect in effects:
         if isinstance(effect, Halt):
             links.save_state(tx, ep.row, state)

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from backbone.model import ATTACHMENT, ISSUE, Cells, Edit, Issue, Position, covers
 from backbone.replication import limits
-from backbone.replication.link import LinkState, Phase, Say, Spoke, Tick, acknowledgement, step
+from backbone.replication.link import Life, LinkState, Phase, Say, Spoke, Tick, acknowledgement, step
 from backbone.replication.message import Header, Kind, Message, compress, digest, encode, encode_record
+from backbone.replication.resync import encode_welcome
 from backbone.replication.sending import Waiting, due, due_at
 from backbone.service.endpoint import Endpoint
 from backbone.service.recording import emit, record
@@ -30,22 +31,25 @@ BACKLOG = limits.window_messages
 
 async def capture(ep: Endpoint) -> int:
     """One piece of what happened in the tracker, recorded and numbered; returns how many edits were looked at."""
-    row = await ep.store.read(lambda tx: links.get(tx, ep.row))
+    row, state = await ep.store.read(lambda tx: (links.get(tx, ep.row), links.state(tx, ep.row)))
+    if not state.phase.works or state.occupied:
+        return 0
     if row.cursor is None:
         head = await ep.tracker.head()
         await ep.store.run(lambda tx: links.change(tx, ep.row, cursor=head))
         return await capture(ep)
     if not row.populated:
         size = max(POPULATED_FIRST, min(row.clock, CAPTURED_AT_ONCE))
-        return await _populate(ep, row.populate_after, row.cursor, size)
+        return await _populate(ep, row.populate_after, row.cursor, size, state.life)
     touched = await ep.tracker.touched(row.cursor, CAPTURED_AT_ONCE)
     if touched.position == row.cursor:
         return 0
     await _fetch_contents(ep, touched.edits)
 
     def keep(tx: Connection) -> None:
-        _keep(tx, ep, touched.edits)
-        links.change(tx, ep.row, cursor=touched.position)
+        if links.state(tx, ep.row).life == state.life:
+            _keep(tx, ep, touched.edits)
+            links.change(tx, ep.row, cursor=touched.position)
 
     await ep.store.run(keep)
     return max(len(touched.edits), 1)
@@ -64,7 +68,7 @@ async def numbered(ep: Endpoint) -> int:
     return await ep.store.read(lambda tx: links.state(tx, ep.row).out["c"].last)
 
 
-async def _populate(ep: Endpoint, after: str | None, cursor: Position, size: int) -> int:
+async def _populate(ep: Endpoint, after: str | None, cursor: Position, size: int, life: Life) -> int:
     """One page, of up to ``size``, of the issues that existed before the link did.
 
     What came from the partner since, and was seen at or behind the feed's cursor, is left to the feed.
@@ -75,6 +79,8 @@ async def _populate(ep: Endpoint, after: str | None, cursor: Position, size: int
     await _fetch_contents(ep, edits)
 
     def keep(tx: Connection) -> None:
+        if links.state(tx, ep.row).life != life:
+            return
         if page:
             _keep(tx, ep, edits, whole=True)
             links.change(tx, ep.row, populate_after=page[-1].local)
@@ -99,7 +105,7 @@ def _as_edit(issue: Issue) -> Edit:
 def _keep(tx: Connection, ep: Endpoint, edits: Sequence[Edit], *, whole: bool = False) -> None:
     book = Book(tx, ep.row)
     change_sets = record(tx, ep, book, edits, whole=whole)
-    book.flush()
+    book.flush(ep.clock())
     emit(tx, ep, change_sets)
 
 
@@ -173,11 +179,12 @@ def _find_due(tx: Connection, ep: Endpoint, at_once: int) -> _Due:
 
 
 def _next_due(state: LinkState, waiting: Sequence[Waiting], now: float, ep: Endpoint) -> float:
-    if state.phase is Phase.STOPPED:
+    if state.phase in (Phase.STOPPED, Phase.AWAITING):
         return limits.heartbeat_seconds
-    times = [t for t in (state.ack_due, state.ask_due, state.hello_due, state.hold_until) if t is not None]
+    due_ats = (state.ack_due, state.ask_due, state.hello_due, state.hold_until, state.welcome_due)
+    times = [t for t in due_ats if t is not None]
     times.append((state.spoke_at or now) + limits.heartbeat_seconds)
-    if state.phase is Phase.RUNNING:
+    if state.phase is Phase.RUNNING or state.told:
         times += [due_at(state, w, ep.timing) for w in waiting if w.sent_at is not None]
     return max(0.0, min(times) - now)
 
@@ -186,7 +193,7 @@ def _mark(tx: Connection, ep: Endpoint, sent: Sequence[Message], told: LinkState
     """``told`` is the state that the messages were made from: in the meantime more may have come in."""
     now = ep.clock()
     state = links.state(tx, ep.row)
-    keys = [(m.header.lane, m.header.seq) for m in sent if m.header.seq]
+    keys = [(m.header.lane, m.header.seq) for m in sent if m.header.seq and tuple(m.header.inc) == tuple(state.life)]
     if keys:
         messages.mark_sent(tx, ep.row, state.life, keys, now)
     state, _ = step(state, Tick(now), ep.identity, ep.timing)
@@ -198,7 +205,7 @@ async def post(ep: Endpoint, message: Message) -> None:
     """Seal one message and hand it to the channel."""
     sealed = await ep.keyring.seal(encode(message), recipient=ep.identity.peer_fingerprint, encrypt=ep.encrypt)
     header = message.header
-    label = Label(ep.tag, ep.label_life, header.lane, header.seq)
+    label = Label(ep.tag, header.inc[1].hex()[:8], header.lane, header.seq)
     await ep.channel.send(Parcel(label, sealed))
     ep.log.debug("sent", kind=header.kind, lane=header.lane, seq=header.seq, bytes=len(sealed))
 
@@ -218,8 +225,12 @@ def _numbered(ep: Endpoint, state: LinkState, out: Outgoing) -> Message:
 
 
 def _unnumbered(ep: Endpoint, state: LinkState, kind: Kind) -> Message:
-    missing = {lane: into.missing() for lane, into in state.into.items()}
-    return unnumbered(ep, state, kind, encode_record(missing) if kind is Kind.NACK else b"")
+    raw = b""
+    if kind is Kind.NACK:
+        raw = encode_record({lane: into.missing() for lane, into in state.into.items()})
+    elif kind is Kind.WELCOME:
+        raw = encode_welcome(state)
+    return unnumbered(ep, state, kind, raw)
 
 
 def unnumbered(ep: Endpoint, state: LinkState, kind: Kind, raw: bytes) -> Message:

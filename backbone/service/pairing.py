@@ -18,7 +18,7 @@ from backbone.replication.link import LinkState
 from backbone.replication.message import Kind, Message, decode_record, encode_record, inflate
 from backbone.service import revoking
 from backbone.service.endpoint import Endpoint
-from backbone.service.inbound import PARCEL_KEPT_BYTES
+from backbone.service.inbound import PARCEL_KEPT_BYTES, label_life
 from backbone.service.node import Node
 from backbone.service.outbound import post, unnumbered
 from backbone.service.progress import Progress, advance, keep, load
@@ -248,7 +248,8 @@ async def _send_probes(ep: Endpoint, sizes: frozenset[int]) -> None:
 
 
 async def _send(ep: Endpoint, parcel: bytes) -> None:
-    await ep.channel.send(Parcel(Label(ep.tag, ep.label_life, "k", 0), parcel))
+    state = await ep.store.read(lambda tx: links.state(tx, ep.row))
+    await ep.channel.send(Parcel(Label(ep.tag, label_life(state.life), "k", 0), parcel))
 
 
 def probe_sizes(channel: Channel) -> frozenset[int]:

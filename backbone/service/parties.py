@@ -174,7 +174,6 @@ async def open_endpoint(node: Node, row: LinkRow) -> Endpoint:
         channel=channel,
         keyring=await open_keyring(node, row),
         contents=Contents(node.folder.blobs / str(row.id)),
-        life=node.life,
         clock=node.clock,
         log=logger(link=row.name),
         encrypt=bool(row.peer.get("encrypt", True)),

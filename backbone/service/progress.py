@@ -69,14 +69,22 @@ def advance(tx: Connection, row: LinkRow, given: events.Input) -> tuple[events.E
 
 
 def roll_back(tx: Connection, row: LinkRow, reason: str) -> None:
-    """Our store, or the partner's, is not the newest: the link stops before a word is sent."""
+    """Our store, or the partner's, is not the newest: no change set leaves before both are joined again."""
     progress = load(row)
     if progress.pairing.stage in (Stage.DRAFT, Stage.OFFERED, Stage.EXPIRED, Stage.REVOKED):
         return
-    if row.peer is not None:
-        links.save_state(tx, row.id, replace(links.state(tx, row.id), phase=Phase.STOPPED, reason=reason))
+    if row.peer is not None and (state := links.state(tx, row.id)).phase.works:
+        links.save_state(tx, row.id, replace(state, phase=Phase.STOPPED, reason=reason))
     after, _ = pairing.step(progress.pairing, events.RolledBack())
     keep(tx, row, replace(progress, pairing=after, alarm=""), reason=reason)
+
+
+def joined(tx: Connection, row: LinkRow) -> None:
+    """Both stores are joined again, or the partner's came back in a later life."""
+    progress = load(row)
+    if (progress.pairing.role, progress.pairing.stage, events.Joined) in pairing.TABLE:
+        after, _ = pairing.step(progress.pairing, events.Joined())
+        keep(tx, row, replace(progress, pairing=after, alarm=""))
 
 
 def stage_of(row: LinkRow) -> Stage:

@@ -12,7 +12,7 @@ import asyncio
 from backbone.replication import limits
 from backbone.replication.link import LinkState
 from backbone.service.endpoint import Endpoint
-from backbone.store import blobs, links, lists, messages
+from backbone.store import blobs, links, lists, messages, resync
 from backbone.store.engine import Connection
 
 PRUNED_EVERY_SECONDS = 3600.0
@@ -49,6 +49,7 @@ def _forget(tx: Connection, ep: Endpoint) -> set[str]:
     before = ep.clock() - limits.backup_horizon_seconds
     messages.forget_out(tx, ep.row, state, before)
     messages.forget_in(tx, ep.row, state, before)
+    resync.forget_history(tx, ep.row, before)
     if _rests(state) and not lists.begun(tx, ep.row):
         blobs.remove(tx, ep.row, blobs.unneeded(tx, ep.row))
     return blobs.every(tx, ep.row)

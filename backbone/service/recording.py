@@ -39,9 +39,9 @@ def record(tx: Connection, ep: Endpoint, book: Book, edits: Sequence[Edit], *, w
         return []
     names = ep.names(book)
     change_sets: list[ChangeSet] = []
-    first = links.take_numbers(tx, ep.row, len(fresh))
+    first, inc = links.take_numbers(tx, ep.row, len(fresh)), links.state(tx, ep.row).life[0]
     for number, one in enumerate(_load(ep, book, names, fresh), first):
-        change_set = _record_one(tx, ep, book, names, one, number, whole=whole)
+        change_set = _record_one(tx, ep, book, names, one, inc, number, whole=whole)
         if change_set is not None:
             change_sets.append(change_set)
     return change_sets
@@ -136,7 +136,7 @@ def _load(ep: Endpoint, book: Book, names: Names, edits: Sequence[Edit]) -> list
 
 
 def _record_one(
-    tx: Connection, ep: Endpoint, book: Book, names: Names, one: _Named, fresh: int, *, whole: bool
+    tx: Connection, ep: Endpoint, book: Book, names: Names, one: _Named, inc: int, fresh: int, *, whole: bool
 ) -> ChangeSet | None:
     edit, gid, own = one
     known = book.by_local(ISSUE, edit.local)
@@ -149,7 +149,7 @@ def _record_one(
         _complain(tx, ep, edit, gid, problem)
     shown = diff.whole(shadow, outward.cells, outward.unsaid) if whole else outward.cells
     cells = _bounded(tx, ep, edit, gid, shown)
-    captured = diff.capture(shadow, cells, ep.side, ep.life[0], fresh, outward.quiet)
+    captured = diff.capture(shadow, cells, ep.side, inc, fresh, outward.quiet)
     seen = _later(known.seen if known else None, edit.position)
     book.name(Known(gid, ISSUE, edit.local, seen))
     for cell in own.keys() & captured.registers.keys():

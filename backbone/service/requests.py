@@ -24,7 +24,9 @@ AUDITS_IN_A_ROW = 8
 async def carry_out(ep: Endpoint) -> int:
     """Everything that is open and due for this link; returns how many requests there were."""
     open_ = await ep.store.read(lambda tx: lists.asked(tx, ep.row))
-    due = [one for one in open_ if ep.clock() >= float(one[2].get("not_before", 0.0))]
+    state = await ep.store.read(lambda tx: links.state(tx, ep.row))
+    ready = state.phase.works and not state.occupied
+    due = [one for one in open_ if one[1] == "say" or (ready and ep.clock() >= float(one[2].get("not_before", 0.0)))]
     for item, kind, arguments in due:
         if ep.clock() > float(arguments.get("until", "inf")):
             await ep.store.run(lambda tx, i=item: lists.withdraw(tx, i))  # type: ignore[misc]
@@ -94,7 +96,7 @@ async def _capture_again(ep: Endpoint, item: int, aside: int, local: str) -> Non
             book = Book(tx, ep.row)
             edit = Edit(issue.local, issue.position, issue.author, issue.created, issue.cells)
             change_sets = record(tx, ep, book, [edit], whole=True)
-            book.flush()
+            book.flush(ep.clock())
             emit(tx, ep, change_sets)
 
     await ep.store.run(keep)

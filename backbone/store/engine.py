@@ -132,7 +132,12 @@ def _upsert(table: Table, columns: tuple[str, ...], keys: int, dialect_name: str
     dialect: Any = postgresql if dialect_name == "postgresql" else sqlite
     insert = dialect.insert(table).values(dict.fromkeys(columns))
     changed = {name: insert.excluded[name] for name in columns[keys:]}
-    whole = insert.on_conflict_do_update(index_elements=list(columns[:keys]), set_=changed)
+    named = list(columns[:keys])
+    whole = (
+        insert.on_conflict_do_update(index_elements=named, set_=changed)
+        if changed
+        else insert.on_conflict_do_nothing(index_elements=named)
+    )
     compiled = whole.compile(dialect=dialect.dialect(), column_keys=list(columns))
     return str(compiled), tuple(compiled.positiontup or ()) == columns
 

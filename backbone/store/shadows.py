@@ -10,12 +10,13 @@ from typing import Any, NamedTuple, Self
 
 from sqlalchemy import Connection, and_, select
 
-from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Position
+from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Position, Value
 from backbone.replication.diff import Shadow
-from backbone.replication.merge import Register
+from backbone.replication.digest import of_value
+from backbone.replication.merge import NEVER, Register
 from backbone.store.codec import pack_registers, unpack_registers
 from backbone.store.engine import among, upsert
-from backbone.store.tables import identity, shadow, waiting
+from backbone.store.tables import former, identity, shadow, waiting
 
 _FIELDS = ""
 
@@ -47,6 +48,7 @@ class Book:
         self._parts: dict[tuple[str, str], dict[Cell, Register]] = {}
         self._dirty_names: dict[str, Known] = {}
         self._dirty_parts: set[tuple[str, str]] = set()
+        self._former: set[tuple[str, Cell, bytes]] = set()
 
     def within(self, tx: Connection) -> Self:
         """Go on in another transaction."""
@@ -135,11 +137,19 @@ class Book:
         """Registers that changed; their parts must have been read."""
         for cell, register in registers.items():
             key = (gid, part_of(cell))
-            self._parts.setdefault(key, {})[cell] = register
+            part = self._parts.setdefault(key, {})
+            before = part.get(cell)
+            if before is not None and before.value != register.value and before.write != NEVER:
+                self.replaced(gid, cell, before.value)
+            part[cell] = register
             self._dirty_parts.add(key)
 
-    def flush(self) -> None:
-        """Write back what changed."""
+    def replaced(self, gid: str, cell: Cell, value: Value) -> None:
+        """The cell had this value once, or the partner wrote it and it did not stand."""
+        self._former.add((gid, cell, of_value(value)))
+
+    def flush(self, now: float) -> None:
+        """Write back what changed. ``now`` is in seconds since 1970."""
         link = self._link
         names = [
             (link, gid, kind, local, None if seen is None else str(list(seen)))
@@ -148,6 +158,9 @@ class Book:
         upsert(self._tx, identity, ("link", "gid", "kind", "local", "seen"), names, keys=2)
         parts = [(link, *key, pack_registers(self._parts[key])) for key in self._dirty_parts]
         upsert(self._tx, shadow, ("link", "gid", "part", "registers"), parts, keys=3)
+        history = [(link, gid, cell.field, cell.element, digest, now) for gid, cell, digest in sorted(self._former)]
+        upsert(self._tx, former, ("link", "gid", "field", "element", "digest", "replaced_at"), history, keys=5)
+        self._former.clear()
         self._dirty_names.clear()
         self._dirty_parts.clear()
 

@@ -130,6 +130,28 @@ shadow = Table(
     comment="registers and images: one row for an issue's fields, one for each comment and attachment",
 )
 
+former = Table(
+    "former",
+    metadata,
+    _link(primary=True),
+    Column("gid", Text, primary_key=True),
+    Column("field", Text, primary_key=True),
+    Column("element", Text, primary_key=True),
+    Column("digest", LargeBinary, primary_key=True),
+    Column("replaced_at", Float, nullable=False),
+    comment="digests of values that were replaced: what a partner restored from a backup may still show",
+)
+Index(None, former.c.link, former.c.replaced_at)
+
+told = Table(
+    "told",
+    metadata,
+    _link(primary=True),
+    Column("gid", Text, primary_key=True),
+    Column("part", Text, primary_key=True),
+    comment="while a link is joined again: the parts of issues that the partner's state has named",
+)
+
 intent = Table(
     "intent",
     metadata,

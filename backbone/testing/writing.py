@@ -231,6 +231,17 @@ class WritingContract:
         assert cell not in (await told.issue(one)).cells
         assert told.words.relation not in {cell.field for cell in (await told.issue(two)).cells}
 
+    async def test_what_was_written_in_an_issue_is_told_again(self, harness: TrackerHarness) -> None:
+        told = Told(harness)
+        made = await told.applied(Write("k1", None, None, {told.title: "first"}))
+        local, other = made.local, harness.create("other", told.alice)
+        harness.edit(local, {told.title: "second"}, told.alice)
+        record = comment_record("ours", told.bob)
+        commented = await told.applied(Write("k2", local, None, {Cell(COMMENT, "+c"): record}))
+        unchanged = await told.applied(Write("k3", local, None, {told.title: "second"}))
+        assert await told.tracker.written([local, other]) == {local: [made, commented, unchanged]}
+        assert commented.created["+c"]
+
     async def test_many_writes_are_answered_in_their_order(self, harness: TrackerHarness) -> None:
         told = Told(harness)
         writes = [Write(f"k{number}", None, None, {told.title: f"issue {number}"}) for number in range(60)]

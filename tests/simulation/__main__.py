@@ -4,7 +4,7 @@ import argparse
 import sys
 import time
 
-from tests.simulation.world import STEPS, run
+from tests.simulation.world import STEPS, Restored, run
 
 
 def main() -> int:
@@ -15,11 +15,12 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--story", action="store_true", help="print what happened in each failing seed")
     parser.add_argument("--trace", action="store_true", help="print a hash of what happened in each seed")
+    parser.add_argument("--restored", type=Restored, default=Restored.NEVER, help="whose store is put back: one, both")
     options = parser.parse_args()
     failed = 0
     began = time.perf_counter()
     for seed in range(options.first, options.first + options.seeds):
-        broken, world = run(seed, options.steps)
+        broken, world = run(seed, options.steps, options.restored)
         if options.trace:
             print(f"seed {seed}: {world.trace()}")
         if broken:

@@ -3,6 +3,7 @@
 import logging
 import random
 import shutil
+import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from backbone.replication.agreement import Agreement
 from backbone.replication.link import Identity, LinkState, Started, Timing, step
 from backbone.replication.mapping import Rules, Translation
 from backbone.replication.merge import Side
-from backbone.service import applying, control, inbound, outbound, pruning, requests
+from backbone.service import applying, control, inbound, outbound, pruning, renewing, requests, resyncing
 from backbone.service.contents import Contents
 from backbone.service.endpoint import Endpoint
 from backbone.service.progress import Progress, save
@@ -129,6 +130,12 @@ class CountedStore(Store):
         super().__init__(made, threaded=False)
         self.transactions = 0
 
+    def database(self) -> sqlite3.Connection:
+        """The database itself, to be copied."""
+        connection = self._engine.raw_connection().driver_connection
+        assert isinstance(connection, sqlite3.Connection)
+        return connection
+
     def run_now(self, work: Transaction[Any]) -> Any:
         self.transactions += 1
         return super().run_now(work)
@@ -162,6 +169,8 @@ class Node:
         self.boots = 0
         self.ep: Endpoint
         self._known: tuple[int, LinkState] | None = None
+        self._backup: sqlite3.Connection | None = None
+        self._anchor = 1
         self.store.run_now(self._create)
 
     def _create(self, tx: Connection) -> None:
@@ -169,7 +178,7 @@ class Node:
         state = LinkState((1, self.node_id[:8].encode()), 0, (1, self.peer_id[:8].encode()))
         links.add(
             tx, name="peer", link_id=LINK, side=self.name, pairing=PAIRED[self.side], state="active", home="",
-            created_at=0.0, our_fingerprint="", agreement=AGREEMENT,
+            created_at=0.0, our_fingerprint="", agreement=AGREEMENT, peer={"node": self.peer_id},
         )  # fmt: skip
         links.save_state(tx, 1, state)
 
@@ -178,6 +187,23 @@ class Node:
         self.boots += 1
         await self.open()
         self.store.run_now(self._boot)
+
+    def back_up(self) -> None:
+        """Somebody copies the store."""
+        self._backup = sqlite3.connect(":memory:")
+        self.store.database().backup(self._backup)
+
+    @property
+    def has_backup(self) -> bool:
+        return self._backup is not None
+
+    def restore(self) -> None:
+        """The copy is put back, and the anchor tells: a new life begins. The tracker is as it is."""
+        assert self._backup is not None
+        self._anchor = max(self._anchor, self.state().life[0])
+        self._backup.backup(self.store.database())
+        random_bytes, now = self.world.dice.randbytes(8), self.clock()
+        self.store.run_now(lambda tx: renewing.renew_all(tx, random_bytes, "an old copy", now, self._anchor))
 
     async def open(self) -> None:
         """The link's parts are made anew, as after trouble with one of them."""
@@ -196,8 +222,8 @@ class Node:
             tracker=self._pointed(PointedTracker, self.tracker, "tracker"),
             channel=self._pointed(Pointed, self.channel, "channel"), keyring=self._pointed(Pointed, keys, "keys"),
             contents=Contents(self.folder / self.name),
-            life=(1, self.node_id[:8].encode()), clock=self.clock, log=self.log,
-            together=one_by_one,
+            clock=self.clock, log=self.log,
+            together=one_by_one, random_bytes=self.world.dice.randbytes,
         )  # fmt: skip
 
     def _pointed(self, kind: type[Pointed], inner: object, name: str) -> Any:
@@ -237,7 +263,7 @@ class Node:
         """One step of the service."""
         steps: dict[str, Callable[[Endpoint], Awaitable[Any]]] = {
             "capture": outbound.capture,
-            "apply": applying.apply,
+            "apply": resyncing.apply,
             "send": outbound.send,
             "receive": inbound.receive,
             "parts": inbound.take_parts,

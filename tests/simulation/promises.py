@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, select
 
 from backbone.model import COMMENT, ISSUE, Cell, Issue
+from backbone.replication.link import LinkState
 from backbone.replication.merge import EMPTY, Register
 from backbone.replication.message import LANES, Operation, decode_change_sets, inflate
 from backbone.store import links, lists, shadows
@@ -25,15 +26,23 @@ def always(world: "World") -> list[str]:
     broken: list[str] = []
     for ours, theirs in ((a, b), (b, a)):
         out, into = ours.state(), theirs.state()
+        if out.phase == "stopped":
+            broken.append(f"{ours.name} stopped: {out.reason}")
+        broken += _doubles(ours)
+        if not _know_each_other(out, into):
+            continue
         for lane in LANES:
             if out.out[lane].stored > into.into[lane].recv or out.out[lane].applied > into.into[lane].applied:
                 broken.append(f"I7 {ours.name}: acknowledged {lane} beyond what {theirs.name} has")
             if into.into[lane].high > out.out[lane].last:
                 broken.append(f"I6 {theirs.name}: lane {lane} is higher than what {ours.name} numbered")
-        if out.phase == "stopped":
-            broken.append(f"{ours.name} stopped: {out.reason}")
-        broken += _doubles(ours)
     return broken
+
+
+def _know_each_other(ours: LinkState, theirs: LinkState) -> bool:
+    """Whether neither store was restored without the other having heard."""
+    lives = (ours.life, theirs.peer_life), (theirs.life, ours.peer_life)
+    return all(tuple(a) == tuple(b) for a, b in lives) and ours.phase.works and theirs.phase.works
 
 
 def _doubles(node: "Node") -> list[str]:
@@ -52,9 +61,11 @@ def quiet(world: "World") -> bool:
     """Whether everything that was numbered is applied and nothing is left to send."""
     a, b = world.nodes
     pairs = ((a.state(), b.state()), (b.state(), a.state()))
-    return all(
-        o.out[lane].last == i.into[lane].applied == o.out[lane].applied for o, i in pairs for lane in LANES
-    ) and not any(node.channel._into.flying for node in world.nodes)
+    return (
+        all(_know_each_other(o, i) and not o.occupied for o, i in pairs)
+        and all(o.out[lane].last == i.into[lane].applied == o.out[lane].applied for o, i in pairs for lane in LANES)
+        and not any(node.channel._into.flying for node in world.nodes)
+    )
 
 
 def finally_(world: "World") -> list[str]:
@@ -172,7 +183,7 @@ def _recorded(tx: Connection) -> set[tuple[str, str, str]]:
 
 def _last_writes(tx: Connection) -> dict[tuple[str, Cell], Operation]:
     last: dict[tuple[str, Cell], Operation] = {}
-    rows = tx.execute(select(outbox).where(outbox.c.lane == "c").order_by(outbox.c.seq))
+    rows = tx.execute(select(outbox).where(outbox.c.kind == "DATA").order_by(outbox.c.seq))
     for row in rows:
         for change_set in decode_change_sets(inflate(row, row.body)):
             for operation in change_set.operations:

@@ -6,6 +6,7 @@ import itertools
 import random
 import tempfile
 from collections import Counter
+from enum import StrEnum
 from pathlib import Path
 
 from backbone.errors import TrackerUnavailable
@@ -16,6 +17,16 @@ from tests.simulation.faults import Cancelled, Crash, Ended
 from tests.simulation.node import Habits, Node, remove
 from tests.simulation.people import Person
 
+
+class Restored(StrEnum):
+    """Whose store is put back to an older copy."""
+
+    NEVER = "never"
+    ONE = "one"
+    BOTH = "both"
+
+
+RESTORED_CHANCE = 0.03
 EXCLUSIVE = ("capture", "apply", "requests")
 ACTIONS = ("capture", "apply", "send", "receive", "parts", "control", "send", "receive", "requests")
 QUIET_ROUNDS = 60
@@ -25,9 +36,15 @@ STEPS = 150
 class World:
     """Two nodes, two people, two directions of air."""
 
-    def __init__(self, seed: int, habits: tuple[Habits, Habits] | None = None) -> None:
-        """``habits`` are those of both trackers; otherwise the dice decide."""
+    def __init__(
+        self, seed: int, habits: tuple[Habits, Habits] | None = None, restored: Restored = Restored.NEVER
+    ) -> None:
+        """``habits`` are those of both trackers; otherwise the dice decide. ``restored``: whose store is put back."""
         self.dice = random.Random(seed)
+        self.fate = random.Random(seed + 1)
+        self.restored = restored
+        self.chosen = self.fate.randrange(2)
+        self.restores = 0
         self.broom = random.Random(seed)
         self.now = 1_000.0
         self.calm = False
@@ -111,6 +128,8 @@ class World:
 
     async def _step(self) -> None:
         self.now += self.dice.choice((0.01, 0.1, 1.0, 10.0))
+        if self.restored is not Restored.NEVER and self.fate.random() < RESTORED_CHANCE:
+            await self._restore()
         if self.dice.random() < 0.15:
             await self._person()
         else:
@@ -118,6 +137,19 @@ class World:
         for node in self.nodes:
             if self.broom.random() < 0.1:
                 await node.prune()
+
+    async def _restore(self) -> None:
+        """Somebody copies a store, or puts an old copy back."""
+        node = self.fate.choice(self.nodes) if self.restored is Restored.BOTH else self.nodes[self.chosen]
+        if not node.has_backup or self.fate.random() < 0.4:
+            self._tell(f"{node.name} is backed up")
+            node.back_up()
+            return
+        self._tell(f"{node.name} is restored")
+        self.count("restored" if node.state().phase.works else "restored while joining")
+        self.restores += 1
+        node.restore()
+        await self._restart(node, process=True)
 
     async def _person(self) -> None:
         person = self.dice.choice(self.people)
@@ -200,7 +232,7 @@ class World:
         return state.hexdigest()[:16]
 
 
-def run(seed: int, steps: int = STEPS) -> tuple[list[str], World]:
+def run(seed: int, steps: int = STEPS, restored: Restored = Restored.NEVER) -> tuple[list[str], World]:
     """One seed: the promises that it broke, and its world. The same seed gives the same story."""
-    world = World(seed)
+    world = World(seed, restored=restored)
     return asyncio.run(world.run(steps)), world

@@ -4,7 +4,7 @@ Values are shared, never copied: an issue and the edit that made it hold the sam
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from backbone.model import Applied, Cells, Edit, Issue, Position, Touched
@@ -79,6 +79,15 @@ class State:
         edit = self._journal[known - 1]
         assert edit is not None, "an edit stays in the journal"
         return Applied(key, edit.local, edit.position, edit.cells)
+
+    def written(self, issues: Collection[str]) -> Mapping[str, Sequence[Applied]]:
+        """The writes with a key in these issues, in commit order. Looks at all: nobody asks but after a restore."""
+        found: dict[str, list[Applied]] = {}
+        for key in self.applied:
+            applied = self.answer(key)
+            if applied.local in issues:
+                found.setdefault(applied.local, []).append(applied)
+        return found
 
     def _take_edit(self, edit: Edit) -> None:
         assert edit.position == (len(self._journal) + 1,), "the journal is dense"

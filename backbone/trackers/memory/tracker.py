@@ -162,6 +162,10 @@ class MemoryTracker:
         self._catch_up()
         return {key: self._state.answer(key) for key in keys if key in self._state.applied}
 
+    async def written(self, issues: Sequence[str]) -> Mapping[str, Sequence[Applied]]:
+        self._catch_up()
+        return self._state.written(set(issues))
+
     async def open_attachment(self, local: str, destination: Path) -> None:
         self._catch_up()
         content = self._state.contents.get(local)

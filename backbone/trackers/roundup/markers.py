@@ -19,12 +19,25 @@ def save(db: Any, applied: Applied) -> None:
     )
 
 
+def index(db: Any) -> None:
+    """For ``written``: made when it is first needed, so that an initial population does not keep it up to date."""
+    db.sql("create index if not exists backbone_marker_local on backbone_marker (local)")
+
+
+def written(db: Any, local: str) -> list[Applied]:
+    """The writes in one issue, in commit order."""
+    db.sql("select key, local, position, answer from backbone_marker where local=? order by position, key", (local,))
+    return [_applied(row) for row in db.cursor.fetchall()]
+
+
 def find(db: Any, key: str) -> Applied | None:
     """The write as it was answered then."""
-    db.sql("select local, position, answer from backbone_marker where key=?", (key,))
+    db.sql("select key, local, position, answer from backbone_marker where key=?", (key,))
     row = db.cursor.fetchone()
-    if row is None:
-        return None
+    return None if row is None else _applied(row)
+
+
+def _applied(row: Any) -> Applied:
     cells, created = json.loads(zlib.decompress(row["answer"]))
     read_back = {Cell(name, element): value for name, element, value in cells}
-    return Applied(key, row["local"], (row["position"],), read_back, created)
+    return Applied(row["key"], row["local"], (row["position"],), read_back, created)

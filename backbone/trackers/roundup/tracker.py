@@ -76,6 +76,9 @@ class RoundupTracker:
     async def find(self, keys: Sequence[str]) -> Mapping[str, Applied]:
         return await self._run(self._find, keys)
 
+    async def written(self, issues: Sequence[str]) -> Mapping[str, Sequence[Applied]]:
+        return await self._run(self._written, issues)
+
     async def open_attachment(self, local: str, destination: Path) -> None:
         await self._run(self._copy_attachment, local, destination)
 
@@ -194,6 +197,13 @@ class RoundupTracker:
         with self._connection.reading() as db:
             found = {key: markers.find(db, key) for key in keys}
             return {key: applied for key, applied in found.items() if applied is not None}
+
+    def _written(self, issues: Sequence[str]) -> dict[str, list[Applied]]:
+        with self._connection.writing() as db:
+            markers.index(db)
+        with self._connection.reading() as db:
+            found = {local: markers.written(db, local) for local in issues}
+            return {local: answers for local, answers in found.items() if answers}
 
     def _copy_attachment(self, local: str, destination: Path) -> None:
         with self._connection.reading() as db:

@@ -51,7 +51,7 @@ def _spoil(tx: Connection) -> None:
     assert known is not None
     book.load_whole(known.gid)
     book.put(known.gid, {Cell("status"): Register(Stamp(9, 9, 9, 9), Stamp(9, 9, 9, 9), "closed", "new")})
-    book.flush()
+    book.flush(0.0)
 
 
 def test_an_issue_deleted_in_the_tracker_is_named() -> None:

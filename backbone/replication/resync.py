@@ -1,0 +1,205 @@
+"""Joining again after a restore: what a state says, and how it meets a store older than its tracker (PROTOCOL 2.7).
+
+A restored store has forgotten what was written, said and heard since the backup; the tracker has not. So what the
+tracker shows is no edit of a person just because it differs from the image: it may be the last of our own writes, or a
+value that the peer has had. Only what is neither is an edit that nobody has seen, and it is emitted as a new write.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from types import MappingProxyType
+from typing import Annotated, NamedTuple
+
+from pydantic import Field, ValidationError
+
+from backbone.errors import PeerError
+from backbone.model import Cell, Cells, Value
+from backbone.replication import limits
+from backbone.replication.diff import NOTE, Conflict, Shadow
+from backbone.replication.digest import of_value
+from backbone.replication.link import LinkState, Welcome
+from backbone.replication.merge import EMPTY, NEVER, Policy, Register
+from backbone.replication.message import (
+    LANES,
+    ChangeSet,
+    Counter,
+    Digest,
+    Incarnation,
+    Operation,
+    Wire,
+    decode_change_sets,
+    decode_record,
+    encode_change_set,
+    encode_change_sets,
+    encode_record,
+)
+
+_Name = Annotated[str, Field(max_length=limits.name_bytes_max)]
+_Short = Annotated[bytes, Field(min_length=8, max_length=8)]
+Former = Mapping[str, Mapping[Cell, Collection[bytes]]]
+"""The digests of former values (``digest.of_value``), by gid and cell."""
+
+
+NO_HISTORY: Former = MappingProxyType({})
+
+
+class Told(NamedTuple):
+    """One message of a state. All names come before the first issue."""
+
+    names: tuple[str, ...] = ()
+    """Gids of the issues that the sender knows."""
+    issues: tuple[ChangeSet, ...] = ()
+    """Every register of an issue; several for one that is large."""
+    former: Former = NO_HISTORY
+    last: bool = False
+
+
+class _Told(Wire):
+    names: Annotated[tuple[_Name, ...], Field(max_length=limits.state_names)]
+    issues: bytes
+    former: Annotated[
+        tuple[
+            tuple[_Name, _Name, _Name, Annotated[tuple[_Short, ...], Field(max_length=limits.state_history_max)]], ...
+        ],
+        Field(max_length=limits.change_sets_per_message * limits.operations_per_change_set),
+    ]
+    last: bool
+
+
+class _Welcome(Wire):
+    life: Incarnation
+    lanes: dict[_Name, tuple[Counter, Digest]]
+
+
+def encode_told(told: Told) -> bytes:
+    """The raw body of a STATE message."""
+    former = [
+        (gid, cell.field, cell.element, tuple(digests))
+        for gid, cells in told.former.items()
+        for cell, digests in cells.items()
+    ]
+    issues = encode_change_sets([encode_change_set(issue) for issue in told.issues])
+    return encode_record({"names": told.names, "issues": issues, "former": former, "last": told.last})
+
+
+def decode_told(raw: bytes) -> Told:
+    """The inverse. Checks the form only."""
+    try:
+        said = _Told.model_validate(decode_record(raw))
+    except ValidationError as error:
+        raise PeerError("a message of the partner's state is malformed") from error
+    former: dict[str, dict[Cell, Collection[bytes]]] = {}
+    for gid, name, element, digests in said.former:
+        former.setdefault(gid, {})[Cell(name, element)] = digests
+    return Told(said.names, tuple(decode_change_sets(said.issues)), former, said.last)
+
+
+def encode_welcome(state: LinkState) -> bytes:
+    """The raw body of a WELCOME: which life of the peer it answers, and behind which numbers our state begins."""
+    life = state.welcomed
+    assert life is not None, "nobody asked"
+    return encode_record({"life": tuple(life), "lanes": dict(state.jump)})
+
+
+def decode_welcome(raw: bytes) -> Welcome:
+    """The inverse."""
+    try:
+        said = _Welcome.model_validate(decode_record(raw))
+    except ValidationError as error:
+        raise PeerError("the partner's welcome is malformed") from error
+    if said.lanes.keys() != set(LANES):
+        raise PeerError("the partner's welcome names other lanes than the protocol knows")
+    return Welcome(said.life, said.lanes)
+
+
+class Standing(NamedTuple):
+    """What the tracker shows of one issue, in agreed words."""
+
+    now: Cells
+    as_theirs: Cells
+    """The same, read with the peer's registers: where several agreed values look alike here, it is the peer's."""
+    base: Cells
+    """What the last of our own writes left, where one came after what the store remembers."""
+    unsaid: Collection[Cell] = ()
+    """What could not be put into agreed words."""
+
+
+class Met(NamedTuple):
+    """What an issue comes to when the peer's state meets it."""
+
+    registers: Shadow
+    """Ours, with images such that only unseen edits differ from what the tracker shows."""
+    operations: tuple[Operation, ...]
+    """The peer's, as far as they say anything new or are not shown here."""
+    lacking: tuple[Operation, ...]
+    """Writes of ours that the peer does not know."""
+    conflicts: tuple[Conflict, ...]
+    """The peer's values that an unseen edit replaces."""
+
+
+def meet(
+    shadow: Shadow, theirs: Iterable[Operation], former: Mapping[Cell, Collection[bytes]], standing: Standing,
+    policy_of: Mapping[str, Policy], told: Callable[[Cell], bool],
+) -> Met:  # fmt: skip
+    """``shadow`` is all that our store knows of the issue; ``told`` says which cells the peer's state has spoken of,
+    by saying nothing of them too.
+    """
+    said = {operation.cell: operation for operation in theirs}
+    registers: dict[Cell, Register] = {}
+    operations: list[Operation] = []
+    lacking: list[Operation] = []
+    conflicts: list[Conflict] = []
+    for cell in sorted({*said, *shadow, *standing.now, *standing.base}):
+        if cell.field.startswith(NOTE):
+            continue
+        ours, operation, shown = shadow.get(cell, EMPTY), said.get(cell), standing.now.get(cell)
+        was = standing.base.get(cell, ours.image)
+        if cell in standing.unsaid:
+            after = ours
+        elif _is_unseen(cell, shown, was, operation, former, standing):
+            after = _to_be_captured(ours, was, operation)
+            if operation is not None and operation.value != was and not ours.known.contains(operation.write):
+                is_open = policy_of[cell.field] is Policy.MANUAL
+                conflicts.append(Conflict(cell, shown, operation.value, lost_here=False, open=is_open))
+        else:
+            after = ours._replace(image=shown)
+            if _is_lacking(ours, operation, told(cell)):
+                lacking.append(Operation(cell, ours.value, ours.write, ours.known))
+        if after != ours:
+            registers[cell] = after
+        if operation is not None and _says_something(ours, operation, shown):
+            operations.append(operation)
+    return Met(registers, tuple(operations), tuple(lacking), tuple(conflicts))
+
+
+def _is_unseen(
+    cell: Cell, shown: Value, was: Value, operation: Operation | None, former: Mapping[Cell, Collection[bytes]],
+    standing: Standing,
+) -> bool:  # fmt: skip
+    """Whether a person made this, and the peer never had it."""
+    if shown == was:
+        return False
+    if operation is not None and operation.value in (shown, standing.as_theirs.get(cell)):
+        return False
+    return of_value(shown) not in former.get(cell, ())
+
+
+def _to_be_captured(ours: Register, was: Value, operation: Operation | None) -> Register:
+    """Such that capturing it makes a write that knows the peer's."""
+    known = ours.known if operation is None else ours.known.union(operation.known)
+    return ours._replace(known=known, image=was)
+
+
+def _is_lacking(ours: Register, operation: Operation | None, told: bool) -> bool:
+    if ours.write == NEVER:
+        return False
+    return told if operation is None else not operation.known.contains(ours.write)
+
+
+def _says_something(ours: Register, operation: Operation, shown: Value) -> bool:
+    same = (operation.write, operation.known) == (ours.write, ours.known)
+    return not same or shown != ours.image or (shown is None and operation.value is not None)
+
+
+__all__ = [
+    "Former", "Met", "Standing", "Told", "decode_told", "decode_welcome", "encode_told", "encode_welcome", "meet",
+]  # fmt: skip
