@@ -19,16 +19,19 @@ def born_at(gid: str, node_id: str) -> bool:
     return gid.startswith(f"{node_id[:8]}-")
 
 
-def marker(link_id: str, gid: str, seq: int, index: int) -> str:
-    """The key of one write: what an adapter leaves with it, so that a crash or a restore finds it again."""
-    return _hashed(f"{link_id}/{gid}/{seq}/{index}")
+def marker(link_id: str, gid: str, life: int, seq: int, index: int) -> str:
+    """The key of one write: what an adapter leaves with it, so that a crash or a restore finds it again.
+
+    ``life`` is the counter of whoever gave the number ``seq``: a later life gives it again, for something else.
+    """
+    return _hashed(f"{link_id}/{gid}/{life}/{seq}/{index}")
 
 
 def creation(link_id: str, gid: str) -> str:
     """The key of the write that makes an issue: a function of its gid, so that whatever becomes of a store, an issue is
     made once and found again.
     """
-    return marker(link_id, gid, 0, 0)
+    return marker(link_id, gid, 0, 0, 0)
 
 
 def _hashed(words: str) -> str:

@@ -140,7 +140,7 @@ async def _tasks(ep: Endpoint, incoming: Incoming) -> list[Task] | None:
         await ep.store.run(lambda tx: _stop(tx, ep, incoming, reason))
         return None
     return [
-        Task(marker(ep.link_id, change_set.gid, header.seq, index), change_set)
+        Task(marker(ep.link_id, change_set.gid, header.inc[0], header.seq, index), change_set)
         for index, change_set in enumerate(change_sets)
     ]
 
@@ -475,7 +475,7 @@ async def _apply_late(ep: Endpoint) -> int:
 
 def _late(tx: Connection, ep: Endpoint) -> list[Task]:
     tasks: list[Task] = []
-    stuck = lists.held_gids(tx, ep.row)
+    stuck, life = lists.held_gids(tx, ep.row), links.state(tx, ep.row).life[0]
     for gid, cells in shadows.ready(tx, ep.row, LATE_AT_ONCE).items():
         if gid in stuck:
             continue
@@ -488,7 +488,7 @@ def _late(tx: Connection, ep: Endpoint) -> list[Task]:
         # An issue's cells may share one write stamp and be completed at different times: each is named.
         stamps = "/".join(f"{o.cell.field} {o.cell.element} {tuple(o.write)}" for o in operations)
         change_set = ChangeSet(gid, "", "", operations)
-        tasks.append(Task(marker(ep.link_id, f"{gid}/{stamps}", 0, len(operations)), change_set, late=True))
+        tasks.append(Task(marker(ep.link_id, f"{gid}/{stamps}", life, 0, len(operations)), change_set, late=True))
     return tasks
 
 

@@ -141,4 +141,5 @@ def _losing(tx: Connection, ep: Endpoint, item: int) -> Write | None:
     inward = ep.translation.to_local(cells, ep.schema, ep.names(book), shadow, lambda _: False)
     if known is None or not inward.cells:
         return None
-    return Write(marker(ep.link_id, f"take/{row.gid}", 0, item), known.local, None, inward.cells)
+    key = marker(ep.link_id, f"take/{row.gid}", links.state(tx, ep.row).life[0], 0, item)
+    return Write(key, known.local, None, inward.cells)

@@ -259,9 +259,7 @@ def _meet_all(tx: Connection, ep: Endpoint, incoming: Incoming, told: Told, here
     tasks: list[Task] = []
     said: list[ChangeSet] = []
     for index, theirs in enumerate(told.issues):
-        key = marker(
-            ep.link_id, f"{theirs.gid}/{state.life[0]}-{state.life[1].hex()}/{state.peer_life[0]}", incoming.seq, index
-        )
+        key = marker(ep.link_id, f"{theirs.gid}/joined/{state.life[0]}", state.peer_life[0], incoming.seq, index)
         known = book.by_gid(theirs.gid)
         if known is None:
             if not ep.born_here(theirs.gid):

@@ -22,6 +22,6 @@ def test_a_gid_tells_where_it_was_born_and_not_how_it_is_called_there() -> None:
 
 
 def test_each_write_has_a_marker_of_its_own_that_trackers_take() -> None:
-    markers = {marker(link, "g", seq, index) for link in ("l1", "l2") for seq in (1, 2) for index in (0, 1)}
+    markers = {marker(link, "g", life, seq, 0) for link in ("l1", "l2") for life in (1, 2) for seq in (1, 2)}
     assert len(markers) == 8
     assert all(m.isascii() and m.isalnum() and m == m.lower() and len(m) == 30 for m in markers)
