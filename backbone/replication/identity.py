@@ -5,7 +5,10 @@ digits), which therefore stays local. The same thing gets the same gid again aft
 """
 
 import hashlib
+import re
 from functools import lru_cache
+
+_GID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{30}", re.ASCII)
 
 
 @lru_cache(maxsize=4_096)
@@ -29,9 +32,25 @@ def marker(link_id: str, gid: str, life: int, seq: int, index: int) -> str:
 
 def creation(link_id: str, gid: str) -> str:
     """The key of the write that makes an issue: a function of its gid, so that whatever becomes of a store, an issue is
-    made once and found again.
+    made once and found again. It tells the gid (``created``) where that has the form of ours.
     """
+    if _GID.fullmatch(gid):
+        return _created(link_id) + gid.replace("-", "")
     return marker(link_id, gid, 0, 0, 0)
+
+
+def created(link_id: str, key: str) -> str | None:
+    """The gid of the issue that a write with this key made; ``None`` if it made none, or on another link."""
+    prefix = _created(link_id)
+    if not key.startswith(prefix) or len(key) != len(prefix) + 38:
+        return None
+    rest = key.removeprefix(prefix)
+    return f"{rest[:8]}-{rest[8:]}"
+
+
+@lru_cache(maxsize=64)
+def _created(link_id: str) -> str:
+    return f"new{_hashed(link_id)[:16]}"
 
 
 def _hashed(words: str) -> str:

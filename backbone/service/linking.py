@@ -23,6 +23,7 @@ from backbone.service import revoking
 from backbone.service.node import Node
 from backbone.service.parties import MAIL, address_of, channel_settings, open_channel, open_keyring, open_tracker
 from backbone.service.progress import Progress, advance, keep, load, save
+from backbone.service.renewing import renew
 from backbone.store import links
 from backbone.store.engine import Connection
 from backbone.store.links import LinkRow
@@ -33,13 +34,14 @@ from handshake.armor import armor, dearmor
 from handshake.base import KeyRing
 from handshake.documents import PROTOCOLS, SUITES, Acceptance, ChannelAddress, Offer, decode, encode
 from handshake.errors import HandshakeError, KeyRingError, Refused
-from handshake.events import Pairing, Role
+from handshake.events import Pairing, Role, Stage
 from handshake.file import verify_file
 from handshake.limits import FILE_BYTES_MAX, OFFER_DAYS
 from handshake.transcript import check_offer, digest, prove, transcript
 from handshake.words import safety_words
 
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
+_RESYNC = "an admin said that this copy of the node lives: it is joined with the partner again"
 _NO_PROOF = "0" * 64
 SKIPPED_FIELDS = frozenset({FieldType.RELATION, FieldType.USER, FieldType.USERS})
 """Not proposed by themselves: they need to be agreed upon."""
@@ -257,6 +259,22 @@ async def resume(node: Node, name: str) -> None:
     await _tell(node, name, events.Resumed())
 
 
+async def resync(node: Node, name: str) -> int:
+    """Our copy of the store lives, and is joined with the partner again; returns the counter of its new life.
+
+    Raises ``UsageError`` for a link that is not active, or has no partner.
+    """
+    row = await _row(node, name)
+
+    def begin(tx: Connection) -> int:
+        now = links.get(tx, row.id)
+        if now.peer is None or load(now).pairing.stage not in (Stage.ACTIVE, Stage.RESYNC, Stage.PAUSED):
+            raise UsageError(f"link {name} is {now.state}: only a link that was active can be joined again")
+        return renew(tx, row.id, secrets.token_bytes(8), _RESYNC, node.clock())[0]
+
+    return await node.store.run(begin)
+
+
 async def revoke(node: Node, name: str, reason: str) -> None:
     """For ever over. That the partner is to be told is stored with it; whoever runs the node does it."""
     revoking.check_reason(reason)
@@ -429,5 +447,5 @@ def _check_mapping(agreement: Agreement, rules: Rules, schema: Schema, node: Nod
 
 __all__ = [
     "Created", "JoinOptions", "Joined", "LinkOptions", "Offered", "accept_file", "check_create", "check_join",
-    "create_link", "join_link", "pause", "read_offer", "resume", "revoke", "verify", "words",
+    "create_link", "join_link", "pause", "read_offer", "resume", "resync", "revoke", "verify", "words",
 ]  # fmt: skip

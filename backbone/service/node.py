@@ -11,10 +11,10 @@ from pathlib import Path
 from backbone.config import Folder, NodeConfig, load_node, node_template, quoted
 from backbone.errors import BackboneError, UsageError
 from backbone.replication.link import Life
-from backbone.service.progress import roll_back
+from backbone.service.renewing import renew_all
 from backbone.store import anchor, links, lock
 from backbone.store.anchor import Finding, Verdict
-from backbone.store.engine import Connection, Store
+from backbone.store.engine import Store
 from backbone.store.schema import create_store, open_store
 
 
@@ -104,17 +104,15 @@ def renew_anchor(node: Node) -> None:
 
 
 def _begin(node: Node, verdict: Verdict) -> None:
-    """Count this start; what is older than its anchor stops every link before a word is sent."""
+    """Count this start; what is older than its anchor begins a new life before a word is sent."""
     if verdict.finding in (Finding.MISSING, Finding.FOREIGN):
         raise BackboneError(f"{verdict.sentence} (backbone doctor --renew-anchor, if this is the newest copy)")
     node.unclean = verdict.finding is not Finding.FINE
     node.boot = node.store.run_now(links.next_boot)
     if verdict.finding is Finding.ROLLED_BACK:
-        node.store.run_now(lambda tx: _stop_all(tx, verdict.sentence))
-        return
+        known = anchor.read(node.anchor_path)
+        above = known.life if known else 0
+        node.life = node.store.run_now(
+            lambda tx: renew_all(tx, secrets.token_bytes(8), verdict.sentence, node.clock(), above)
+        )
     write_anchor(node)
-
-
-def _stop_all(tx: Connection, reason: str) -> None:
-    for row in links.every(tx):
-        roll_back(tx, row, reason)

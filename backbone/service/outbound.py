@@ -57,8 +57,8 @@ async def capture(ep: Endpoint) -> int:
 
 async def has_edits(ep: Endpoint) -> bool:
     """Whether somebody edited something since the last capture; ``False`` while the first snapshots are taken."""
-    row = await ep.store.read(lambda tx: links.get(tx, ep.row))
-    if row.cursor is None or not row.populated:
+    row, state = await ep.store.read(lambda tx: (links.get(tx, ep.row), links.state(tx, ep.row)))
+    if row.cursor is None or not row.populated or not state.phase.works:
         return False
     return (await ep.tracker.touched(row.cursor, 1)).position != row.cursor
 

@@ -7,13 +7,13 @@ shows, in the order in which they come; then it numbers what the state lacked, a
 ``advance`` takes the turn of capture and apply while a link is at either. Every step may be repeated after a crash.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from backbone.errors import PeerError
-from backbone.model import ATTACHMENT, COMMENT, ISSUE, Applied, Cell, Cells, Edit, Issue, Value, covers
+from backbone.model import ATTACHMENT, COMMENT, ISSUE, Applied, Cell, Edit, Issue, Position, Value, covers
 from backbone.replication import diff, limits
-from backbone.replication.identity import creation, gid, marker
+from backbone.replication.identity import created, creation, gid, marker
 from backbone.replication.link import Answering, HeardAll, Joined, LinkState, Phase, Stopped, Telling, step
 from backbone.replication.merge import NEVER, Register
 from backbone.replication.message import ChangeSet, Kind, Operation, encode_change_set, inflate
@@ -30,6 +30,7 @@ from backbone.store.messages import Incoming
 from backbone.store.shadows import Book, Known, part_of
 
 READ_AT_ONCE = 200
+_CONTENT = (COMMENT, ATTACHMENT)
 
 
 async def apply(ep: Endpoint) -> int:
@@ -286,6 +287,9 @@ def _meet_one(
     _name_contents(tx, ep, book, later)
     shadow = book.load_whole(known.gid)
     standing = _standing(ep, book, issue, later, shadow, theirs)
+    for cell in issue.cells:
+        if cell.field in _CONTENT and book.by_local(cell.field, cell.element) is None:
+            book.name(Known(gid(ep.identity.us, cell.field, cell.element), cell.field, cell.element))
     named = {part_of(o.cell) for o in theirs.operations}
     former = told.former.get(known.gid, {})
     met = meet(shadow, theirs.operations, former, standing, ep.policies, lambda cell: part_of(cell) in named)
@@ -302,7 +306,7 @@ def _name_contents(tx: Connection, ep: Endpoint, book: Book, later: Sequence[App
     """Comments and attachments that our own writes made since the backup."""
     for one in later:
         for element, local in one.created.items():
-            kind = next((c.field for c in one.cells if c.element == local and c.field in (COMMENT, ATTACHMENT)), None)
+            kind = next((c.field for c in one.cells if c.element == local and c.field in _CONTENT), None)
             if kind is not None and book.by_gid(element[1:]) is None:
                 resync.forget_name(tx, ep.row, kind, local, unless=element[1:])
                 book.name(Known(element[1:], kind, local))
@@ -319,15 +323,18 @@ def _standing(
     peers = {o.cell: Register(o.write, o.known, o.value) for o in theirs.operations}
     ours = {
         **shadow,
-        **{
-            c: r
-            for c, r in peers.items()
-            if not isinstance(_value(shadow, c), dict) and c.field in (COMMENT, ATTACHMENT)
-        },
+        **{c: r for c, r in peers.items() if not isinstance(_value(shadow, c), dict) and c.field in _CONTENT},
     }
     now = ep.translation.to_agreed(issue.cells, ep.schema, names, ours)
     as_theirs = ep.translation.to_agreed(issue.cells, ep.schema, names, {**shadow, **peers})
-    base: Cells = ep.translation.to_agreed(left, ep.schema, names, ours).cells
+    base = dict(ep.translation.to_agreed(left, ep.schema, names, ours).cells)
+    # What was born here, and is neither known nor in the tracker any more, was told to the partner and taken out since.
+    base.update({
+        o.cell: o.value
+        for o in theirs.operations
+        if o.cell.field in _CONTENT and o.cell not in now.cells and o.cell not in shadow
+        and ep.born_here(o.cell.element)
+    })  # fmt: skip
     return Standing(now.cells, as_theirs.cells, base, now.unsaid)
 
 
@@ -335,8 +342,67 @@ def _value(shadow: Mapping[Cell, Register], cell: Cell) -> Value:
     return shadow[cell].value if cell in shadow else None
 
 
+async def _strays(ep: Endpoint) -> None:
+    """Issues that we made for the partner and that neither store remembers, as both were restored: they get their names
+    back, so that they are not taken for new ones of ours.
+    """
+    row = await ep.store.read(lambda tx: links.get(tx, ep.row))
+    since = row.cursor if row.populated else None
+    locals_ = {local async for local in _made(ep, since)} if row.cursor is not None else set()
+    unknown = await ep.store.read(lambda tx: _unknown(tx, ep, locals_))
+    for first in range(0, len(unknown), READ_AT_ONCE):
+        written = await ep.tracker.written(unknown[first : first + READ_AT_ONCE])
+        ours = {local: name for local, made in written.items() if (name := _first_name(ep, made)) is not None}
+        issues = await ep.tracker.read(list(ours))
+        here = _Here(issues, written)
+        await ep.store.run(lambda tx, o=ours, h=here: _name_strays(tx, ep, o, h))  # type: ignore[misc]
+
+
+async def _made(ep: Endpoint, since: Position | None) -> AsyncIterator[str]:
+    """The issues that were made after ``since``; all of them for ``None``."""
+    after: str | None = None
+    while since is None and (page := await ep.tracker.issues(after, READ_AT_ONCE)):
+        after = page[-1].local
+        for issue in page:
+            yield issue.local
+    while since is not None:
+        touched = await ep.tracker.touched(since, READ_AT_ONCE)
+        for edit in touched.edits:
+            if edit.created:
+                yield edit.local
+        since = touched.position if touched.more else None
+
+
+def _unknown(tx: Connection, ep: Endpoint, locals_: set[str]) -> list[str]:
+    book = Book(tx, ep.row)
+    book.load_locals((ISSUE, local) for local in locals_)
+    return sorted(local for local in locals_ if book.by_local(ISSUE, local) is None)
+
+
+def _first_name(ep: Endpoint, made: Sequence[Applied]) -> str | None:
+    names = (created(ep.link_id, one.key) for one in made)
+    return next((name for name in names if name is not None), None)
+
+
+def _name_strays(tx: Connection, ep: Endpoint, names: Mapping[str, str], here: _Here) -> None:
+    if links.state(tx, ep.row).phase is not Phase.JOINING:
+        return
+    book = Book(tx, ep.row)
+    book.load_gids(names.values())
+    said: list[ChangeSet] = []
+    for local, name in names.items():
+        if local in here.issues and book.by_gid(name) is None:
+            known = Known(name, ISSUE, local)
+            book.name(known)
+            _meet_one(tx, ep, book, known, ChangeSet(name, "", "", ()), Told(), here, said)
+            ep.log.warning("neither store remembers this issue of the partner's", issue=local, gid=name)
+    book.flush(ep.clock())
+    emit(tx, ep, said)
+
+
 async def _finish(ep: Endpoint) -> int:
     """All is joined: what the partner's state did not name is numbered, and the link goes on."""
+    await _strays(ep)
     untold = await ep.store.read(lambda tx: resync.untold(tx, ep.row))
     born: dict[str, tuple[str, str]] = {}
     for first in range(0, len(untold), READ_AT_ONCE):

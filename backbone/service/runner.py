@@ -16,7 +16,7 @@ from typing import Any
 from backbone.config import load_link
 from backbone.errors import BackboneError, UsageError
 from backbone.replication.link import Phase
-from backbone.service import applying, control, inbound, outbound, pairing, requests, revoking, waking
+from backbone.service import applying, control, inbound, outbound, pairing, requests, resyncing, revoking, waking
 from backbone.service.endpoint import Endpoint
 from backbone.service.gathering import Gathering
 from backbone.service.logs import logger
@@ -46,6 +46,7 @@ GARBAGE_THRESHOLDS = (100_000, 50, 100)
 
 _OUTSIDE = (BackboneError, ChannelError, KeyRingError, HandshakeError, OSError)
 _PAIRED = (Stage.CONFIRMED, Stage.TESTED, Stage.ACTIVE)
+_WORKING = (Stage.ACTIVE, Stage.RESYNC)
 _STOPPED = (Stage.PAUSED, Stage.RESYNC, Stage.FAILED)
 
 
@@ -247,7 +248,7 @@ async def _serve(node: Node, row: LinkRow, running: Running) -> None:
     stage = load(row).pairing.stage
     if row.side == "master" and stage is Stage.OFFERED:
         await _wait_for_acceptance(node, row, running)
-    elif stage in (*_PAIRED, Stage.OFFERED):
+    elif stage in (*_PAIRED, Stage.OFFERED) or (stage is Stage.RESYNC and not await _is_stopped(node, row.id)):
         await _exchange(node, row, running)
     elif stage is Stage.REVOKED and load(row).tell_at is not None:
         await _tell_the_end(node, row, running)
@@ -296,13 +297,18 @@ async def _hear_of_the_end(node: Node, row: LinkRow, running: Running) -> None:
     """A link that is stopped asks nothing of its channel: if that does not answer, it is no trouble."""
     stage = load(row).pairing.stage
     async with _listening(node, row, running) as (channel, keys):
-        while await _stage(node, row.id) is stage:
+        while await _stage(node, row.id) is stage and (stage is not Stage.RESYNC or await _is_stopped(node, row.id)):
             running.receive.clear()
             with contextlib.suppress(ChannelError):
                 if await revoking.hear(node, row.id, channel, keys):
                     return
             _settled(running, "link")
             await _event_or(running.receive, node.config.node.poll_seconds)
+
+
+async def _is_stopped(node: Node, row_id: int) -> bool:
+    """Whether the link waits for a person, and not for its partner."""
+    return await node.store.read(lambda tx: links.state(tx, row_id).phase is Phase.STOPPED)
 
 
 async def _stage(node: Node, row_id: int) -> Stage:
@@ -340,7 +346,7 @@ async def _exchange(node: Node, row: LinkRow, running: Running) -> None:
                 _hinting(ep.channel.hints(), running.receive),
                 _hinting(ep.tracker.hints(), running.work),
             ]
-            if stage is Stage.ACTIVE:
+            if stage in _WORKING:
                 running.resting["work"] = False
                 loops.append(_working(ep, running, node.config.node.poll_seconds))
             else:
@@ -359,9 +365,9 @@ async def _exchange(node: Node, row: LinkRow, running: Running) -> None:
 
 
 async def _stage_watch(node: Node, ep: Endpoint, running: Running, stage: Stage, changed: asyncio.Event) -> None:
-    pause = node.config.node.poll_seconds if stage is Stage.ACTIVE else STAGE_SECONDS
+    pause = node.config.node.poll_seconds if stage in _WORKING else STAGE_SECONDS
     running.look.clear()
-    while await _stage(node, ep.row) is stage:
+    while await _stage(node, ep.row) is stage and (stage is not Stage.RESYNC or not await _is_stopped(node, ep.row)):
         await _event_or(running.look, pause)
         running.look.clear()
     changed.set()
@@ -393,7 +399,7 @@ async def _working(ep: Endpoint, running: Running, poll: float) -> None:
         done = await control.take_control(ep)
         done += await inbound.take_parts(ep)
         done += await requests.carry_out(ep)
-        done += await applying.apply(ep)
+        done += await resyncing.apply(ep)
         if await outbound.backlog(ep) < outbound.BACKLOG:
             done += await gathering.capture()
         if done:

@@ -159,7 +159,7 @@ _FOREIGN = (
     "file with `anchor` in backbone.toml"
 )
 _ROLLED_BACK = (
-    "the store is an old copy: it stands at {store}, but was already at {anchor}; nothing is sent before that is "
-    "healed: put the newest store.db back if there is one, else every link of this node needs a resync"
+    "the store is an old copy: it stands at {store}, but was already at {anchor}; no change is sent before the partner "
+    "has told what it knows"
 )
 _UNCLEAN = "the last process did not end in order: sending begins when the partner has confirmed what it knows of us"

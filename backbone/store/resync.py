@@ -1,6 +1,6 @@
 """The ``former`` and ``told`` tables, and what a new life of our store leaves behind."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection, and_, delete, select
 
@@ -36,21 +36,22 @@ def drop_old_life(tx: Connection, link: int, now: float) -> None:
     """What was under way in the old life of our store: it comes again from both trackers and the peer's state."""
     for table in (outbox, inbox, intent, held, blob, told):
         tx.execute(delete(table).where(table.c.link == link))
-    _close(tx, link, ("issue", "peer"), now)
+    _close(tx, link, now)
     tx.execute(request.delete().where(request.c.link == link, request.c.kind == "say"))
 
 
 def drop_peers_old_life(tx: Connection, link: int, now: float) -> None:
-    """The peer's messages of an earlier life, the parts of contents that will not be completed, and what it said it
-    could not apply: it says so again.
+    """The peer's messages of an earlier life, the parts of contents that will not be completed, what could not be applied
+    here or there: our state lacks it, so it comes again.
     """
-    tx.execute(inbox.delete().where(inbox.c.link == link))
-    tx.execute(blob.delete().where(blob.c.link == link, blob.c.complete == 0))
-    _close(tx, link, ("peer",), now)
+    for table in (inbox, held):
+        tx.execute(delete(table).where(table.c.link == link))
+    tx.execute(delete(blob).where(blob.c.link == link, blob.c.complete == 0))
+    _close(tx, link, now)
 
 
-def _close(tx: Connection, link: int, kinds: Sequence[str], now: float) -> None:
-    open_ = (quarantine.c.link == link, quarantine.c.state == "open", quarantine.c.kind.in_(kinds))
+def _close(tx: Connection, link: int, now: float) -> None:
+    open_ = (quarantine.c.link == link, quarantine.c.state == "open", quarantine.c.kind.in_(("issue", "peer")))
     tx.execute(quarantine.update().where(*open_).values(state="resynced", changed_at=now))
 
 

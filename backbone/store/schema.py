@@ -79,7 +79,7 @@ def upgrade(engine: Engine, *, versions: Path = VERSIONS, keep: Path | None = No
         try:
             with connection.begin():
                 if keep is not None:
-                    _copy(Path(str(engine.url.database)), keep)
+                    copy_store(Path(str(engine.url.database)), keep)
                 _apply(connection, versions)
                 _check_references(connection)
         finally:
@@ -181,8 +181,8 @@ def _pragma(connection: Connection, setting: str) -> None:
         driver.execute(f"PRAGMA {setting}")
 
 
-def _copy(source: Path, target: Path) -> None:
-    """With SQLite's backup API: a copied file would lack what still stands in the write-ahead log."""
+def copy_store(source: Path, target: Path) -> None:
+    """A copy of a store that may be in use: a copied file would lack what stands in the write-ahead log."""
     draft = _beside(target, ".new")
     _begin_file(draft)
     with closing(sqlite3.connect(source)) as here, closing(sqlite3.connect(draft)) as there:

@@ -28,6 +28,7 @@ from backbone.replication.message import (
     encode_change_sets,
 )
 from backbone.service import applying, control, inbound, outbound, pairing
+from backbone.service.inbound import label_life
 from channels.base import Label, Parcel
 from tests.fuzz.mutations import NUMBERS, spoilt
 from tests.fuzz.running import samples
@@ -84,7 +85,9 @@ class BadPartner:
         message = self._message(kind, body, said)
         bob = self.pair.bob.ep
         sealed = await bob.keyring.seal(encode(message), recipient=bob.identity.peer_fingerprint)
-        await bob.channel.send(Parcel(Label(bob.tag, bob.label_life, message.header.lane, message.header.seq), sealed))
+        await bob.channel.send(
+            Parcel(Label(bob.tag, label_life(message.header.inc), message.header.lane, message.header.seq), sealed)
+        )
         return f"{kind} {said} {body[:300]!r}"
 
     def _body(self, kind: Kind) -> bytes:

@@ -81,11 +81,11 @@ def _ack_before_apply() -> AbstractContextManager[Any]:
             return 0
         tasks = await applying._tasks(ep, found[0])
         await ep.store.run(lambda tx: inbound.take(tx, ep, found[0]))
-        for round_ in applying._rounds(tasks or []):
-            await applying._apply_round(ep, round_)
+        for round_ in applying.rounds(tasks or []):
+            await applying.apply_round(ep, round_)
         return 1
 
-    return patch.object(applying, "_apply_next", apply_next)
+    return patch.object(applying, "apply_next", apply_next)
 
 
 def _no_read_before_write() -> AbstractContextManager[Any]:
