@@ -41,8 +41,8 @@ def drop_old_life(tx: Connection, link: int, now: float) -> None:
 
 
 def drop_peers_old_life(tx: Connection, link: int, now: float) -> None:
-    """The peer's messages of an earlier life, the parts of contents that will not be completed, what could not be applied
-    here or there: our state lacks it, so it comes again.
+    """The peer's messages of an earlier life, contents that will not be completed, and what could not be applied here or
+    there: our state lacks it, so it comes again.
     """
     for table in (inbox, held):
         tx.execute(delete(table).where(table.c.link == link))

@@ -85,10 +85,15 @@ class NodeAtWork:
             assert self._service.wait(BOUND_SECONDS) == 0
             self._service = None
 
-    def close(self) -> None:
+    def kill(self) -> None:
+        """As a power failure ends it."""
         if self._service is not None:
             self._service.kill()
             self._service.wait()
+            self._service = None
+
+    def close(self) -> None:
+        self.kill()
         for home in (self.folder / "g").glob("*"):
             subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=False, capture_output=True)
 
