@@ -155,7 +155,7 @@ def meet(
         was = standing.base.get(cell, ours.image)
         if cell in standing.unsaid:
             after = ours
-        elif _is_unseen(cell, shown, was, operation, former, standing):
+        elif shown != was and _is_unseen(shown, ours, operation, former.get(cell, ()), standing):
             after = _to_be_captured(ours, was, operation)
             if operation is not None and operation.value != was and not ours.known.contains(operation.write):
                 is_open = policy_of[cell.field] is Policy.MANUAL
@@ -166,21 +166,23 @@ def meet(
                 lacking.append(Operation(cell, ours.value, ours.write, ours.known))
         if after != ours:
             registers[cell] = after
-        if operation is not None and _says_something(ours, operation, shown):
+        if operation is not None and _says_something(ours, operation, standing):
             operations.append(operation)
     return Met(registers, tuple(operations), tuple(lacking), tuple(conflicts))
 
 
 def _is_unseen(
-    cell: Cell, shown: Value, was: Value, operation: Operation | None, former: Mapping[Cell, Collection[bytes]],
-    standing: Standing,
-) -> bool:  # fmt: skip
-    """Whether a person made this, and the peer never had it."""
-    if shown == was:
-        return False
-    if operation is not None and operation.value in (shown, standing.as_theirs.get(cell)):
-        return False
-    return of_value(shown) not in former.get(cell, ())
+    shown: Value, ours: Register, operation: Operation | None, former: Collection[bytes], standing: Standing
+) -> bool:
+    """Whether a person made this, and the peer never had it. What came after a write that the peer does not know, it
+    does not know either, whatever it looks like.
+    """
+    if operation is not None:
+        if ours.write != NEVER and not operation.known.contains(ours.write):
+            return True
+        if operation.value in (shown, standing.as_theirs.get(operation.cell)):
+            return False
+    return of_value(shown) not in former
 
 
 def _to_be_captured(ours: Register, was: Value, operation: Operation | None) -> Register:
@@ -195,9 +197,10 @@ def _is_lacking(ours: Register, operation: Operation | None, told: bool) -> bool
     return told if operation is None else not operation.known.contains(ours.write)
 
 
-def _says_something(ours: Register, operation: Operation, shown: Value) -> bool:
+def _says_something(ours: Register, operation: Operation, standing: Standing) -> bool:
+    """A value that the tracker shows in its own way is written once more: that changes nothing there."""
     same = (operation.write, operation.known) == (ours.write, ours.known)
-    return not same or shown != ours.image or (shown is None and operation.value is not None)
+    return not same or standing.as_theirs.get(operation.cell) != operation.value
 
 
 __all__ = [

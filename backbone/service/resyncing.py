@@ -78,9 +78,23 @@ def _answer(tx: Connection, ep: Endpoint) -> None:
     links.save_state(tx, ep.row, state)
     if state.peer_life != before.peer_life:
         resync.drop_peers_old_life(tx, ep.row, ep.clock())
+        _forget_held(tx, ep)
     names = resync.shadowed(tx, ep.row)
     pages = [names[first : first + limits.state_names] for first in range(0, len(names), limits.state_names)]
     number(tx, ep, [(Kind.STATE, encode_told(Told(names=tuple(page))), 0, None) for page in pages])
+
+
+def _forget_held(tx: Connection, ep: Endpoint) -> None:
+    """What the earlier life wrote and our tracker would not take is not in our state, so the partner says it again."""
+    book = Book(tx, ep.row)
+    for key, change_set in lists.held_change_sets(tx, ep.row):
+        book.load_cells({change_set.gid: [o.cell for o in change_set.operations]})
+        registers = book.fields(change_set.gid, [o.cell for o in change_set.operations])
+        if any(o.cell not in registers or registers[o.cell].write != o.write for o in change_set.operations):
+            lists.unhold(tx, ep.row, key)
+            item = lists.set_aside_by_key(tx, ep.row, key)
+            if item is not None:
+                lists.set_aside_change(tx, item.id, ep.clock(), state="resynced")
 
 
 async def _tell(ep: Endpoint, after: str) -> int:
@@ -344,7 +358,7 @@ def _value(shadow: Mapping[Cell, Register], cell: Cell) -> Value:
 
 async def _strays(ep: Endpoint) -> None:
     """Issues that we made for the partner and that neither store remembers, as both were restored: they get their names
-    back, so that they are not taken for new ones of ours.
+    back, so that they are not taken for new ones of ours. All that they show is said as ours: nobody knows better.
     """
     row = await ep.store.read(lambda tx: links.get(tx, ep.row))
     since = row.cursor if row.populated else None
@@ -394,7 +408,8 @@ def _name_strays(tx: Connection, ep: Endpoint, names: Mapping[str, str], here: _
         if local in here.issues and book.by_gid(name) is None:
             known = Known(name, ISSUE, local)
             book.name(known)
-            _meet_one(tx, ep, book, known, ChangeSet(name, "", "", ()), Told(), here, said)
+            _name_contents(tx, ep, book, here.written[local])
+            _meet_one(tx, ep, book, known, ChangeSet(name, "", "", ()), Told(), _Here(here.issues, {}), said)
             ep.log.warning("neither store remembers this issue of the partner's", issue=local, gid=name)
     book.flush(ep.clock())
     emit(tx, ep, said)

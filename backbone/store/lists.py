@@ -79,6 +79,12 @@ def held_ready(tx: Connection, link: int, limit: int) -> list[tuple[str, ChangeS
     return [(row.key, unpack_change_set(row.change_set)) for row in rows]
 
 
+def held_change_sets(tx: Connection, link: int) -> list[tuple[str, ChangeSet]]:
+    """All that is held, with its keys."""
+    rows = tx.execute(select(held).where(held.c.link == link).order_by(held.c.id))
+    return [(row.key, unpack_change_set(row.change_set)) for row in rows]
+
+
 def let_go(tx: Connection, link: int, gid: str, *, ready: bool = True) -> None:
     """A person released the issue (or it is stuck again)."""
     tx.execute(held.update().where(held.c.link == link, held.c.gid == gid).values(ready=int(ready)))

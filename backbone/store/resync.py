@@ -1,6 +1,6 @@
 """The ``former`` and ``told`` tables, and what a new life of our store leaves behind."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, and_, delete, select
 
@@ -36,22 +36,21 @@ def drop_old_life(tx: Connection, link: int, now: float) -> None:
     """What was under way in the old life of our store: it comes again from both trackers and the peer's state."""
     for table in (outbox, inbox, intent, held, blob, told):
         tx.execute(delete(table).where(table.c.link == link))
-    _close(tx, link, now)
+    _close(tx, link, ("issue", "peer"), now)
     tx.execute(request.delete().where(request.c.link == link, request.c.kind == "say"))
 
 
 def drop_peers_old_life(tx: Connection, link: int, now: float) -> None:
-    """The peer's messages of an earlier life, contents that will not be completed, and what could not be applied here or
-    there: our state lacks it, so it comes again.
+    """The peer's messages of an earlier life, contents that will not be completed, and what it could not apply of ours:
+    it says so again.
     """
-    for table in (inbox, held):
-        tx.execute(delete(table).where(table.c.link == link))
+    tx.execute(delete(inbox).where(inbox.c.link == link))
     tx.execute(delete(blob).where(blob.c.link == link, blob.c.complete == 0))
-    _close(tx, link, now)
+    _close(tx, link, ("peer",), now)
 
 
-def _close(tx: Connection, link: int, now: float) -> None:
-    open_ = (quarantine.c.link == link, quarantine.c.state == "open", quarantine.c.kind.in_(("issue", "peer")))
+def _close(tx: Connection, link: int, kinds: Sequence[str], now: float) -> None:
+    open_ = (quarantine.c.link == link, quarantine.c.state == "open", quarantine.c.kind.in_(kinds))
     tx.execute(quarantine.update().where(*open_).values(state="resynced", changed_at=now))
 
 
