@@ -368,6 +368,8 @@ async def _strays(ep: Endpoint) -> None:
         written = await ep.tracker.written(unknown[first : first + READ_AT_ONCE])
         ours = {local: name for local, made in written.items() if (name := _first_name(ep, made)) is not None}
         issues = await ep.tracker.read(list(ours))
+        for issue in issues.values():
+            await fetch_contents(ep, issue.cells)
         here = _Here(issues, written)
         await ep.store.run(lambda tx, o=ours, h=here: _name_strays(tx, ep, o, h))  # type: ignore[misc]
 

@@ -14,14 +14,16 @@ from unittest.mock import patch
 
 from backbone.model import Applied, Cells, Outcome, Position, Touched, Write
 from backbone.replication import diff, link, merge, sending
+from backbone.replication import resync as pure_resync
 from backbone.replication.diff import Shadow
 from backbone.replication.link import LinkState, Receiving
 from backbone.replication.merge import EMPTY, Policy, Side
-from backbone.service import applying, inbound, pruning, recording
+from backbone.service import applying, inbound, outbound, pruning, recording, resyncing
 from backbone.service.endpoint import Endpoint
 from backbone.store import links, lists, messages, shadows
+from backbone.store import resync as store_resync
 from backbone.trackers.memory import MemoryTracker
-from tests.simulation.world import run
+from tests.simulation.world import Restored, run
 
 SEEDS_MAX = 200
 Mutation: TypeAlias = Callable[[], AbstractContextManager[Any]]
@@ -36,6 +38,8 @@ class Mutant:
     mutate: Mutation
     known: int = 0
     masked: str = ""
+    restored: Restored = Restored.NEVER
+    """Whose store is put back to an older copy in the worlds that shall catch it."""
 
 
 def _echo_by_sent_value() -> AbstractContextManager[Any]:
@@ -175,6 +179,55 @@ def _contents_pruned_early() -> AbstractContextManager[Any]:
     return patch.object(pruning, "_rests", lambda *_: True)
 
 
+def _no_history() -> AbstractContextManager[Any]:
+    return patch.object(store_resync, "history", lambda *_: {})
+
+
+def _no_answers_of_the_past() -> AbstractContextManager[Any]:
+    async def written(_tracker: MemoryTracker, _issues: Sequence[str]) -> Mapping[str, Sequence[Applied]]:
+        return {}
+
+    return patch.object(MemoryTracker, "written", written)
+
+
+def _any_welcome() -> AbstractContextManager[Any]:
+    strict = link._while_restored
+
+    def loose(state: LinkState, given: link.Received, timing: link.Timing) -> Any:
+        if given.welcome is not None:
+            given = replace(given, welcome=replace(given.welcome, life=state.life))
+        return strict(state, given, timing)
+
+    return patch.object(link, "_while_restored", loose)
+
+
+def _creation_by_number() -> AbstractContextManager[Any]:
+    join = applying._join
+
+    def by_number(*args: Any) -> Any:
+        planned = join(*args)
+        return planned._replace(write=planned.write._replace(key=planned.task.key))
+
+    return patch.object(applying, "_join", by_number)
+
+
+def _capture_before_state() -> AbstractContextManager[Any]:
+    capture = outbound.capture
+
+    async def at_once(ep: Endpoint) -> int:
+        with patch.object(link.Phase, "works", property(lambda _: True)):
+            return await capture(ep)
+
+    return patch.object(outbound, "capture", at_once)
+
+
+def _one_way() -> AbstractContextManager[Any]:
+    def met(*args: Any) -> Any:
+        return pure_resync.meet(*args)._replace(lacking=())
+
+    return patch.object(resyncing, "meet", met)
+
+
 MUTANTS = (
     Mutant("echo_by_sent_value", "the image is what was read back, never what was sent", _echo_by_sent_value, known=1),
     Mutant("policy_mismatch", "both sides use one order of writes", _policy_mismatch),
@@ -200,6 +253,14 @@ MUTANTS = (
     Mutant("nothing_waits", "a cell whose other end is missing is completed later", _nothing_waits, known=1),
     Mutant("stuck_issues_go_on", "change sets behind a refused one wait for it", _stuck_issues_go_on, known=24),
     Mutant("contents_pruned_early", "a content stays until all that may name it is applied", _contents_pruned_early, 2),
+    Mutant("no_history", "a state tells former values", _no_history, restored=Restored.ONE),
+    Mutant("no_answers_of_the_past", "our writes since the backup are known by their answers", _no_answers_of_the_past,
+           restored=Restored.ONE),
+    Mutant("any_welcome", "only the answer to this life counts", _any_welcome, restored=Restored.ONE),
+    Mutant("creation_by_number", "an issue is made under a key of its gid", _creation_by_number, restored=Restored.ONE),
+    Mutant("capture_before_state", "nothing is captured before the state has come", _capture_before_state,
+           restored=Restored.ONE),
+    Mutant("one_way", "what the state lacks is said", _one_way, restored=Restored.ONE),
 )  # fmt: skip
 
 
@@ -207,7 +268,7 @@ def caught(mutant: Mutant, seed: int) -> str:
     """How this seed catches the mutant; empty when it does not."""
     with mutant.mutate():
         try:
-            broken, _ = run(seed)
+            broken, _ = run(seed, restored=mutant.restored)
         except Exception as fault:  # noqa: BLE001 - a fault is one way to be caught
             return f"{type(fault).__name__}: {str(fault).splitlines()[0] if str(fault) else ''}"
     return broken[0] if broken else ""

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from backbone.replication.merge import Policy
 from backbone.store.tables import conflict
 from tests.simulation.node import AGREEMENT, Node
-from tests.simulation.world import World, run
+from tests.simulation.world import Restored, World, run
 
 SEEDS = int(os.environ.get("SIMULATION_SEEDS", "500"))
 SEEDS_AT_ONCE = 25
@@ -46,6 +46,17 @@ def test_every_promise_is_kept_in_every_world(first: int) -> None:
     failures = []
     for seed in range(first, min(first + SEEDS_AT_ONCE, SEEDS)):
         broken, world = run(seed)
+        if broken:
+            failures.append(explained(seed, broken, world))
+    assert not failures, "\n\n".join(failures)
+
+
+@pytest.mark.parametrize("restored", [Restored.ONE, Restored.BOTH])
+@pytest.mark.parametrize("first", range(0, SEEDS // 5, SEEDS_AT_ONCE))
+def test_every_promise_is_kept_where_stores_are_put_back(first: int, restored: Restored) -> None:
+    failures = []
+    for seed in range(first, min(first + SEEDS_AT_ONCE, SEEDS // 5)):
+        broken, world = run(seed, restored=restored)
         if broken:
             failures.append(explained(seed, broken, world))
     assert not failures, "\n\n".join(failures)

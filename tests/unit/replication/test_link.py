@@ -13,6 +13,7 @@ from backbone.replication.link import (
     Halt,
     LinkState,
     Phase,
+    Reborn,
     Receiving,
     Refuse,
     Say,
@@ -63,6 +64,21 @@ def halted(state: LinkState, effects: tuple[Effect, ...]) -> str:
     return reason
 
 
+def awaited(state: LinkState, effects: tuple[Effect, ...]) -> str:
+    """Why the link waits for a later life of the peer."""
+    (reason,) = [effect.reason for effect in effects if isinstance(effect, Halt)]
+    assert (state.phase, state.reason) == (Phase.AWAITING, reason)
+    return reason
+
+
+def reborn(state: LinkState, effects: tuple[Effect, ...]) -> str:
+    """Why a new life of ours began."""
+    (effect,) = effects
+    assert isinstance(effect, Reborn)
+    assert (state.phase, state.life[0], state.out["c"]) == (Phase.RESTORED, OUR_LIFE[0] + 1, FRESH.out["c"])
+    return effect.reason
+
+
 def tick(state: LinkState, now: float) -> tuple[LinkState, tuple[Effect, ...]]:
     return step(state, Tick(now), IDENTITY, TIMING)
 
@@ -94,10 +110,10 @@ class TestStoring:
         assert effects == (Drop("a repetition"),)
         assert state.phase is Phase.RUNNING
 
-    def test_one_number_with_two_contents_challenges_the_peer_and_stops(self) -> None:
+    def test_one_number_with_two_contents_challenges_the_peer_and_waits_for_a_later_life(self) -> None:
         state, effects = hear(heard(1), numbered(1, dig=digest(9)), known=digest(1))
         assert said(effects) == [Kind.CHALLENGE]
-        assert "two contents" in halted(state, effects)
+        assert "two contents" in awaited(state, effects)
 
     def test_messages_in_any_order_come_to_the_same(self) -> None:
         assert heard(3, 1, 2).into == heard(1, 2, 3).into
@@ -259,7 +275,7 @@ class TestApplying:
 
     def test_a_chain_that_does_not_fit_stops_the_link(self) -> None:
         state, effects = step(heard(1), Took(20.0, "c", digest(1), b"x" * 32), IDENTITY, TIMING)
-        assert "one history" in halted(state, effects)
+        assert "one history" in awaited(state, effects)
         assert state.into["c"].applied == 0
 
     def test_only_what_is_stored_can_be_applied(self) -> None:
@@ -293,37 +309,33 @@ class TestForeign:
         assert "our own" in reason
 
 
-class TestLives:
-    def test_a_message_of_an_earlier_life_is_dropped(self) -> None:
-        state = replace(FRESH, peer_life=(2, b"bob....."))
-        assert hear(state, numbered(1)) == (state, (Drop("of an earlier life of the partner's store"),))
-
-    @pytest.mark.parametrize("life", [(2, b"bob....."), (1, b"twin...."), (2, b"twin....")])
-    def test_another_life_of_the_peer_stops_the_link(self, life: tuple[int, bytes]) -> None:
-        state, effects = hear(FRESH, numbered(1, inc=life))
-        assert "new life" in halted(state, effects)
-        assert state.into == FRESH.into
-
-    def test_a_peer_that_knows_a_later_life_of_ours_stops_the_link(self) -> None:
-        state, effects = hear(FRESH, header(ack=ack(inc=(2, b"alice..."))))
-        assert "later life" in halted(state, effects)
-
+class TestAcknowledged:
     @pytest.mark.parametrize(
         "said_", [lane_ack(recv=3), lane_ack(recv=0, held=((3, 3),)), lane_ack(recv=1, held=((2, 2), (9, 12)))]
     )
-    def test_a_peer_that_has_more_than_we_sent_stops_the_link(self, said_: Any) -> None:
-        state, effects = hear(sent(2), header(ack=ack({"c": said_})))
-        assert "more than this store ever sent" in halted(state, effects)
+    def test_a_peer_that_has_more_than_we_sent_begins_a_new_life_of_ours(self, said_: Any) -> None:
+        assert "more than this store ever sent" in reborn(*hear(sent(2), header(ack=ack({"c": said_}))))
+
+    def test_another_history_of_our_messages_begins_a_new_life_of_ours(self) -> None:
+        said_ = lane_ack(recv=1, applied=1, chain=b"x" * 32)
+        heard_ = hear(sent(1), header(ack=ack({"c": said_})), chains={"c": sent(1).out["c"].chain})
+        assert "another than ours" in reborn(*heard_)
 
     @pytest.mark.parametrize("lanes", [{"x": lane_ack()}, {"c": lane_ack(recv=1, applied=2)}])
     def test_an_acknowledgement_that_cannot_be_stops_the_link(self, lanes: Any) -> None:
         state, effects = hear(sent(2), header(ack=ack(lanes)))
         assert "cannot be" in halted(state, effects)
 
-    def test_another_history_of_our_messages_stops_the_link(self) -> None:
-        said_ = lane_ack(recv=1, applied=1, chain=b"x" * 32)
-        state, effects = hear(sent(1), header(ack=ack({"c": said_})), chains={"c": sent(1).out["c"].chain})
-        assert "another than ours" in halted(state, effects)
+    def test_a_life_so_late_that_it_cannot_be_stops_the_link_and_is_not_remembered(self) -> None:
+        state, effects = hear(FRESH, header(ack=ack(inc=(2**53 - 1, b"alice..."))))
+        assert "cannot be" in halted(state, effects)
+        assert state.later == 0
+
+    @pytest.mark.parametrize("life", [(2, b"alice..."), (OUR_LIFE[0], b"twin....")])
+    def test_a_peer_that_knows_another_life_of_ours_stops_this_copy(self, life: tuple[int, bytes]) -> None:
+        state, effects = hear(FRESH, header(ack=ack(inc=life)))
+        assert "later life" in halted(state, effects)
+        assert state.later == life[0]
 
     def test_a_challenge_stops_the_link(self) -> None:
         state, effects = hear(FRESH, header(kind=Kind.CHALLENGE))

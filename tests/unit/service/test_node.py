@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from backbone.errors import BackboneError, UsageError
+from backbone.replication.link import LinkState
 from backbone.service.node import Node, create_node, judge, open_node, renew_anchor
 from backbone.service.progress import Progress, save
 from backbone.store import links
 from backbone.store.anchor import Finding
+from backbone.store.codec import pack_state
 from handshake.events import Pairing, Role, Stage
 
 ACTIVE = Progress(
@@ -65,13 +67,14 @@ def test_after_a_process_that_died_the_start_is_unclean(folder: Path) -> None:
     assert begin(folder).unclean
 
 
-def test_a_restored_store_stops_every_link_before_anything_is_sent(folder: Path, tmp_path: Path) -> None:
+def test_a_restored_store_begins_a_new_life_on_every_link_before_anything_is_sent(folder: Path, tmp_path: Path) -> None:
     async def add() -> None:
         async with open_node(folder, exclusive=True) as node:
             node.store.run_now(
                 lambda tx: links.add(
                     tx, name="beta", link_id="ab" * 16, side="master", pairing=save(ACTIVE), state="active", home="",
-                    our_fingerprint="", agreement={}, created_at=0.0,
+                    our_fingerprint="", agreement={}, created_at=0.0, peer={"node": "beta"},
+                    protocol=pack_state(LinkState(node.life, 1, (1, bytes(8)))),
                 )
             )  # fmt: skip
 
@@ -92,6 +95,8 @@ def test_a_restored_store_stops_every_link_before_anything_is_sent(folder: Path,
     assert row.state == "resync"
     assert "old copy" in row.reason
     assert node.boot >= 1
+    assert node.life[0] == 2
+    assert judge(node).finding is not Finding.ROLLED_BACK
 
 
 def test_without_its_anchor_a_node_does_not_begin_until_an_admin_says_so(folder: Path, tmp_path: Path) -> None:

@@ -38,8 +38,12 @@ def test_a_restored_store_is_noticed_by_what_the_partner_has() -> None:
         row = pair.alice.store.read_now(lambda tx: links.get(tx, 1))
         assert row.state == "resync"
         assert "restored from an older copy" in row.reason
+        await pair.alice.act("capture")
         await pair.alice.act("send")
-        assert len(pair.world.airs[0].log) == sent
+        assert [parcel.label.number for parcel in pair.world.airs[0].log[sent:]] == [0]
+        await pair.settle()
+        assert pair.title(pair.alice) == pair.title(pair.bob) == "two"
+        assert pair.alice.store.read_now(lambda tx: links.get(tx, 1)).state == "active"
 
     run(story)
 

@@ -71,7 +71,7 @@ def test_the_sentence_says_how_far_and_what_to_do() -> None:
     sentence = judge(ALICE, replace(ALICE, commits=77)).sentence
     assert "commit 40" in sentence
     assert "commit 77" in sentence
-    assert "put the newest store.db back" in sentence
+    assert "no change is sent before the partner has told" in sentence
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
