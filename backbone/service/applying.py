@@ -40,6 +40,7 @@ from backbone.service.entering import enters, with_stored
 from backbone.service.inbound import follows, halt, take
 from backbone.service.outbound import fetch_contents
 from backbone.service.recording import emit, number, record
+from backbone.service.tasks import Task, as_task, for_resume, rounds
 from backbone.store import blobs, links, lists, messages, shadows
 from backbone.store.engine import Connection, Transaction
 from backbone.store.lists import Intent
@@ -50,15 +51,6 @@ ATTEMPTS_IN_A_ROW = 20
 """How often a write is planned anew because somebody edits the issue at the same moment."""
 HELD_AT_ONCE = 100
 LATE_AT_ONCE = 500
-
-
-class Task(NamedTuple):
-    """A change set to apply, with the key of its write. ``late`` completes cells that waited for something."""
-
-    key: str
-    change_set: ChangeSet
-    held: bool = False
-    late: bool = False
 
 
 class Planned(NamedTuple):
@@ -95,7 +87,7 @@ async def _interrupted(ep: Endpoint, begun: Sequence[Intent]) -> list[Task]:
         for task in await _tasks(ep, incoming) or ():
             coming[task.key] = task
             coming.setdefault(creation(ep.link_id, task.change_set.gid), task)
-    return [coming[one.key] if one.work is None else _as_task(one.work) for one in begun]
+    return [coming[one.key] if one.work is None else as_task(one.work) for one in begun]
 
 
 async def apply(ep: Endpoint) -> int:
@@ -159,19 +151,6 @@ def _stop(tx: Connection, ep: Endpoint, incoming: Incoming, reason: str) -> None
         tx, ep.row, "message", reason, ep.clock(), payload=incoming.message.body, advice="tell the partner's admin"
     )
     halt(tx, ep, reason)
-
-
-def rounds(tasks: Sequence[Task]) -> list[list[Task]]:
-    """Rounds in which each issue stands at most once; an issue's change sets keep their order."""
-    found: list[list[Task]] = []
-    turn: dict[str, int] = {}
-    for task in tasks:
-        index = turn.get(task.change_set.gid, 0)
-        if index == len(found):
-            found.append([])
-        found[index].append(task)
-        turn[task.change_set.gid] = index + 1
-    return found
 
 
 async def apply_round(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object] = lambda _: None) -> None:
@@ -251,7 +230,7 @@ def _plan(
     names = ep.names(book)
     planned = [p for task in tasks if (p := _plan_one(tx, ep, book, names, task, touched, stuck)) is not None]
     links.saw_number(tx, ep.row, diff.highest_number([o for t in tasks for o in t.change_set.operations]))
-    lists.begin(tx, ep.row, [_for_resume(p) for p in planned])
+    lists.begin(tx, ep.row, [for_resume(p.task, p.write.key) for p in planned])
     book.flush(ep.clock())
     emit(tx, ep, change_sets)
     return planned
@@ -490,21 +469,3 @@ def _late(tx: Connection, ep: Endpoint) -> list[Task]:
         change_set = ChangeSet(gid, "", "", operations)
         tasks.append(Task(marker(ep.link_id, f"{gid}/{stamps}", life, 0, len(operations)), change_set, late=True))
     return tasks
-
-
-_LATE = "late"
-_HELD = "held"
-
-
-def _for_resume(planned: Planned) -> Intent:
-    """What came in a message is found there; of all else the intent keeps what it was, in front of the author."""
-    task, gid = planned.task, planned.task.change_set.gid
-    if not (task.late or task.held):
-        return Intent(planned.write.key, gid)
-    said = f"{_LATE if task.late else _HELD}/{task.key}/{task.change_set.author}"
-    return Intent(planned.write.key, gid, task.change_set._replace(author=said))
-
-
-def _as_task(work: ChangeSet) -> Task:
-    prefix, key, author = work.author.split("/", 2)
-    return Task(key, work._replace(author=author), held=prefix == _HELD, late=prefix == _LATE)

@@ -19,11 +19,11 @@ from backbone.replication.merge import NEVER, Register
 from backbone.replication.message import ChangeSet, Kind, Operation, encode_change_set, inflate
 from backbone.replication.resync import Standing, Told, decode_told, encode_told, meet
 from backbone.service import applying, control, inbound, resending
-from backbone.service.applying import Task
 from backbone.service.endpoint import Endpoint
 from backbone.service.outbound import fetch_contents
 from backbone.service.progress import joined
 from backbone.service.recording import emit, number, record
+from backbone.service.tasks import Task, rounds
 from backbone.store import blobs, links, lists, messages, resync
 from backbone.store.engine import Connection
 from backbone.store.messages import Incoming
@@ -183,7 +183,7 @@ async def _join(ep: Endpoint, state: LinkState) -> int:
     if told.names:
         await _name(ep, told.names)
     tasks = await _meet(ep, incoming, told) if told.issues else []
-    for round_ in applying.rounds(tasks):
+    for round_ in rounds(tasks):
         await applying.apply_round(ep, round_)
     await ep.store.run(lambda tx: _took(tx, ep, incoming, told))
     return 1

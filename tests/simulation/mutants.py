@@ -20,6 +20,7 @@ from backbone.replication.link import LinkState, Receiving
 from backbone.replication.merge import EMPTY, Policy, Side
 from backbone.service import applying, inbound, outbound, pruning, recording, resyncing
 from backbone.service.endpoint import Endpoint
+from backbone.service.tasks import rounds
 from backbone.store import links, lists, messages, shadows
 from backbone.store import resync as store_resync
 from backbone.trackers.memory import MemoryTracker
@@ -85,7 +86,7 @@ def _ack_before_apply() -> AbstractContextManager[Any]:
             return 0
         tasks = await applying._tasks(ep, found[0])
         await ep.store.run(lambda tx: inbound.take(tx, ep, found[0]))
-        for round_ in applying.rounds(tasks or []):
+        for round_ in rounds(tasks or []):
             await applying.apply_round(ep, round_)
         return 1
 

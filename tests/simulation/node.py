@@ -136,6 +136,13 @@ class CountedStore(Store):
         assert isinstance(connection, sqlite3.Connection)
         return connection
 
+    def put_back(self, copy: sqlite3.Connection) -> None:
+        """The database becomes the copy. Statements that SQLite has prepared for the old one would not survive it."""
+        self._engine.dispose()
+        self._engine = engine.sqlite_engine(None)
+        copy.backup(self.database())
+        self.transactions += 1
+
     def run_now(self, work: Transaction[Any]) -> Any:
         self.transactions += 1
         return super().run_now(work)
@@ -201,7 +208,7 @@ class Node:
         """The copy is put back, and the anchor tells: a new life begins. The tracker is as it is."""
         assert self._backup is not None
         self._anchor = max(self._anchor, self.state().life[0])
-        self._backup.backup(self.store.database())
+        self.store.put_back(self._backup)
         random_bytes, now = self.world.dice.randbytes(8), self.clock()
         self.store.run_now(lambda tx: renewing.renew_all(tx, random_bytes, "an old copy", now, self._anchor))
 

@@ -8,18 +8,14 @@ from tests.simulation.node import Node
 from tests.unit.service.pair import Pair, issue, run
 
 
-def _copy(node: Node) -> bytes:
-    return _driver(node).serialize()
+def _copy(node: Node) -> sqlite3.Connection:
+    copy = sqlite3.connect(":memory:")
+    node.store.database().backup(copy)
+    return copy
 
 
-def _put_back(node: Node, copy: bytes) -> None:
-    _driver(node).deserialize(copy)
-
-
-def _driver(node: Node) -> sqlite3.Connection:
-    connection = node.store._engine.raw_connection().driver_connection
-    assert isinstance(connection, sqlite3.Connection)
-    return connection
+def _put_back(node: Node, copy: sqlite3.Connection) -> None:
+    node.store.put_back(copy)
 
 
 def test_a_restored_store_is_noticed_by_what_the_partner_has() -> None:
