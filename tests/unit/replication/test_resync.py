@@ -1,0 +1,50 @@
+"""What a store that was restored makes of its tracker and of its partner's state."""
+
+import pytest
+
+from backbone.errors import PeerError
+from backbone.model import Cell, Value
+from backbone.replication.digest import of_value
+from backbone.replication.merge import Policy, Register, Stamp
+from backbone.replication.message import ChangeSet, Operation
+from backbone.replication.resync import Met, Standing, Told, decode_told, encode_told, meet
+
+TITLE = Cell("title")
+OLD, NEW = Stamp(1, 1), Stamp(1, 1, 1, 5)
+OURS = Register(OLD, OLD, "old", "old")
+
+
+def met(shown: Value, base: dict[Cell, Value], former: tuple[Value, ...] = (), ours: Register = OURS) -> Met:
+    theirs = [Operation(TITLE, "theirs", NEW, NEW)]
+    standing = Standing({TITLE: shown}, {TITLE: shown}, base)
+    history = {TITLE: [of_value(value) for value in former]}
+    return meet({TITLE: ours}, theirs, history, standing, {"title": Policy.NEWEST}, lambda _: True)
+
+
+def test_what_the_tracker_still_shows_of_the_backup_is_no_edit() -> None:
+    assert met("old", {}).registers == {}
+
+
+def test_what_our_own_last_write_left_is_no_edit() -> None:
+    assert met("ours", {TITLE: "ours"}).registers[TITLE].image == "ours"
+
+
+@pytest.mark.parametrize(("former", "image"), [((), "old"), (("edited",), "edited")])
+def test_a_value_that_the_peer_had_is_no_edit(former: tuple[Value, ...], image: str) -> None:
+    found = met("edited", {}, former)
+    assert found.registers[TITLE].image == image
+    assert [one.lost for one in found.conflicts] == ([] if former else ["theirs"])
+
+
+def test_a_write_that_the_peer_does_not_know_is_lacking_there() -> None:
+    ours = Register(Stamp(1, 9), Stamp(1, 9), "old", "old")
+    assert met("old", {}, ours=ours).lacking == (Operation(TITLE, "old", Stamp(1, 9), Stamp(1, 9)),)
+
+
+def test_a_state_reads_as_it_was_written() -> None:
+    told = Told(
+        ("g",), (ChangeSet("g", "", "", (Operation(TITLE, "x", OLD, OLD),)),), {"g": {TITLE: (b"8 bytes!",)}}, True
+    )
+    assert decode_told(encode_told(told)) == told
+    with pytest.raises(PeerError, match="malformed"):
+        decode_told(b"\x80")
