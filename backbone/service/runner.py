@@ -16,7 +16,7 @@ from typing import Any
 from backbone.config import load_link
 from backbone.errors import BackboneError, UsageError
 from backbone.replication.link import Phase
-from backbone.service import applying, control, inbound, outbound, pairing, requests, revoking
+from backbone.service import alarms, applying, control, inbound, outbound, pairing, requests, revoking
 from backbone.service.endpoint import Endpoint
 from backbone.service.gathering import Gathering
 from backbone.service.logs import logger
@@ -165,7 +165,7 @@ async def _links(node: Node, names: Sequence[str] | None) -> AsyncIterator[list[
                 await asyncio.sleep(node.config.node.poll_seconds)
                 begin(await node.store.read(links.every))
 
-        tasks: list[asyncio.Task[None]] = [group.create_task(_note(node))]
+        tasks: list[asyncio.Task[None]] = [group.create_task(_note(node)), group.create_task(alarms.watch(node))]
         begin(rows)
         if names is None:
             tasks.append(group.create_task(look_for_more()))
