@@ -180,6 +180,15 @@ def put_in(tx: Connection, link: int, messages: Sequence[Message], now: float) -
         tx.execute(inbox.insert(), rows)
 
 
+def bytes_ahead(tx: Connection, link: int, state: LinkState, lane: str) -> int:
+    """How many bytes of this lane's messages are kept that were not applied."""
+    query = select(func.coalesce(func.sum(func.length(inbox.c.body)), 0)).where(
+        inbox.c.link == link, inbox.c.life == state.peer_life[0], inbox.c.lane == lane,
+        inbox.c.seq > state.into[lane].applied,
+    )  # fmt: skip
+    return int(tx.execute(query).scalar_one())
+
+
 def known_digest(tx: Connection, link: int, life: Life, lane: str, seq: int) -> bytes | None:
     """Under which digest this number was stored."""
     row = tx.execute(
