@@ -88,7 +88,7 @@ def sync(
 
     async def work(node: "Node") -> "tuple[bool, list[LinkStatus]]":
         from backbone.config import load_link
-        from backbone.service import runner
+        from backbone.service import alarms, runner
         from backbone.service.status import status as read
 
         wanted = [name] if name else [row.name for row in read(node.store)]
@@ -96,6 +96,7 @@ def sync(
             load_link(node.folder, link_named(node, one).name, node.config)
         with _Bars() as bars:
             quiet = await runner.sync(node, wanted, bars.show, timeout_seconds=timeout)
+        await alarms.once(node)
         return quiet, [row for row in read(node.store) if row.name in wanted]
 
     quiet, rows = here(context).run(work, exclusive=True)

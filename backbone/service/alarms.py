@@ -1,7 +1,8 @@
 """Looking after a node: what is wrong is noticed, told once, and told again when it is over."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from backbone.config import AlarmTable
 from backbone.errors import BackboneError, UsageError
@@ -43,22 +44,40 @@ def thresholds(table: AlarmTable) -> Thresholds:
 
 async def watch(node: Node) -> None:
     """Until cancelled. What fails here stops nothing else; it is in the log, and looked at again."""
-    log = logger(node=node.name)
     figures = Figures(node)
     slow, slow_at = Slow(), float("-inf")
-    with serving(figures, node.config.alarms.metrics_port, log):
+    with serving(figures, node.config.alarms.metrics_port, logger(node=node.name)):
         while True:
-            try:
+            with _carefully(node):
                 if node.clock() - slow_at >= SLOW_SECONDS:
                     slow, slow_at = await look_slowly(node, mailboxes=True), node.clock()
                 figures.alarms = await look(node, slow)
-                for trouble in await telling.tell_due(node):
-                    log.warning("not told", reason=trouble)
-            except (BackboneError, ChannelError, OSError) as error:
-                log.warning("not looked", reason=str(error))
-            except Exception:  # who looks after a node does not end it
-                log.exception("fault")
+                await _tell(node)
             await asyncio.sleep(LOOK_SECONDS)
+
+
+async def once(node: Node) -> None:
+    """For a node that is run now and then: look, and tell what is due."""
+    with _carefully(node):
+        await look(node, await look_slowly(node, mailboxes=True))
+        await _tell(node)
+
+
+@contextmanager
+def _carefully(node: Node) -> Iterator[None]:
+    """Who looks after a node does not end it."""
+    log = logger(node=node.name)
+    try:
+        yield
+    except (BackboneError, ChannelError, OSError) as error:
+        log.warning("not looked", reason=str(error))
+    except Exception:
+        log.exception("fault")
+
+
+async def _tell(node: Node) -> None:
+    for trouble in await telling.tell_due(node):
+        logger(node=node.name).warning("not told", reason=trouble)
 
 
 async def look(node: Node, slow: Slow) -> list[Alarm]:

@@ -165,10 +165,10 @@ async def _links(node: Node, names: Sequence[str] | None) -> AsyncIterator[list[
                 await asyncio.sleep(node.config.node.poll_seconds)
                 begin(await node.store.read(links.every))
 
-        tasks: list[asyncio.Task[None]] = [group.create_task(_note(node)), group.create_task(alarms.watch(node))]
+        tasks: list[asyncio.Task[None]] = [group.create_task(_note(node))]
         begin(rows)
         if names is None:
-            tasks.append(group.create_task(look_for_more()))
+            tasks += [group.create_task(loop) for loop in (look_for_more(), alarms.watch(node))]
         try:
             yield running
         finally:

@@ -63,8 +63,7 @@ def test_a_running_node_tells_what_is_wrong_and_monitoring_sees_it(
     assert said.stdout.startswith(f"ALARM: {node.folder}: only ")
     (listed,) = node.json("alarm", "list")
     assert (listed["kind"], listed["told"]) == ("disk", True)
-    node.start()
-    node.stop()
+    node.cli("sync")
     assert (len(hook.came), lies_in(mail_stack, admin)) == (1, 1)
 
 

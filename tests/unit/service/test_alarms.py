@@ -16,10 +16,11 @@ from backbone.service import alarms, telling
 from backbone.service.metrics import Figures, serving
 from backbone.service.node import Node, create_node, open_node
 from backbone.service.picture import Slow
+from backbone.service.progress import save
 from backbone.store import alarms as store
 from backbone.store import links, lists
 from tests.support.webhook import Hook, webhook
-from tests.unit.service.test_node import ACTIVE, save
+from tests.unit.service.test_node import ACTIVE
 
 FULL = "disk_free_mb = 1000000000"
 """No disk has so much."""
@@ -286,3 +287,14 @@ def test_an_account_that_is_none_is_found_by_the_doctor(tmp_path: Path) -> None:
         assert load_node(one.node.folder).alarms.tells
 
     run(tmp_path, 'mail = "main"\nto = ["ops@acme.example"]', story)
+
+
+def test_a_store_that_cannot_be_read_ends_nothing(tmp_path: Path, hook: Hook) -> None:
+    async def story(one: Watched) -> None:
+        one.node.store.run_now(lambda tx: tx.exec_driver_sql("ALTER TABLE alarm RENAME TO elsewhere"))
+        with structlog.testing.capture_logs() as said:
+            await alarms.once(one.node)
+        assert [line["event"] for line in said] == ["not looked"]
+        assert hook.came == []
+
+    run(tmp_path, f'webhook = "{hook.url}"', story)
