@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from backbone.config.alarms import AlarmTable
 from backbone.config.folder import NAME, NAME_RULE, Folder
 from backbone.config.reading import fault, nearest, parse, read_text
 from backbone.config.template import mail_template, tracker_template
@@ -74,6 +75,7 @@ class NodeConfig(_Fixed):
     node: NodeTable
     trackers: dict[Name, TrackerTable] = Field(default_factory=dict)
     mail: dict[Name, MailTable] = Field(default_factory=dict)
+    alarms: AlarmTable = Field(default_factory=AlarmTable)
 
     def anchor(self, folder: Folder) -> Path | None:
         """The anchor's file where the admin named one."""

@@ -16,7 +16,7 @@ from typing import Any
 from backbone.config import load_link
 from backbone.errors import BackboneError, UsageError
 from backbone.replication.link import Phase
-from backbone.service import applying, control, inbound, outbound, pairing, requests, revoking, waking
+from backbone.service import alarms, applying, control, inbound, outbound, pairing, requests, revoking, waking
 from backbone.service.endpoint import Endpoint
 from backbone.service.gathering import Gathering
 from backbone.service.logs import logger
@@ -172,7 +172,7 @@ async def _links(node: Node, names: Sequence[str] | None) -> AsyncIterator[list[
 
 
 class _Loops:
-    """The tasks of a process that runs links: one for each link, the anchor's, and the look for links that are new."""
+    """The tasks of a process that runs links: one for each link, the anchor's, the alarms', the look for new links."""
 
     def __init__(self, node: Node, names: Sequence[str] | None, group: asyncio.TaskGroup) -> None:
         self.running: list[Running] = []
@@ -182,7 +182,7 @@ class _Loops:
         self._group = group
         self._knocked = asyncio.Event()
         if names is None:
-            self.tasks.append(group.create_task(self._look_for_more()))
+            self.tasks += [group.create_task(loop) for loop in (self._look_for_more(), alarms.watch(node))]
 
     def begin(self, rows: Sequence[LinkRow]) -> None:
         """Run those of these links that are wanted and do not run yet."""
