@@ -21,6 +21,7 @@ from backbone.service.endpoint import Endpoint
 from backbone.service.gathering import Gathering
 from backbone.service.logs import logger
 from backbone.service.node import Node, write_anchor
+from backbone.service.noticing import Noticing
 from backbone.service.parties import close_endpoint, open_channel, open_endpoint, open_keyring
 from backbone.service.progress import load, start_link
 from backbone.service.pruning import Pruning
@@ -368,6 +369,7 @@ async def _stage_watch(node: Node, ep: Endpoint, running: Running, stage: Stage,
 
 
 async def _receiving(ep: Endpoint, running: Running, poll: float) -> None:
+    noticing = Noticing(ep)
     while True:
         running.receive.clear()
         async with running.taking:
@@ -376,6 +378,8 @@ async def _receiving(ep: Endpoint, running: Running, poll: float) -> None:
                 running.resting["receive"] = False
             await pairing.take_documents(ep, report.documents)
             await pairing.take_probes(ep, report.special)
+        if await noticing.take():
+            running.work.set()
         if report.count:
             running.work.set()
             running.send.set()
