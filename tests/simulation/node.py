@@ -190,7 +190,8 @@ class Node:
             LINK, self.node_id, self.peer_id, keys.fingerprint, other.fingerprint, bytes(16), agreement.policy_hash()
         )
         self.ep = Endpoint(
-            row=1, name="peer", link_id=LINK, tag=LINK[:16], side=self.side, identity=identity, timing=timing(self.channel),
+            row=1, name="peer", link_id=LINK, tag=LINK[:16], side=self.side, identity=identity,
+            timing=timing(self.channel),
             agreement=agreement, translation=Translation(agreement, Rules.parse(RULES, "rules"), self.name),
             schema=await self.tracker.describe(), store=PointedStore(self.store, self.world, self.name),
             tracker=self._pointed(PointedTracker, self.tracker, "tracker"),
