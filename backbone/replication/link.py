@@ -117,6 +117,8 @@ class LinkState:
     ask_due: float | None = None
     hello_due: float | None = None
     hold_until: float | None = None
+    challenge_due: float | None = None
+    challenges: int = 0
     heard_at: float | None = None
     spoke_at: float | None = None
 
@@ -337,7 +339,7 @@ def _receive(
     more: tuple[Effect, ...]
     if header.kind == Kind.HELLO:
         state, more = replace(state, ack_due=given.now), ()
-    elif header.kind == Kind.CHALLENGE:
+    elif header.kind == Kind.CHALLENGE and tuple(header.ack.inc) == tuple(state.life):
         state, more = _halt(state, "the partner has seen one of our numbers with two contents: this store was copied")
     elif header.seq == 0:
         more = ()
@@ -405,7 +407,8 @@ def _store(state: LinkState, given: Received, timing: Timing) -> tuple[LinkState
     if lane.has(header.seq):
         if given.known is not None and given.known != header.dig:
             state, effects = _halt(state, "the partner used one number for two contents: its store was copied")
-            return state, (Say(Kind.CHALLENGE), *effects)
+            due = now if state.challenges == 0 else state.challenge_due
+            return replace(state, challenge_due=due), effects
         return state, (Drop("a repetition"),)
     if _too_far(lane, header.seq, given.ahead_bytes):
         return state, (Drop("further ahead than the window allows: it is asked for again when there is room"),)
@@ -455,7 +458,7 @@ def _take(state: LinkState, given: Took, timing: Timing) -> tuple[LinkState, tup
 
 def _tick(state: LinkState, now: float, timing: Timing) -> tuple[LinkState, tuple[Effect, ...]]:
     if state.phase is Phase.STOPPED:
-        return state, ()
+        return _challenge(state, now, timing)
     effects: list[Effect] = []
     if state.hold_until is not None and now >= state.hold_until:
         state = replace(state, phase=Phase.RUNNING, hello_due=None, hold_until=None)
@@ -471,6 +474,16 @@ def _tick(state: LinkState, now: float, timing: Timing) -> tuple[LinkState, tupl
     if idle or (state.ack_due is not None and now >= state.ack_due):
         effects.append(Say(Kind.ACK))
     return state, tuple(effects)
+
+
+def _challenge(state: LinkState, now: float, timing: Timing) -> tuple[LinkState, tuple[Effect, ...]]:
+    """The only word of a link that stopped because of its partner: any channel may lose it."""
+    if state.challenge_due is None or now < state.challenge_due:
+        return state, ()
+    said = state.challenges + 1
+    wait = timing.resend_floor * limits.challenge_growth**state.challenges
+    due = now + wait if said < limits.challenges_max else None
+    return replace(state, challenges=said, challenge_due=due), (Say(Kind.CHALLENGE),)
 
 
 def _halt(state: LinkState, reason: str) -> tuple[LinkState, tuple[Effect, ...]]:

@@ -21,8 +21,8 @@ from backbone.service.endpoint import Endpoint
 from backbone.service.gathering import Gathering
 from backbone.service.logs import logger
 from backbone.service.node import Node, write_anchor
-from backbone.service.parties import close_endpoint, open_channel, open_endpoint, open_keyring
-from backbone.service.progress import load, start_link
+from backbone.service.parties import close_endpoint, open_channel, open_endpoint, open_keyring, voice
+from backbone.service.progress import load, over, start_link, troubled
 from backbone.service.pruning import Pruning
 from backbone.store import links
 from backbone.store.links import LinkRow
@@ -228,7 +228,7 @@ async def _link(node: Node, row_id: int, running: Running) -> None:
             log.exception("fault")
         if running.trouble:
             reason = running.trouble
-            await node.store.run(lambda tx, r=reason: links.change(tx, row_id, reason=r))  # type: ignore[misc]
+            await node.store.run(lambda tx, r=reason: troubled(tx, row_id, r))  # type: ignore[misc]
             await _event_or(running.look, pause * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
             pause = min(pause * 2, BACK_OFF_SECONDS_MAX)
 
@@ -274,11 +274,15 @@ async def _listening(node: Node, row: LinkRow, running: Running) -> AsyncIterato
 
 
 async def _wait_for_acceptance(node: Node, row: LinkRow, running: Running) -> None:
+    stale = bool(row.reason)
     async with _listening(node, row, running) as (channel, keys):
         while await _still_offered(node, row.id):
             running.receive.clear()
             if await pairing.listen(node, row, channel, keys):
                 return
+            if stale:
+                await node.store.run(lambda tx: over(tx, row.id))
+                stale = False
             _settled(running, "link")
             await _event_or(running.receive, node.config.node.poll_seconds)
 
@@ -291,16 +295,25 @@ async def _tell_the_end(node: Node, row: LinkRow, running: Running) -> None:
 
 
 async def _hear_of_the_end(node: Node, row: LinkRow, running: Running) -> None:
-    """A link that is stopped asks nothing of its channel: if that does not answer, it is no trouble."""
+    """A link that is stopped asks nothing of its channel: if that does not answer, it is no trouble.
+
+    Where the partner's store was copied, it is challenged meanwhile.
+    """
     stage = load(row).pairing.stage
     async with _listening(node, row, running) as (channel, keys):
+        speaker = voice(node, row, channel, keys)
+        await node.store.run(lambda tx: over(tx, row.id))
         while await _stage(node, row.id) is stage:
             running.receive.clear()
+            wait = node.config.node.poll_seconds
             with contextlib.suppress(ChannelError):
                 if await revoking.hear(node, row.id, channel, keys):
                     return
-            _settled(running, "link")
-            await _event_or(running.receive, node.config.node.poll_seconds)
+                if stage is Stage.RESYNC:
+                    wait = min(wait, await outbound.send(speaker))
+            if wait > 0:
+                _settled(running, "link")
+            await _event_or(running.receive, wait)
 
 
 async def _stage(node: Node, row_id: int) -> Stage:
@@ -318,11 +331,10 @@ async def _still_offered(node: Node, row_id: int) -> bool:
 async def _exchange(node: Node, row: LinkRow, running: Running) -> None:
     """The loops of a link that has a partner, until its stage changes."""
     ep = await open_endpoint(node, row)
-    progress = load(row)
-    stage = progress.pairing.stage
-    if row.reason and row.reason not in (progress.alarm, progress.pairing.reason):
-        # A trouble of before, of this process or an earlier one: it comes again where it is not over.
-        await node.store.run(lambda tx: links.change(tx, row.id, reason=""))
+    stage = load(row).pairing.stage
+    if row.reason:
+        # Perhaps a trouble of before, of this process or an earlier one: it comes again where it is not over.
+        await node.store.run(lambda tx: over(tx, row.id))
     try:
         await node.store.run(
             lambda tx: start_link(
@@ -330,6 +342,7 @@ async def _exchange(node: Node, row: LinkRow, running: Running) -> None:
             )
         )
         changed = asyncio.Event()
+        running.resting |= {"receive": False, "send": False}
         async with asyncio.TaskGroup() as group:
             loops = [
                 _receiving(ep, running, node.config.node.poll_seconds),
@@ -375,6 +388,7 @@ async def _receiving(ep: Endpoint, running: Running, poll: float) -> None:
         if report.count:
             running.work.set()
             running.send.set()
+            running.look.set()
             continue
         _settled(running, "receive")
         await _event_or(running.receive, poll)
