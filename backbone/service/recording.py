@@ -142,13 +142,14 @@ def _record_one(
     known = book.by_local(ISSUE, edit.local)
     if not whole and _was_seen(known, edit):
         return None
-    shadow = book.load_whole(gid) if whole and known is not None else book.fields(gid, own)
-    outward = ep.translation.to_agreed(edit.cells, ep.schema, names, shadow)
+    guarded = ep.translation.entry.guards_ours
+    shadow = book.load_whole(gid) if (whole or guarded) and known is not None else book.fields(gid, own)
+    outward = ep.translation.to_agreed(edit.cells, ep.schema, names, shadow, fresh=known is None)
     for problem in outward.problems:
         _complain(tx, ep, edit, gid, problem)
     shown = diff.whole(shadow, outward.cells, outward.unsaid) if whole else outward.cells
     cells = _bounded(tx, ep, edit, gid, shown)
-    captured = diff.capture(shadow, cells, ep.side, ep.life[0], fresh)
+    captured = diff.capture(shadow, cells, ep.side, ep.life[0], fresh, outward.quiet)
     seen = _later(known.seen if known else None, edit.position)
     book.name(Known(gid, ISSUE, edit.local, seen))
     for cell in own.keys() & captured.registers.keys():

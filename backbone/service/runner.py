@@ -16,7 +16,7 @@ from typing import Any
 from backbone.config import load_link
 from backbone.errors import BackboneError, UsageError
 from backbone.replication.link import Phase
-from backbone.service import applying, control, inbound, outbound, pairing, requests, revoking, waking
+from backbone.service import alarms, applying, control, inbound, outbound, pairing, requests, revoking, waking
 from backbone.service.endpoint import Endpoint
 from backbone.service.gathering import Gathering
 from backbone.service.logs import logger
@@ -63,6 +63,8 @@ class Running:
     """Held while parcels are received and what they say of the handshake is carried out."""
     resting: dict[str, bool] = field(default_factory=dict)
     trouble: str = ""
+    stepped: bool = False
+    """The handshake came to its stage by a step of this process, which has sent what belongs to it."""
 
     def wake(self) -> None:
         """Somebody asked for something."""
@@ -170,7 +172,7 @@ async def _links(node: Node, names: Sequence[str] | None) -> AsyncIterator[list[
 
 
 class _Loops:
-    """The tasks of a process that runs links: one for each link, the anchor's, and the look for links that are new."""
+    """The tasks of a process that runs links: one for each link, the anchor's, the alarms', the look for new links."""
 
     def __init__(self, node: Node, names: Sequence[str] | None, group: asyncio.TaskGroup) -> None:
         self.running: list[Running] = []
@@ -180,7 +182,7 @@ class _Loops:
         self._group = group
         self._knocked = asyncio.Event()
         if names is None:
-            self.tasks.append(group.create_task(self._look_for_more()))
+            self.tasks += [group.create_task(loop) for loop in (self._look_for_more(), alarms.watch(node))]
 
     def begin(self, rows: Sequence[LinkRow]) -> None:
         """Run those of these links that are wanted and do not run yet."""
@@ -335,6 +337,7 @@ async def _exchange(node: Node, row: LinkRow, running: Running) -> None:
     if row.reason:
         # Perhaps a trouble of before, of this process or an earlier one: it comes again where it is not over.
         await node.store.run(lambda tx: over(tx, row.id))
+    stepped, running.stepped = running.stepped, False
     try:
         await node.store.run(
             lambda tx: start_link(
@@ -355,7 +358,7 @@ async def _exchange(node: Node, row: LinkRow, running: Running) -> None:
                 loops.append(_working(ep, running, node.config.node.poll_seconds))
             else:
                 running.resting["handshake"] = False
-                loops += [_controlling(ep, running), _repeating(ep, running)]
+                loops += [_controlling(ep, running), _repeating(ep, running, at_once=not stepped)]
             tasks = [group.create_task(loop) for loop in loops]
             tasks.append(group.create_task(_stage_watch(node, ep, running, stage, changed)))
             await changed.wait()
@@ -363,6 +366,7 @@ async def _exchange(node: Node, row: LinkRow, running: Running) -> None:
             async with running.taking:
                 for task in tasks:
                     task.cancel()
+        running.stepped = True
     finally:
         await close_endpoint(ep)
 
@@ -429,13 +433,13 @@ async def _controlling(ep: Endpoint, running: Running) -> None:
         await running.work.wait()
 
 
-async def _repeating(ep: Endpoint, running: Running) -> None:
-    if load(await ep.store.read(lambda tx: links.get(tx, ep.row))).pairing.role == "master":
-        await pairing.confirm(ep)
+async def _repeating(ep: Endpoint, running: Running, *, at_once: bool) -> None:
+    if at_once:
+        await pairing.begin(ep)
     while True:
-        await pairing.repeat(ep)
         running.resting["handshake"] = True
         await asyncio.sleep(max(pairing.REPEATED_AFTER_SECONDS, ep.timing.resend_floor))
+        await pairing.repeat(ep)
 
 
 async def _sending(ep: Endpoint, running: Running) -> None:
