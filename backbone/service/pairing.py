@@ -1,7 +1,7 @@
 """The handshake as it happens: files and parcels in, the state table, files and parcels out (DESIGN.md 5).
 
 ``handshake.pairing`` says what is possible; here its effects are carried out. What a person does (create, join,
-accept, verify, pause, revoke) stands in ``linking``; what parcels do stands here.
+accept, verify, pause, revoke) stands behind ``linking``; what parcels do stands here.
 """
 
 import hashlib
