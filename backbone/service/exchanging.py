@@ -11,6 +11,7 @@ from backbone.service import applying, control, inbound, outbound, pairing, requ
 from backbone.service.endpoint import Endpoint
 from backbone.service.gathering import Gathering
 from backbone.service.node import Node
+from backbone.service.noticing import Noticing
 from backbone.service.parties import close_endpoint, open_endpoint
 from backbone.service.progress import load, over, start_link
 from backbone.service.pruning import Pruning
@@ -73,6 +74,7 @@ async def _stage_watch(node: Node, ep: Endpoint, running: Running, stage: Stage,
 
 
 async def _receiving(ep: Endpoint, running: Running, poll: float) -> None:
+    noticing = Noticing(ep)
     while True:
         running.receive.clear()
         async with running.taking:
@@ -81,6 +83,8 @@ async def _receiving(ep: Endpoint, running: Running, poll: float) -> None:
                 running.resting["receive"] = False
             await pairing.take_documents(ep, report.documents)
             await pairing.take_probes(ep, report.special)
+        if await noticing.take():
+            running.work.set()
         if report.count:
             running.work.set()
             running.send.set()

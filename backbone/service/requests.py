@@ -7,12 +7,13 @@ from typing import Any
 
 from backbone.model import Cell, Edit, Write
 from backbone.replication.identity import marker
+from backbone.replication.message import Kind
 from backbone.service import audit, outbound
 from backbone.service.applying import tell
 from backbone.service.endpoint import Endpoint
-from backbone.service.outbound import fetch_contents
+from backbone.service.outbound import fetch_contents, post, unnumbered
 from backbone.service.recording import emit, record
-from backbone.store import lists
+from backbone.store import links, lists
 from backbone.store.engine import Connection
 from backbone.store.shadows import Book
 
@@ -31,6 +32,8 @@ async def carry_out(ep: Endpoint) -> int:
         match kind:
             case "audit":
                 await _audit(ep, item, arguments)
+            case "say":
+                await _say(ep, item, Kind(arguments["kind"]))
             case "retry":
                 await _retry(ep, item, arguments)
             case "skip":
@@ -56,6 +59,12 @@ async def _audit(ep: Endpoint, item: int, arguments: dict[str, Any]) -> None:
         lists.answer(tx, item, {}, state="sent", arguments=later)
 
     await ep.store.run(ask)
+
+
+async def _say(ep: Endpoint, item: int, kind: Kind) -> None:
+    state = await ep.store.read(lambda tx: links.state(tx, ep.row))
+    await post(ep, unnumbered(ep, state, kind, b""))
+    await ep.store.run(lambda tx: lists.answer(tx, item, {}))
 
 
 async def _retry(ep: Endpoint, item: int, arguments: dict[str, Any]) -> None:

@@ -70,6 +70,7 @@ class SimulatedChannel:
         self._into = into
         self._open: dict[str, Parcel] = {}
         self._count = 0
+        self.told: list[str] = []
 
     async def check(self) -> Sequence[str]:
         return ()
@@ -104,6 +105,10 @@ class SimulatedChannel:
     async def hints(self) -> AsyncIterator[None]:
         return
         yield
+
+    def notices(self) -> Sequence[str]:
+        told, self.told = self.told, []
+        return told
 
     async def close(self) -> None:
         pass
