@@ -422,7 +422,7 @@ def _rules(file: Path | None, agreement: Agreement, schema: Schema) -> Rules:
 
 
 def _check_mapping(agreement: Agreement, rules: Rules, schema: Schema, node: Node, file: Path | None) -> None:
-    problems = Translation(agreement, rules, node.name).problems(schema)
+    problems = Translation(agreement, rules, node.name, where=str(file or "the mapping")).problems(schema)
     if problems:
         advice = "" if file else "; write a mapping file and name it with --mapping"
         raise ConfigError(f"{file or 'fields of the same name'}: {'; '.join(problems)}{advice}")

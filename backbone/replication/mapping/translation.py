@@ -54,7 +54,7 @@ class Translation:
         self._empties = tuple(rule for rule in self.fields.values() if rule.send_if_empty is not None)
         self.on_create = _cells(rules.on_create)
         self._on_update = _cells(rules.on_update)
-        self.entry = self._entry()
+        self.entry = Entry(rules.only_if)
         self._noted = frozenset().union(self.entry.sources, *(rule.sources for rule in self.composed.values()))
         every: list[Compiled | Composed] = [*self.fields.values(), *self.composed.values()]
         self._quiet = self._always_quiet(every, side)
@@ -69,12 +69,6 @@ class Translation:
                 self.composed[name] = Composed.of(name, rule, self.agreement, side)
         except PatternError as error:
             raise RuleError(self._where, ("fields", name), str(error)) from error
-
-    def _entry(self) -> Entry:
-        try:
-            return Entry(self.rules.only_if)
-        except PatternError as error:
-            raise RuleError(self._where, ("only_if",), str(error)) from error
 
     def _always_quiet(self, every: Sequence[Compiled | Composed], side: Side | None) -> Quiet:
         kept = {rule.name for rule in every if not rule.sends}

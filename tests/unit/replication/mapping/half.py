@@ -25,6 +25,7 @@ SCHEMA = Schema(
             Field("due", FieldType.DATE),
             Field("since", FieldType.DATETIME),
             Field("hours", FieldType.NUMBER),
+            Field("area", FieldType.CHOICES, ("core", "web")),
             Field("keyword", FieldType.CHOICES, ("ui",), open=True),
             Field("parts", FieldType.TEXT),
             Field("owner", FieldType.USER),
