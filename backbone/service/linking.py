@@ -19,6 +19,7 @@ from backbone.model import FieldType, Schema
 from backbone.replication import limits
 from backbone.replication.agreement import Agreement
 from backbone.replication.mapping import Rules, Translation
+from backbone.replication.merge import Side
 from backbone.service import pairing as parcels
 from backbone.service import revoking
 from backbone.service.node import Node
@@ -107,7 +108,7 @@ async def check_create(node: Node, name: str, options: LinkOptions) -> tuple[Agr
     schema = await _schema(node, options.tracker)
     agreement = _agreement(options.agreement, schema)
     rules = _rules(options.mapping, agreement, schema)
-    _check_mapping(agreement, rules, schema, node, options.mapping)
+    _check_mapping(agreement, rules, schema, node, options.mapping, Side.MASTER)
     return agreement, rules
 
 
@@ -162,7 +163,7 @@ async def check_join(node: Node, offered: Offered, options: JoinOptions) -> tupl
     await _check_new(node, name)
     schema = await _schema(node, options.tracker)
     rules = _rules(options.mapping, offered.agreement, schema)
-    _check_mapping(offered.agreement, rules, schema, node, options.mapping)
+    _check_mapping(offered.agreement, rules, schema, node, options.mapping, Side.SLAVE)
     return name, chosen, rules
 
 
@@ -421,8 +422,11 @@ def _rules(file: Path | None, agreement: Agreement, schema: Schema) -> Rules:
     return Rules.parse({"fields": {n: {"local": n} for n in agreement.fields if n in schema.fields}}, "same names")
 
 
-def _check_mapping(agreement: Agreement, rules: Rules, schema: Schema, node: Node, file: Path | None) -> None:
-    problems = Translation(agreement, rules, node.name, where=str(file or "the mapping")).problems(schema)
+def _check_mapping(
+    agreement: Agreement, rules: Rules, schema: Schema, node: Node, file: Path | None, side: Side
+) -> None:
+    words = Translation(agreement, rules, node.name, side=side, where=str(file or "the mapping"))
+    problems = words.problems(schema)
     if problems:
         advice = "" if file else "; write a mapping file and name it with --mapping"
         raise ConfigError(f"{file or 'fields of the same name'}: {'; '.join(problems)}{advice}")

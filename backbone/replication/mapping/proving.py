@@ -23,8 +23,7 @@ def lacking(words: Translation, schema: Schema) -> Iterator[Fault]:
     """Fields that the tracker wants in a new issue and that nothing fills."""
     rules = words.rules
     filled = {cell.field for cell in words.on_create}
-    every: list[Compiled | Composed] = [*words.fields.values(), *words.composed.values()]
-    for rule in every:
+    for rule in words.every:
         if rule.takes and Only.ON_UPDATE not in rule.only:
             filled.update(rules.fields[rule.name].sources)
     for field in schema.fields.values():
