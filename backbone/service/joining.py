@@ -10,6 +10,7 @@ from typing import Any
 from backbone.errors import HandshakeRefused, Unreachable
 from backbone.replication.agreement import Agreement
 from backbone.replication.mapping import Rules
+from backbone.replication.merge import Side
 from backbone.service import pairing as parcels
 from backbone.service.making import TIME, add_row, check_mapping, check_new, new_keys, rules_of, schema_of, write_config
 from backbone.service.node import Node
@@ -96,7 +97,7 @@ async def check_join(node: Node, offered: Offered, options: JoinOptions) -> tupl
     await check_new(node, name)
     schema = await schema_of(node, options.tracker)
     rules = rules_of(options.mapping, offered.agreement, schema)
-    check_mapping(offered.agreement, rules, schema, node, options.mapping)
+    check_mapping(offered.agreement, rules, schema, node, options.mapping, Side.SLAVE)
     return name, chosen, rules
 
 

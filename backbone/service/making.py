@@ -14,6 +14,7 @@ from backbone.errors import ConfigError, HandshakeRefused, Unreachable, UsageErr
 from backbone.model import FieldType, Schema
 from backbone.replication.agreement import Agreement
 from backbone.replication.mapping import Rules, Translation
+from backbone.replication.merge import Side
 from backbone.service.node import Node
 from backbone.service.parties import channel_settings, open_tracker
 from backbone.service.progress import Progress, save
@@ -125,9 +126,12 @@ def rules_of(file: Path | None, agreement: Agreement, schema: Schema) -> Rules:
     return Rules.parse({"fields": {n: {"local": n} for n in agreement.fields if n in schema.fields}}, "same names")
 
 
-def check_mapping(agreement: Agreement, rules: Rules, schema: Schema, node: Node, file: Path | None) -> None:
+def check_mapping(
+    agreement: Agreement, rules: Rules, schema: Schema, node: Node, file: Path | None, side: Side
+) -> None:
     """Whether the mapping fits agreement and tracker. Raises ``ConfigError``."""
-    problems = Translation(agreement, rules, node.name).problems(schema)
+    words = Translation(agreement, rules, node.name, side=side, where=str(file or "the mapping"))
+    problems = words.problems(schema)
     if problems:
         advice = "" if file else "; write a mapping file and name it with --mapping"
         raise ConfigError(f"{file or 'fields of the same name'}: {'; '.join(problems)}{advice}")

@@ -10,6 +10,7 @@ from typing import Any
 from backbone.replication import limits
 from backbone.replication.agreement import Agreement
 from backbone.replication.mapping import Rules
+from backbone.replication.merge import Side
 from backbone.service import pairing as parcels
 from backbone.service.making import (
     TIME,
@@ -62,7 +63,7 @@ async def check_create(node: Node, name: str, options: LinkOptions) -> tuple[Agr
     schema = await schema_of(node, options.tracker)
     agreement = agreement_of(options.agreement, schema)
     rules = rules_of(options.mapping, agreement, schema)
-    check_mapping(agreement, rules, schema, node, options.mapping)
+    check_mapping(agreement, rules, schema, node, options.mapping, Side.MASTER)
     return agreement, rules
 
 
