@@ -62,7 +62,8 @@ async def _answer(node: "Node", request: Request, item: int) -> dict[str, Any] |
     def look(tx: "Connection") -> dict[str, Any] | None:
         row = lists.request_item(tx, item)
         assert row is not None
-        return json.loads(row.result or "{}") if row.state == "done" and request.settled(tx) else None
+        found: dict[str, Any] = json.loads(row.result or "{}")
+        return found if row.state == "done" and (found.get("problem") or request.settled(tx)) else None
 
     return await node.store.read(look)
 

@@ -299,6 +299,7 @@ async def _exchange(node: Node, row: LinkRow, running: Running) -> None:
             )
         )
         changed = asyncio.Event()
+        running.resting["receive"] = False
         async with asyncio.TaskGroup() as group:
             loops = [
                 _receiving(ep, running, node.config.node.poll_seconds),
