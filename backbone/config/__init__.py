@@ -15,7 +15,7 @@ from backbone.config.files import (
     load_node,
 )
 from backbone.config.folder import Folder, check_name
-from backbone.config.reading import find_line
+from backbone.config.reading import find_line, read_tables
 from backbone.config.template import link_template, node_template, quoted
 
 __all__ = [
@@ -38,4 +38,5 @@ __all__ = [
     "load_node",
     "node_template",
     "quoted",
+    "read_tables",
 ]

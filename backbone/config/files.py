@@ -103,11 +103,15 @@ class LinkConfig(_Fixed):
     fields: dict[str, Any] = Field(default_factory=dict)
     users: dict[str, Any] = Field(default_factory=dict)
     on_create: dict[str, Any] = Field(default_factory=dict)
+    on_update: dict[str, Any] = Field(default_factory=dict)
+    only_if: list[Any] = Field(default_factory=list)
+    comments: dict[str, Any] = Field(default_factory=dict)
 
     @property
     def rules(self) -> dict[str, Any]:
-        """The mapping's three tables together."""
-        return {"fields": self.fields, "users": self.users, "on_create": self.on_create}
+        """The mapping's tables together."""
+        known = ("fields", "users", "on_create")
+        return {name: value for name, value in self if name in known or (value and name not in ("link", "channel"))}
 
 
 def load_node(folder: Folder) -> NodeConfig:

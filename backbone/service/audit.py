@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, FailFast, Field, ValidationError
 
 from backbone.errors import PeerError
 from backbone.model import COMMENT, Cell, Issue
@@ -26,8 +26,25 @@ SCRUBBED_AT_ONCE = 200
 NAMED_MAX = 1_000
 """So many differing issues are named in one audit; a person does not read more."""
 
-_Number = Annotated[int, Field(ge=0)]
-_Short = Annotated[str, Field(max_length=200)]
+_Number = Annotated[int, Field(ge=0, lt=2**53)]
+NAME_MAX = 200
+_Short = Annotated[str, Field(max_length=NAME_MAX)]
+
+
+def _is_digest(cell: Any) -> bool:
+    return isinstance(cell, tuple) and [type(part) for part in cell] == [str, str, bytes]
+
+
+def _all_or_none(given: Any) -> Any:
+    """Ends at the first wrong one: the library would describe each, in a kilobyte."""
+    if isinstance(given, dict):
+        for name, value in given.items():
+            cells = value if isinstance(value, tuple) else ()
+            if not (isinstance(name, str) and len(name) <= NAME_MAX and isinstance(value, bytes | tuple)):
+                raise ValueError("not what a digest message holds")
+            if not all(map(_is_digest, cells)):
+                raise ValueError("not the digests of cells")
+    return given
 
 
 class Question(Strict):
@@ -38,9 +55,13 @@ class Question(Strict):
     sent: _Number
     applied: _Number
     issues: _Number
-    drift: Annotated[tuple[_Short, ...], Field(max_length=NAMED_MAX)] = ()
-    buckets: Annotated[dict[str, bytes], Field(max_length=digest.BUCKETS)] = Field(default_factory=dict)
-    cells: dict[_Short, tuple[tuple[str, str, bytes], ...]] = Field(default_factory=dict)
+    drift: Annotated[tuple[_Short, ...], Field(max_length=NAMED_MAX), FailFast()] = ()
+    buckets: Annotated[dict[str, bytes], BeforeValidator(_all_or_none), Field(max_length=digest.BUCKETS)] = Field(
+        default_factory=dict
+    )
+    cells: Annotated[dict[str, tuple[tuple[str, str, bytes], ...]], BeforeValidator(_all_or_none)] = Field(
+        default_factory=dict
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +192,9 @@ def _digests(tx: Connection, ep: Endpoint) -> Iterator[tuple[str, digest.CellDig
     while page := shadows.pages(tx, ep.row, after, SCRUBBED_AT_ONCE):
         book = Book(tx, ep.row)
         for known in page:
-            yield known.gid, digest.of_cells(book.load_whole(known.gid))
+            digests = digest.of_cells(book.load_whole(known.gid))
+            if digests:  # else it has not entered the link
+                yield known.gid, digests
         after = page[-1].gid
 
 

@@ -14,6 +14,7 @@ from backbone.errors import BackboneError
 from backbone.replication.agreement import Agreement
 from backbone.replication.alarm import FREE_BYTES_MIN, KEY_DAYS
 from backbone.replication.mapping import Rules, Translation
+from backbone.replication.merge import Side
 from backbone.service import alarms
 from backbone.service.node import Node, judge, open_node
 from backbone.service.parties import open_channel, open_keyring, open_tracker
@@ -203,7 +204,7 @@ async def _mapping(node: Node, row: LinkRow) -> list[Finding]:
         schema = await tracker.describe()
     finally:
         await tracker.close()
-    problems = Translation(agreement, rules, node.name, tracker.user).problems(schema)
+    problems = Translation(agreement, rules, node.name, tracker.user, Side(row.side), str(file)).problems(schema)
     fits = Finding(what, "ok", f"{len(rules.fields)} fields fit tracker {config.link.tracker}")
     return [Finding(what, "problem", f"{file}: {sentence}") for sentence in problems] or [fits]
 

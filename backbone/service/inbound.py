@@ -24,7 +24,7 @@ from backbone.replication.link import (
     Took,
     step,
 )
-from backbone.replication.message import LANES, Kind, Message, decode, decode_record, inflate
+from backbone.replication.message import LANES, Kind, Message, decode, decode_asked, inflate
 from backbone.service.endpoint import Endpoint
 from backbone.service.progress import roll_back
 from backbone.store import blobs, links, lists, messages, shadows
@@ -203,12 +203,12 @@ def halt(tx: Connection, ep: Endpoint, reason: str) -> None:
 
 def _asked_for(tx: Connection, ep: Endpoint, state: LinkState, message: Message) -> None:
     try:
-        asked = decode_record(inflate(message.header, message.body))
-        for lane, ranges in asked.items():
-            if lane in state.out and len(ranges) <= limits.ranges_max:
-                messages.mark_asked(tx, ep.row, state.life, lane, [(int(a), int(b)) for a, b in ranges])
-    except (PeerError, TypeError, ValueError) as error:
+        asked = decode_asked(inflate(message.header, message.body))
+    except PeerError as error:
         ep.log.warning("ignored", kind="NACK", reason=str(error))
+        return
+    for lane, ranges in asked.items():
+        messages.mark_asked(tx, ep.row, state.life, lane, ranges)
 
 
 def _quarantine(tx: Connection, ep: Endpoint, delivery: Delivery, reason: str) -> None:
@@ -283,6 +283,7 @@ def _keep_part(tx: Connection, ep: Endpoint, incoming: Incoming) -> str | None:
     assert chunk is not None
     have = blobs.received(tx, ep.row, chunk.sha256, chunk.total)
     if blobs.is_complete(tx, ep.row, chunk.sha256):
+        shadows.arrived(tx, ep.row, [f"sha256:{chunk.sha256}"])
         return None
     if chunk.offset != have:
         return "a part of an attachment does not follow the one before it"

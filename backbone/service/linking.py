@@ -5,7 +5,6 @@ Everything is checked before anything is written; what was written when somethin
 
 import secrets
 import shutil
-import tomllib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from backbone.config import LinkConfig, check_name, link_template, load_link
+from backbone.config import LinkConfig, check_name, link_template, load_link, read_tables
 from backbone.errors import ConfigError, HandshakeRefused, Unreachable, UsageError
 from backbone.model import FieldType, Schema
 from backbone.replication import limits
@@ -325,15 +324,11 @@ def _write_config(
     node: Node, name: str, link_id: str, tracker: str, channel: Mapping[str, Any], rules: Rules
 ) -> LinkConfig:
     """The link's file, and what the channel needs on disk."""
-    fields: dict[str, dict[str, Any]] = {
-        agreed: {"local": rule.local, **({"values": rule.values} if rule.values else {})}
-        for agreed, rule in rules.fields.items()
-    }
     settings = dict(channel)
     if settings["kind"] == "directory":
         exchange = node.folder.exchange(name)
         settings = {"send": str(exchange / "SEND"), "receive": str(exchange / "RECEIVE"), **channel}
-    text = link_template(tracker, settings, fields, rules.users, rules.on_create)
+    text = link_template(tracker, settings, rules.model_dump(mode="json", exclude_defaults=True))
     file = node.folder.link_file(name)
     file.parent.mkdir(exist_ok=True)
     file.write_text(text, encoding="utf-8")
@@ -413,7 +408,7 @@ def _add(
 def _agreement(file: Path | None, schema: Schema) -> Agreement:
     """From the admin's file, or what the tracker has."""
     if file is not None:
-        return Agreement.parse(_toml(file), str(file))
+        return Agreement.parse(read_tables(file), str(file))
     fields = {name: {"type": str(f.type)} for name, f in schema.fields.items() if f.type not in SKIPPED_FIELDS}
     return Agreement.parse({"fields": fields}, "the tracker's own fields")
 
@@ -421,7 +416,7 @@ def _agreement(file: Path | None, schema: Schema) -> Agreement:
 def _rules(file: Path | None, agreement: Agreement, schema: Schema) -> Rules:
     """From the admin's file, or fields of the same name."""
     if file is not None:
-        return Rules.parse(_toml(file), str(file))
+        return Rules.parse(read_tables(file), str(file))
     return Rules.parse({"fields": {n: {"local": n} for n in agreement.fields if n in schema.fields}}, "same names")
 
 
@@ -430,15 +425,6 @@ def _check_mapping(agreement: Agreement, rules: Rules, schema: Schema, node: Nod
     if problems:
         advice = "" if file else "; write a mapping file and name it with --mapping"
         raise ConfigError(f"{file or 'fields of the same name'}: {'; '.join(problems)}{advice}")
-
-
-def _toml(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: {error}") from error
 
 
 __all__ = [

@@ -27,12 +27,12 @@ def made_at(tx: Connection, row: int) -> float:
 
 def messages_sent(tx: Connection, link: int, state: LinkState) -> int:
     """Change-set messages that left at least once."""
-    query = select(func.count()).select_from(outbox).where(*_lane(link, state), outbox.c.attempts > 0)
-    return int(tx.execute(query).scalar_one())
+    query = select(func.count()).select_from(outbox).where(*_lane(link, state), outbox.c.attempts == 0)
+    return state.out["c"].last - int(tx.execute(query).scalar_one())
 
 
 def change_sets(tx: Connection, link: int, state: LinkState, up_to: int) -> int:
-    """Change sets in our messages up to that number."""
+    """Change sets in our messages up to that number, as far as they are kept."""
     query = select(func.coalesce(func.sum(outbox.c.change_sets), 0)).where(*_lane(link, state), outbox.c.seq <= up_to)
     return int(tx.execute(query).scalar_one())
 

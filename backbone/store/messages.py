@@ -154,13 +154,26 @@ def mark_asked(tx: Connection, link: int, life: Life, lane: str, ranges: Sequenc
 
 
 def forget_out(tx: Connection, link: int, state: LinkState, before: float) -> int:
-    """Drop the bodies' rows that the peer has applied and that are older than the backup horizon."""
+    """Drop our messages that the peer has applied and that are older than the backup horizon."""
     dropped = 0
     for lane, sending in state.out.items():
         dropped += tx.execute(
             outbox.delete().where(
                 outbox.c.link == link, outbox.c.life == state.life[0], outbox.c.lane == lane,
                 outbox.c.seq < sending.applied, outbox.c.created_at < before,
+            )
+        ).rowcount  # fmt: skip
+    return dropped
+
+
+def forget_in(tx: Connection, link: int, state: LinkState, before: float) -> int:
+    """Drop the digests of what was applied before the backup horizon: a repetition that late counts as equal."""
+    dropped = 0
+    for lane, receiving in state.into.items():
+        dropped += tx.execute(
+            inbox.delete().where(
+                inbox.c.link == link, inbox.c.life == state.peer_life[0], inbox.c.lane == lane,
+                inbox.c.seq < receiving.applied, inbox.c.received_at < before,
             )
         ).rowcount  # fmt: skip
     return dropped

@@ -100,3 +100,6 @@ class PointedStore(Store):
     async def read(self, work: Transaction[Any]) -> Any:
         await self._world.point(self._node, "before read")
         return self._inner.read_now(work)
+
+    def read_now(self, work: Transaction[Any]) -> Any:
+        return self._inner.read_now(work)

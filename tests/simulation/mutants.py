@@ -17,7 +17,7 @@ from backbone.replication import diff, link, merge, sending
 from backbone.replication.diff import Shadow
 from backbone.replication.link import LinkState, Receiving
 from backbone.replication.merge import EMPTY, Policy, Side
-from backbone.service import applying, inbound, recording
+from backbone.service import applying, inbound, pruning, recording
 from backbone.service.endpoint import Endpoint
 from backbone.store import links, lists, messages, shadows
 from backbone.trackers.memory import MemoryTracker
@@ -171,6 +171,10 @@ def _stuck_issues_go_on() -> AbstractContextManager[Any]:
     return patch.object(lists, "held_gids", lambda *_: set())
 
 
+def _contents_pruned_early() -> AbstractContextManager[Any]:
+    return patch.object(pruning, "_rests", lambda *_: True)
+
+
 MUTANTS = (
     Mutant("echo_by_sent_value", "the image is what was read back, never what was sent", _echo_by_sent_value, known=1),
     Mutant("policy_mismatch", "both sides use one order of writes", _policy_mismatch),
@@ -195,6 +199,7 @@ MUTANTS = (
     Mutant("numbers_seen_are_ignored", "a fresh number exceeds all that were seen", _numbers_seen_are_ignored),
     Mutant("nothing_waits", "a cell whose other end is missing is completed later", _nothing_waits, known=1),
     Mutant("stuck_issues_go_on", "change sets behind a refused one wait for it", _stuck_issues_go_on, known=24),
+    Mutant("contents_pruned_early", "a content stays until all that may name it is applied", _contents_pruned_early, 2),
 )  # fmt: skip
 
 
