@@ -7,7 +7,7 @@ from pydantic import Field, ValidationError
 from backbone.errors import PeerError
 from backbone.replication.agreement import Strict
 from backbone.replication.message import Kind, decode_record, inflate
-from backbone.service import audit, outbound, pairing
+from backbone.service import audit, outbound, pairing, quarantine
 from backbone.service.endpoint import Endpoint
 from backbone.service.inbound import follows, take
 from backbone.store import links, lists, messages
@@ -73,9 +73,12 @@ def _command(tx: Connection, ep: Endpoint, record: dict[str, object]) -> None:
 def _keep_receipt(tx: Connection, ep: Endpoint, receipt: Receipt) -> None:
     key, now = f"peer/{receipt.key}", ep.clock()
     item = lists.set_aside_by_key(tx, ep.row, key)
-    if receipt.outcome != "refused":
+    if receipt.outcome == "applied":
         if item is not None:
-            lists.set_aside_change(tx, item.id, now, state=receipt.outcome)
+            lists.set_aside_change(tx, item.id, now, state="applied")
+        return
+    if receipt.outcome == "skipped":
+        quarantine.passed_over(tx, ep, receipt.gid, key, receipt.reason)
         return
     reason = f"the partner could not apply our change: {receipt.reason}"
     if item is not None:

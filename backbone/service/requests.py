@@ -5,14 +5,12 @@ Nobody is surprised by what they asked for yesterday: a request says until when 
 
 from typing import Any
 
-from backbone.model import Cell, Edit, Write
+from backbone.model import Cell, Write
 from backbone.replication.identity import marker
 from backbone.replication.message import Kind
-from backbone.service import audit, outbound
-from backbone.service.applying import tell
+from backbone.service import audit, outbound, quarantine
 from backbone.service.endpoint import Endpoint
-from backbone.service.outbound import fetch_contents, post, unnumbered
-from backbone.service.recording import emit, record
+from backbone.service.outbound import post, unnumbered
 from backbone.store import links, lists
 from backbone.store.engine import Connection
 from backbone.store.shadows import Book
@@ -38,9 +36,11 @@ async def carry_out(ep: Endpoint) -> int:
                 await _retry(ep, item, arguments)
             case "skip":
                 await ep.store.run(lambda tx, i=item, a=arguments: _skip(tx, ep, i, a))  # type: ignore[misc]
+            case "edit":
+                await ep.store.run(lambda tx, i=item, a=arguments: _edit(tx, ep, i, a))  # type: ignore[misc]
             case "take":
                 await _take(ep, item, arguments)
-    return len(due)
+    return len(due) + await quarantine.retry_due(ep)
 
 
 async def _audit(ep: Endpoint, item: int, arguments: dict[str, Any]) -> None:
@@ -68,47 +68,26 @@ async def _say(ep: Endpoint, item: int, kind: Kind) -> None:
 
 
 async def _retry(ep: Endpoint, item: int, arguments: dict[str, Any]) -> None:
-    row = await ep.store.read(lambda tx: lists.set_aside_item(tx, int(arguments["item"])))
-    if row is not None and row.kind == "outbound":
-        await _capture_again(ep, item, row.id, row.local)
-        return
-
-    def release(tx: Connection) -> None:
-        if row is not None and row.kind == "issue" and row.state == "open":
-            lists.let_go(tx, ep.row, row.gid)
-        lists.answer(tx, item, {})
-
-    await ep.store.run(release)
-
-
-async def _capture_again(ep: Endpoint, item: int, aside: int, local: str) -> None:
-    """What could not be put into agreed words is looked at again, as the issue stands."""
-    issue = (await ep.tracker.read([local])).get(local)
-    if issue is not None:
-        await fetch_contents(ep, issue.cells)
-
-    def keep(tx: Connection) -> None:
-        lists.set_aside_change(tx, aside, ep.clock(), state="retried")
-        lists.answer(tx, item, {})
-        if issue is not None:
-            book = Book(tx, ep.row)
-            edit = Edit(issue.local, issue.position, issue.author, issue.created, issue.cells)
-            change_sets = record(tx, ep, book, [edit], whole=True)
-            book.flush()
-            emit(tx, ep, change_sets)
-
-    await ep.store.run(keep)
+    for wanted in _items(arguments):
+        row = await ep.store.read(lambda tx, w=wanted: lists.set_aside_item(tx, w))  # type: ignore[misc]
+        if row is not None:
+            await quarantine.retry(ep, row)
+    await ep.store.run(lambda tx: lists.answer(tx, item, {}))
 
 
 def _skip(tx: Connection, ep: Endpoint, item: int, arguments: dict[str, Any]) -> None:
-    row = lists.set_aside_item(tx, int(arguments["item"]))
-    if row is not None and row.state == "open":
-        lists.set_aside_change(tx, row.id, ep.clock(), state="skipped")
-        if row.kind == "issue":
-            lists.unhold(tx, ep.row, row.key)
-            lists.let_go(tx, ep.row, row.gid)
-            tell(tx, ep, {"gid": row.gid, "key": row.key, "outcome": "skipped", "reason": "skipped by a person"})
+    quarantine.skip(tx, ep, _items(arguments))
     lists.answer(tx, item, {})
+
+
+def _edit(tx: Connection, ep: Endpoint, item: int, arguments: dict[str, Any]) -> None:
+    problem = quarantine.edit(tx, ep, int(arguments["item"]), dict(arguments["values"]), str(arguments["by"]))
+    lists.answer(tx, item, {"problem": problem})
+
+
+def _items(arguments: dict[str, Any]) -> list[int]:
+    """One item, or several at once."""
+    return [int(item) for item in arguments.get("items", [arguments.get("item")])]
 
 
 async def _take(ep: Endpoint, item: int, arguments: dict[str, Any]) -> None:
