@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from backbone.errors import PeerError
+from backbone.points import passed
 from backbone.replication import limits
 from backbone.replication.link import (
     Acknowledged,
@@ -70,11 +71,14 @@ async def receive(ep: Endpoint) -> Report:
         return Report(0)
     try:
         opened = await _open_all(ep, deliveries)
+        passed("receive: opened")
         special, applied = await ep.store.run(lambda tx: _admit_all(tx, ep, opened))
     except BaseException:
         await ep.channel.forget([d.token for d in deliveries])
         raise
+    passed("receive: stored")
     await ep.channel.confirm([d.token for d in deliveries])
+    passed("receive: confirmed")
     with contextlib.suppress(ChannelUnavailable):
         for lane, seq in applied.items():
             await ep.channel.acknowledged(ep.tag, ep.label_life, lane, seq)
@@ -251,6 +255,7 @@ async def take_parts(ep: Endpoint) -> int:
     found = await ep.store.read(lambda tx: messages.next_in(tx, ep.row, links.state(tx, ep.row), "b", 4))
     for incoming in found:
         await ep.store.run(lambda tx, incoming=incoming: _take_part(tx, ep, incoming))  # type: ignore[misc]
+        passed("parts: taken")
     return len(found)
 
 
@@ -280,12 +285,14 @@ def _keep_part(tx: Connection, ep: Endpoint, incoming: Incoming) -> str | None:
         return "a part of an attachment does not follow the one before it"
     part = inflate(header, incoming.message.body)
     ep.contents.append(ep.row, chunk.sha256, have, part)
+    passed("parts: appended")
     have += len(part)
     if have < chunk.total:
         blobs.advance(tx, ep.row, chunk.sha256, have, complete=False)
         return None
     if not ep.contents.finish(ep.row, chunk.sha256):
         return "an attachment's content does not have the hash under which it was announced"
+    passed("parts: complete")
     blobs.advance(tx, ep.row, chunk.sha256, have, complete=True)
     shadows.arrived(tx, ep.row, [f"sha256:{chunk.sha256}"])
     return None
