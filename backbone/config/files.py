@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from backbone.config.alarms import AlarmTable
 from backbone.config.folder import NAME, NAME_RULE, Folder
 from backbone.config.reading import fault, nearest, parse, read_text
 from backbone.config.template import mail_template, tracker_template
@@ -74,6 +75,7 @@ class NodeConfig(_Fixed):
     node: NodeTable
     trackers: dict[Name, TrackerTable] = Field(default_factory=dict)
     mail: dict[Name, MailTable] = Field(default_factory=dict)
+    alarms: AlarmTable = Field(default_factory=AlarmTable)
 
     def anchor(self, folder: Folder) -> Path | None:
         """The anchor's file where the admin named one."""
@@ -101,11 +103,15 @@ class LinkConfig(_Fixed):
     fields: dict[str, Any] = Field(default_factory=dict)
     users: dict[str, Any] = Field(default_factory=dict)
     on_create: dict[str, Any] = Field(default_factory=dict)
+    on_update: dict[str, Any] = Field(default_factory=dict)
+    only_if: list[Any] = Field(default_factory=list)
+    comments: dict[str, Any] = Field(default_factory=dict)
 
     @property
     def rules(self) -> dict[str, Any]:
-        """The mapping's three tables together."""
-        return {"fields": self.fields, "users": self.users, "on_create": self.on_create}
+        """The mapping's tables together."""
+        known = ("fields", "users", "on_create")
+        return {name: value for name, value in self if name in known or (value and name not in ("link", "channel"))}
 
 
 def load_node(folder: Folder) -> NodeConfig:

@@ -52,6 +52,13 @@ window_messages = 256
 window_bytes = 64 * 2**20
 """Credit: bytes that may be under way unapplied in one lane."""
 
+ahead_messages_max = 4 * window_messages
+"""So far above what was applied a message is kept. Who keeps to the window never gets there; what lies beyond is asked
+for again when there is room. So no peer makes us remember more than half as many ranges."""
+
+ahead_bytes_max = 2 * window_bytes
+"""So many bytes are kept unapplied in one lane; beyond, only the message that is applied next is taken."""
+
 resend_seconds_max = 24 * 3600
 """A resend is tried at least daily, for ever: the partner may be on holiday."""
 

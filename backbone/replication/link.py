@@ -146,13 +146,14 @@ class Received:
     """A message whose signature is the pinned key's. The shell looks up what the numbers alone do not tell.
 
     ``known`` is the digest under which this number was stored before; ``chains`` our own chain at what the peer says
-    it has applied, per lane, where we still have it.
+    it has applied, per lane, where we still have it; ``ahead_bytes`` what its lane would keep unapplied, with this one.
     """
 
     now: float
     header: Header
     known: bytes | None = None
     chains: Mapping[str, bytes] = field(default_factory=dict)
+    ahead_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -406,8 +407,16 @@ def _store(state: LinkState, given: Received, timing: Timing) -> tuple[LinkState
             state, effects = _halt(state, "the partner used one number for two contents: its store was copied")
             return state, (Say(Kind.CHALLENGE), *effects)
         return state, (Drop("a repetition"),)
+    if _too_far(lane, header.seq, given.ahead_bytes):
+        return state, (Drop("further ahead than the window allows: it is asked for again when there is room"),)
     state = _into(state, header.lane, _insert(replace(lane, high=max(lane.high, header.seq)), header.seq))
     return _watch_gaps(state, now, timing), (Store(),)
+
+
+def _too_far(lane: Receiving, seq: int, ahead_bytes: int) -> bool:
+    """Whether keeping this would be more than a peer can make us keep. What is applied next is always taken."""
+    ahead = seq - lane.applied
+    return ahead > limits.ahead_messages_max or (ahead > 1 and ahead_bytes > limits.ahead_bytes_max)
 
 
 def _insert(lane: Receiving, seq: int) -> Receiving:

@@ -19,6 +19,11 @@ class Side(StrEnum):
     MASTER = "master"
     SLAVE = "slave"
 
+    @property
+    def other(self) -> "Side":
+        """The peer's."""
+        return Side.SLAVE if self is Side.MASTER else Side.MASTER
+
 
 class Policy(StrEnum):
     """Who wins when both sides wrote without knowing of each other.

@@ -34,9 +34,10 @@ from backbone.replication import diff
 from backbone.replication.diff import Plan
 from backbone.replication.identity import marker
 from backbone.replication.link import Stopped, step
-from backbone.replication.mapping import Inward, Names
+from backbone.replication.mapping import Inward, Names, Occasion
 from backbone.replication.message import ChangeSet, Kind, Operation, decode_change_sets, encode_record, inflate
 from backbone.service.endpoint import Endpoint
+from backbone.service.entering import enters, with_stored
 from backbone.service.inbound import follows, halt, take
 from backbone.service.outbound import fetch_contents
 from backbone.service.recording import emit, number, record
@@ -280,6 +281,9 @@ def _plan_one(
         _refuse(tx, ep, task, refusal)
         return None
     planned = _join(tx, ep, book, names, task)
+    if known is None and not enters(ep, planned.plan):
+        book.put(gid, planned.plan.registers)
+        return None
     if planned.inward.problems:
         _refuse(tx, ep, task, "; ".join(planned.inward.problems))
         return None
@@ -291,7 +295,7 @@ def _plan_one(
 
 def _why_not(ep: Endpoint, task: Task, known: Known | None, touched: Mapping[str, Touched]) -> str | None:
     try:
-        ep.agreement.check(task.change_set)
+        ep.agreement.check(task.change_set, None if task.late else ep.side.other)
     except PeerError as error:
         return str(error)
     if known is None and ep.born_here(task.change_set.gid):
@@ -305,10 +309,13 @@ def _join(tx: Connection, ep: Endpoint, book: Book, names: Names, task: Task) ->
     change_set = task.change_set
     known = book.by_gid(change_set.gid)
     shadow = book.fields(change_set.gid, [o.cell for o in change_set.operations])
-    plan = diff.plan(shadow, change_set.operations, ep.policies, redo=task.late or task.held)
+    stored = known is None and ep.translation.entry.guards_theirs
+    operations = with_stored(book, change_set) if stored else change_set.operations
+    plan = diff.plan(shadow, operations, ep.policies, redo=stored or task.late or task.held)
     inward = ep.translation.to_local(
-        plan.targets, ep.schema, names, shadow, lambda sha256: blobs.is_complete(tx, ep.row, sha256)
-    )
+        plan.targets, ep.schema, names, shadow, lambda sha256: blobs.is_complete(tx, ep.row, sha256),
+        Occasion(task.key, change_set.at, known is None),
+    )  # fmt: skip
     cells: Cells = inward.cells if known else {**ep.translation.on_create, **inward.cells}
     write = Write(
         key=task.key,
@@ -361,13 +368,11 @@ def _plan_again(
 def _as_made(one: Planned, made: Applied) -> Inward:
     """What has come since the write was made is not in it: that cell still waits."""
     inward, wants = one.inward, dict(one.inward.waiting)
-    missed = {c: agreed for c, agreed in inward.back.items() if c not in made.cells and c.element not in made.created}
-    for agreed in missed.values():
+    missed = {a for a, c in inward.at.items() if c not in made.cells and c.element not in made.created}
+    for agreed in missed:
         value = one.plan.targets[agreed]
         wants[agreed] = f"sha256:{value['sha256']}" if isinstance(value, dict) else agreed.element
-    cells = {cell: value for cell, value in inward.cells.items() if cell not in missed}
-    back = {cell: agreed for cell, agreed in inward.back.items() if cell not in missed}
-    return Inward(cells, back, wants, inward.problems)
+    return inward.without(missed, wants)
 
 
 def _finish(tx: Connection, ep: Endpoint, book: Book, planned: Sequence[Planned], outcomes: Sequence[Outcome]) -> None:
@@ -400,10 +405,10 @@ def _applied(tx: Connection, ep: Endpoint, book: Book, names: Names, one: Planne
             if cell.element in outcome.created:
                 book.name(Known(cell.element[1:], cell.field, outcome.created[cell.element]))
     _settle(tx, ep, book, one)
-    shadow = book.fields(gid, one.inward.back.values())
+    shadow = book.fields(gid, one.inward.at)
     book.load_locals(ep.named_in(outcome.cells))
     agreed = ep.translation.to_agreed(outcome.cells, ep.schema, names, shadow).cells
-    targets = {cell: one.plan.targets[cell] for cell in one.inward.back.values()}
+    targets = {cell: one.plan.targets[cell] for cell in one.inward.at}
     registers, effects = diff.read_back(shadow, targets, agreed)
     book.put(gid, registers)
     if not effects:

@@ -192,7 +192,9 @@ def _digests(tx: Connection, ep: Endpoint) -> Iterator[tuple[str, digest.CellDig
     while page := shadows.pages(tx, ep.row, after, SCRUBBED_AT_ONCE):
         book = Book(tx, ep.row)
         for known in page:
-            yield known.gid, digest.of_cells(book.load_whole(known.gid))
+            digests = digest.of_cells(book.load_whole(known.gid))
+            if digests:  # else it has not entered the link
+                yield known.gid, digests
         after = page[-1].gid
 
 

@@ -152,13 +152,21 @@ def _admit(tx: Connection, ep: Endpoint, state: LinkState, one: Opened) -> tuple
     if header.seq and header.lane in state.into and state.into[header.lane].has(header.seq):
         known = messages.known_digest(tx, ep.row, state.peer_life, header.lane, header.seq)
     chains = {lane: link for lane in LANES if (link := _chain_at(tx, ep, state, message, lane)) is not None}
-    state, effects = step(state, Received(ep.clock(), header, known, chains), ep.identity, ep.timing)
+    ahead = _ahead(tx, ep, state, message)
+    state, effects = step(state, Received(ep.clock(), header, known, chains, ahead), ep.identity, ep.timing)
     for effect in effects:
         _carry_out(tx, ep, state, one, effect)
     taken = not any(isinstance(e, Refuse | Drop) for e in effects)
     if taken and header.kind == Kind.NACK:
         _asked_for(tx, ep, state, message)
     return state, taken
+
+
+def _ahead(tx: Connection, ep: Endpoint, state: LinkState, message: Message) -> int:
+    header = message.header
+    if header.lane not in state.into or header.seq <= state.into[header.lane].applied + 1:
+        return 0
+    return messages.bytes_ahead(tx, ep.row, state, header.lane) + len(message.body)
 
 
 def _chain_at(tx: Connection, ep: Endpoint, state: LinkState, message: Message, lane: str) -> bytes | None:
@@ -280,6 +288,7 @@ def _keep_part(tx: Connection, ep: Endpoint, incoming: Incoming) -> str | None:
     assert chunk is not None
     have = blobs.received(tx, ep.row, chunk.sha256, chunk.total)
     if blobs.is_complete(tx, ep.row, chunk.sha256):
+        shadows.arrived(tx, ep.row, [f"sha256:{chunk.sha256}"])
         return None
     if chunk.offset != have:
         return "a part of an attachment does not follow the one before it"

@@ -324,15 +324,11 @@ def _write_config(
     node: Node, name: str, link_id: str, tracker: str, channel: Mapping[str, Any], rules: Rules
 ) -> LinkConfig:
     """The link's file, and what the channel needs on disk."""
-    fields: dict[str, dict[str, Any]] = {
-        agreed: {"local": rule.local, **({"values": rule.values} if rule.values else {})}
-        for agreed, rule in rules.fields.items()
-    }
     settings = dict(channel)
     if settings["kind"] == "directory":
         exchange = node.folder.exchange(name)
         settings = {"send": str(exchange / "SEND"), "receive": str(exchange / "RECEIVE"), **channel}
-    text = link_template(tracker, settings, fields, rules.users, rules.on_create)
+    text = link_template(tracker, settings, rules.model_dump(mode="json", exclude_defaults=True))
     file = node.folder.link_file(name)
     file.parent.mkdir(exist_ok=True)
     file.write_text(text, encoding="utf-8")

@@ -203,9 +203,10 @@ async def repeat(ep: Endpoint) -> None:
     await _advance(ep, events.Waited())
 
 
-async def confirm(ep: Endpoint) -> None:
-    """The master's first word after an acceptance was taken."""
-    await _send_confirmation(ep)
+async def begin(ep: Endpoint) -> None:
+    """A process's first words at a stage to which it did not come by itself; the master confirms what it accepted."""
+    if load(await ep.store.read(lambda tx: links.get(tx, ep.row))).pairing.role == "master":
+        await _send_confirmation(ep)
     await repeat(ep)
 
 

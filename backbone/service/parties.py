@@ -149,13 +149,14 @@ async def open_endpoint(node: Node, row: LinkRow) -> Endpoint:
     assert row.peer is not None, "this link has no partner yet"
     config = load_link(node.folder, row.name, node.config)
     agreement = Agreement.parse(row.agreement, f"the agreement of link {row.name}")
-    rules = Rules.parse(config.rules, str(node.folder.link_file(row.name)))
+    file = str(node.folder.link_file(row.name))
+    rules = Rules.parse(config.rules, file)
     tracker = open_tracker(node, config.link.tracker)
-    translation = Translation(agreement, rules, node.name, tracker.user)
+    translation = Translation(agreement, rules, node.name, tracker.user, Side(row.side), file)
     schema = await tracker.describe()
     problems = translation.problems(schema)
     if problems:
-        raise ConfigError(f"{node.folder.link_file(row.name)}: {'; '.join(problems)}")
+        raise ConfigError(f"{file}: {'; '.join(problems)}")
     channel = open_channel(node, row.name, row.link_id, config, row.peer)
     return Endpoint(
         row=row.id,
@@ -172,7 +173,7 @@ async def open_endpoint(node: Node, row: LinkRow) -> Endpoint:
         tracker=tracker,
         channel=channel,
         keyring=await open_keyring(node, row),
-        contents=Contents(node.folder.blobs),
+        contents=Contents(node.folder.blobs / str(row.id)),
         life=node.life,
         clock=node.clock,
         log=logger(link=row.name),

@@ -1,4 +1,7 @@
-"""What a person asked for on the command line, carried out by whoever runs the node."""
+"""What a person asked for on the command line, carried out by whoever runs the node.
+
+Nobody is surprised by what they asked for yesterday: a request says until when somebody waits for it (``until``).
+"""
 
 from typing import Any
 
@@ -23,6 +26,9 @@ async def carry_out(ep: Endpoint) -> int:
     open_ = await ep.store.read(lambda tx: lists.asked(tx, ep.row))
     due = [one for one in open_ if ep.clock() >= float(one[2].get("not_before", 0.0))]
     for item, kind, arguments in due:
+        if ep.clock() > float(arguments.get("until", "inf")):
+            await ep.store.run(lambda tx, i=item: lists.withdraw(tx, i))  # type: ignore[misc]
+            continue
         match kind:
             case "audit":
                 await _audit(ep, item, arguments)
@@ -49,7 +55,7 @@ async def _audit(ep: Endpoint, item: int, arguments: dict[str, Any]) -> None:
 
     def ask(tx: Connection) -> None:
         audit.begin(tx, ep, item, scrubbed)
-        later = {"tries": tries + 1, "not_before": ep.clock() + 0.1 * 2**tries}
+        later = {**arguments, "tries": tries + 1, "not_before": ep.clock() + 0.1 * 2**tries}
         lists.answer(tx, item, {}, state="sent", arguments=later)
 
     await ep.store.run(ask)

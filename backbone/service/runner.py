@@ -16,13 +16,14 @@ from typing import Any
 from backbone.config import load_link
 from backbone.errors import BackboneError, UsageError
 from backbone.replication.link import Phase
-from backbone.service import applying, control, inbound, outbound, pairing, requests, revoking
+from backbone.service import alarms, applying, control, inbound, outbound, pairing, requests, revoking, waking
 from backbone.service.endpoint import Endpoint
 from backbone.service.gathering import Gathering
 from backbone.service.logs import logger
 from backbone.service.node import Node, write_anchor
 from backbone.service.parties import close_endpoint, open_channel, open_endpoint, open_keyring
 from backbone.service.progress import load, start_link
+from backbone.service.pruning import Pruning
 from backbone.store import links
 from backbone.store.links import LinkRow
 from channels.base import Channel, ChannelError
@@ -55,11 +56,20 @@ class Running:
     name: str
     receive: asyncio.Event = field(default_factory=asyncio.Event)
     work: asyncio.Event = field(default_factory=asyncio.Event)
+    look: asyncio.Event = field(default_factory=asyncio.Event)
+    """Somebody may have changed the link's stage, or removed what troubled it."""
     send: asyncio.Event = field(default_factory=asyncio.Event)
     taking: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while parcels are received and what they say of the handshake is carried out."""
     resting: dict[str, bool] = field(default_factory=dict)
     trouble: str = ""
+    stepped: bool = False
+    """The handshake came to its stage by a step of this process, which has sent what belongs to it."""
+
+    def wake(self) -> None:
+        """Somebody asked for something."""
+        for event in (self.receive, self.work, self.send, self.look):
+            event.set()
 
     @property
     def rests(self) -> bool:
@@ -148,32 +158,51 @@ async def _links(node: Node, names: Sequence[str] | None) -> AsyncIterator[list[
     for name in names or ():
         if name not in known:
             raise UsageError(f"there is no link {name!r}; there are {', '.join(sorted(known)) or 'none yet'}")
-    running: list[Running] = []
     gc.freeze()
     gc.set_threshold(*GARBAGE_THRESHOLDS)
     async with asyncio.TaskGroup() as group:
-
-        def begin(rows: Sequence[LinkRow]) -> None:
-            begun = {one.name for one in running}
-            for row in rows:
-                if row.name not in begun and (not names or row.name in names):
-                    running.append(Running(row.name))
-                    tasks.append(group.create_task(_link(node, row.id, running[-1])))
-
-        async def look_for_more() -> None:
-            while True:
-                await asyncio.sleep(node.config.node.poll_seconds)
-                begin(await node.store.read(links.every))
-
-        tasks: list[asyncio.Task[None]] = [group.create_task(_note(node))]
-        begin(rows)
-        if names is None:
-            tasks.append(group.create_task(look_for_more()))
+        loops = _Loops(node, names, group)
+        loops.begin(rows)
         try:
-            yield running
+            with waking.listening(node.folder.wake, loops.wake):
+                yield loops.running
         finally:
-            for task in tasks:
+            for task in loops.tasks:
                 task.cancel()
+
+
+class _Loops:
+    """The tasks of a process that runs links: one for each link, the anchor's, the alarms', the look for new links."""
+
+    def __init__(self, node: Node, names: Sequence[str] | None, group: asyncio.TaskGroup) -> None:
+        self.running: list[Running] = []
+        self.tasks = [group.create_task(_note(node))]
+        self._node = node
+        self._names = names
+        self._group = group
+        self._knocked = asyncio.Event()
+        if names is None:
+            self.tasks += [group.create_task(loop) for loop in (self._look_for_more(), alarms.watch(node))]
+
+    def begin(self, rows: Sequence[LinkRow]) -> None:
+        """Run those of these links that are wanted and do not run yet."""
+        begun = {one.name for one in self.running}
+        for row in rows:
+            if row.name not in begun and (not self._names or row.name in self._names):
+                self.running.append(Running(row.name))
+                self.tasks.append(self._group.create_task(_link(self._node, row.id, self.running[-1])))
+
+    def wake(self) -> None:
+        """Somebody knocked."""
+        self._knocked.set()
+        for one in self.running:
+            one.wake()
+
+    async def _look_for_more(self) -> None:
+        while True:
+            self._knocked.clear()
+            self.begin(await self._node.store.read(links.every))
+            await _event_or(self._knocked, self._node.config.node.poll_seconds)
 
 
 async def _note(node: Node) -> None:
@@ -188,6 +217,7 @@ async def _link(node: Node, row_id: int, running: Running) -> None:
     log = logger(link=running.name)
     while True:
         running.resting = {"link": False}
+        running.look.clear()
         try:
             row = await node.store.read(lambda tx: links.get(tx, row_id))
             await _serve(node, row, running)
@@ -201,7 +231,7 @@ async def _link(node: Node, row_id: int, running: Running) -> None:
         if running.trouble:
             reason = running.trouble
             await node.store.run(lambda tx, r=reason: links.change(tx, row_id, reason=r))  # type: ignore[misc]
-            await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
+            await _event_or(running.look, pause * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
             pause = min(pause * 2, BACK_OFF_SECONDS_MAX)
 
 
@@ -225,7 +255,7 @@ async def _serve(node: Node, row: LinkRow, running: Running) -> None:
         await _hear_of_the_end(node, row, running)
     else:
         running.resting = {"link": True}
-        await asyncio.sleep(node.config.node.poll_seconds)
+        await _event_or(running.look, node.config.node.poll_seconds)
 
 
 @contextlib.asynccontextmanager
@@ -247,7 +277,10 @@ async def _listening(node: Node, row: LinkRow, running: Running) -> AsyncIterato
 
 async def _wait_for_acceptance(node: Node, row: LinkRow, running: Running) -> None:
     async with _listening(node, row, running) as (channel, keys):
-        while await _still_offered(node, row.id) and not await pairing.listen(node, row, channel, keys):
+        while await _still_offered(node, row.id):
+            running.receive.clear()
+            if await pairing.listen(node, row, channel, keys):
+                return
             _settled(running, "link")
             await _event_or(running.receive, node.config.node.poll_seconds)
 
@@ -292,6 +325,7 @@ async def _exchange(node: Node, row: LinkRow, running: Running) -> None:
     if row.reason and row.reason not in (progress.alarm, progress.pairing.reason):
         # A trouble of before, of this process or an earlier one: it comes again where it is not over.
         await node.store.run(lambda tx: links.change(tx, row.id, reason=""))
+    stepped, running.stepped = running.stepped, False
     try:
         await node.store.run(
             lambda tx: start_link(
@@ -311,22 +345,25 @@ async def _exchange(node: Node, row: LinkRow, running: Running) -> None:
                 loops.append(_working(ep, running, node.config.node.poll_seconds))
             else:
                 running.resting["handshake"] = False
-                loops += [_controlling(ep, running), _repeating(ep, running)]
+                loops += [_controlling(ep, running), _repeating(ep, running, at_once=not stepped)]
             tasks = [group.create_task(loop) for loop in loops]
-            tasks.append(group.create_task(_stage_watch(node, ep, stage, changed)))
+            tasks.append(group.create_task(_stage_watch(node, ep, running, stage, changed)))
             await changed.wait()
             # A parcel that is confirmed does not come again: what was received together is taken together.
             async with running.taking:
                 for task in tasks:
                     task.cancel()
+        running.stepped = True
     finally:
         await close_endpoint(ep)
 
 
-async def _stage_watch(node: Node, ep: Endpoint, stage: Stage, changed: asyncio.Event) -> None:
+async def _stage_watch(node: Node, ep: Endpoint, running: Running, stage: Stage, changed: asyncio.Event) -> None:
     pause = node.config.node.poll_seconds if stage is Stage.ACTIVE else STAGE_SECONDS
-    while await _stage(node, ep.row) is stage:  # noqa: ASYNC110
-        await asyncio.sleep(pause)
+    running.look.clear()
+    while await _stage(node, ep.row) is stage:
+        await _event_or(running.look, pause)
+        running.look.clear()
     changed.set()
 
 
@@ -349,9 +386,10 @@ async def _receiving(ep: Endpoint, running: Running, poll: float) -> None:
 
 async def _working(ep: Endpoint, running: Running, poll: float) -> None:
     await applying.resume(ep)
-    gathering = Gathering(ep)
+    gathering, pruning_ = Gathering(ep), Pruning(ep)
     while True:
         running.work.clear()
+        await pruning_.prune()
         done = await control.take_control(ep)
         done += await inbound.take_parts(ep)
         done += await requests.carry_out(ep)
@@ -381,13 +419,13 @@ async def _controlling(ep: Endpoint, running: Running) -> None:
         await running.work.wait()
 
 
-async def _repeating(ep: Endpoint, running: Running) -> None:
-    if load(await ep.store.read(lambda tx: links.get(tx, ep.row))).pairing.role == "master":
-        await pairing.confirm(ep)
+async def _repeating(ep: Endpoint, running: Running, *, at_once: bool) -> None:
+    if at_once:
+        await pairing.begin(ep)
     while True:
-        await pairing.repeat(ep)
         running.resting["handshake"] = True
         await asyncio.sleep(max(pairing.REPEATED_AFTER_SECONDS, ep.timing.resend_floor))
+        await pairing.repeat(ep)
 
 
 async def _sending(ep: Endpoint, running: Running) -> None:

@@ -209,6 +209,12 @@ def answer(
     tx.execute(request.update().where(request.c.id == item).values(values))
 
 
+def withdraw(tx: Connection, item: int) -> bool:
+    """Nobody waits for the answer any more; ``False`` when it was carried out already."""
+    waiting = request.c.state.in_(("open", "sent"))
+    return bool(tx.execute(request.update().where(request.c.id == item, waiting).values(state="expired")).rowcount)
+
+
 def request_item(tx: Connection, item: int) -> Row[Any] | None:
     """One request with its result."""
     return tx.execute(select(request).where(request.c.id == item)).one_or_none()

@@ -14,6 +14,8 @@ from tests.acceptance.nodes import NodeAtWork, two_nodes, until
 from tests.support.mail import lies_in
 
 TITLE = Cell("title")
+LARGE_BYTES = 2**22
+"""Only the connection test's largest mail is larger here."""
 QUICK = "linger_seconds = 4\nack_delay_seconds = 1\nresend_floor_seconds = 60\n"
 """Where nobody pays for mails, and a test waits for them."""
 
@@ -73,3 +75,6 @@ def test_issues_travel_by_mail_and_nobody_carries_a_second_file(
     assert "1 issues compared, all equal" in alice.node.cli("audit", "bob").stdout
     assert [one.node.status()["quarantined"] for one in pair] == [0, 0]
     until("nothing is left in the mailboxes", lambda: not any(lies_in(mail_stack, one.account) for one in pair))
+    for one in pair:
+        done = mail_stack.mails(one.account, "Backbone/done")
+        assert sum(len(mail) > LARGE_BYTES for mail in done) == 1, "the connection test goes once"

@@ -17,7 +17,7 @@ from backbone.replication import diff, link, merge, sending
 from backbone.replication.diff import Shadow
 from backbone.replication.link import LinkState, Receiving
 from backbone.replication.merge import EMPTY, Policy, Side
-from backbone.service import applying, inbound, recording
+from backbone.service import applying, inbound, pruning, recording
 from backbone.service.endpoint import Endpoint
 from backbone.store import links, lists, messages, shadows
 from backbone.trackers.memory import MemoryTracker
@@ -172,6 +172,10 @@ def _stuck_issues_go_on() -> AbstractContextManager[Any]:
     return patch.object(lists, "held_gids", lambda *_: set())
 
 
+def _contents_pruned_early() -> AbstractContextManager[Any]:
+    return patch.object(pruning, "_rests", lambda *_: True)
+
+
 MUTANTS = (
     Mutant("echo_by_sent_value", "the image is what was read back, never what was sent", _echo_by_sent_value, known=1),
     Mutant("policy_mismatch", "both sides use one order of writes", _policy_mismatch),
@@ -218,6 +222,7 @@ MUTANTS = (
            masked="it guards a store that was put back, which no world here has (test_link.py, test_copied_store.py)"),
     Mutant("no_window", "no more is under way than the partner takes", missing.no_window,
            masked="it bounds memory and disk, no promise of these worlds (test_sending.py)"),
+    Mutant("contents_pruned_early", "a content stays until all that may name it is applied", _contents_pruned_early, 2),
 )  # fmt: skip
 
 

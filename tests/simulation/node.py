@@ -4,7 +4,7 @@ import logging
 import random
 import shutil
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ from backbone.replication.agreement import Agreement
 from backbone.replication.link import Identity, LinkState, Started, Timing, step
 from backbone.replication.mapping import Rules, Translation
 from backbone.replication.merge import Side
-from backbone.service import applying, control, inbound, outbound, requests
+from backbone.service import applying, control, inbound, outbound, pruning, requests
 from backbone.service.contents import Contents
 from backbone.service.endpoint import Endpoint
 from backbone.service.progress import Progress, save
@@ -224,6 +224,10 @@ class Node:
     def retry(self, item: int) -> None:
         """A person asks for it."""
         self.store.run_now(lambda tx: lists.ask(tx, 1, "retry", {"item": item}, self.clock()))
+
+    async def prune(self) -> None:
+        """What the service does once an hour, between two rounds of its work."""
+        await pruning.prune(replace(self.ep, store=self.store))
 
     async def recover(self) -> None:
         """What must succeed before anything is captured or applied."""

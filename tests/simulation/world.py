@@ -28,6 +28,7 @@ class World:
     def __init__(self, seed: int, habits: tuple[Habits, Habits] | None = None) -> None:
         """``habits`` are those of both trackers; otherwise the dice decide."""
         self.dice = random.Random(seed)
+        self.broom = random.Random(seed)
         self.now = 1_000.0
         self.calm = False
         self.depth = 0
@@ -114,6 +115,9 @@ class World:
             await self._person()
         else:
             await self._action()
+        for node in self.nodes:
+            if self.broom.random() < 0.1:
+                await node.prune()
 
     async def _person(self) -> None:
         person = self.dice.choice(self.people)

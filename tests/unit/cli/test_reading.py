@@ -78,7 +78,7 @@ def _parcel(tx: Connection) -> int:
 def test_the_doctor_looks_at_everything_and_says_what_to_do(offered: Company) -> None:
     found = {one["what"]: one for one in offered.json("doctor")}
     assert {
-        "gnupg", "disk", "folder", "clock", "store", "anchor", "tracker main", "link beta", "link beta: keys",
+        "gnupg", "disk", "folder", "clock", "store", "anchor", "alarms", "tracker main", "link beta", "link beta: keys",
         "link beta: mapping", "link beta: channel",
     } == set(found)  # fmt: skip
     assert {one["state"] for one in found.values()} <= {"ok", "warning"}

@@ -133,6 +133,42 @@ class TestStoring:
         assert state.ack_due == 10.2
 
 
+class TestBounds:
+    """A peer that is broken or hostile decides what we hear, and not how much of it we keep."""
+
+    FAR = limits.ahead_messages_max
+
+    def test_what_lies_too_far_ahead_is_not_kept_but_asked_for(self) -> None:
+        state, effects = hear(FRESH, numbered(self.FAR + 1, high={"c": self.FAR + 1, "b": 0, "k": 0}))
+        assert [type(effect) for effect in effects] == [Drop]
+        assert (state.into["c"].held, state.into["c"].missing()) == ((), ((1, self.FAR + 1),))
+        assert (state.ask_due, state.ack_due) == (12.0, 11.0)
+
+    def test_the_last_that_is_near_enough_is_kept(self) -> None:
+        state, effects = hear(FRESH, numbered(self.FAR))
+        assert (effects, state.into["c"].held) == ((Store(),), ((self.FAR, self.FAR),))
+
+    def test_whatever_is_said_the_ranges_are_bounded(self) -> None:
+        state = heard(*range(2, 4 * self.FAR, 2))
+        assert len(state.into["c"].held) == self.FAR // 2
+
+    def test_nothing_is_lost_when_it_is_sent_again_later(self) -> None:
+        state = after(heard(1, self.FAR + 1), Took(20.0, "c", digest(1), bytes(32)))
+        assert not state.into["c"].has(self.FAR + 1)
+        state, effects = hear(state, numbered(self.FAR + 1))
+        assert (effects, state.into["c"].has(self.FAR + 1)) == ((Store(),), True)
+
+    def test_a_lane_that_is_full_of_bytes_takes_only_what_is_applied_next(self) -> None:
+        full = limits.ahead_bytes_max + 1
+        state, effects = hear(heard(1), numbered(2), ahead_bytes=full)
+        assert [type(effect) for effect in effects] == [Drop]
+        assert state.into["c"].recv == 1
+        _, effects = hear(FRESH, numbered(1), ahead_bytes=full)
+        assert effects == (Store(),)
+        _, effects = hear(heard(1), numbered(2), ahead_bytes=full - 1)
+        assert effects == (Store(),)
+
+
 class TestGaps:
     def test_a_gap_is_asked_for_after_a_while_and_then_not_too_often(self) -> None:
         state, _ = hear(FRESH, numbered(2), now=10.0)

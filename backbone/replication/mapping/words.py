@@ -1,0 +1,61 @@
+"""What a translation takes and gives."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from backbone.model import Cell, Cells
+from backbone.replication.diff import NOT_QUIET, Quiet
+
+
+class Outward(NamedTuple):
+    """Cells in agreed words. ``problems`` are sentences about those that could not be put into them: ``unsaid``."""
+
+    cells: Cells
+    problems: tuple[str, ...] = ()
+    unsaid: tuple[Cell, ...] = ()
+    quiet: Quiet = NOT_QUIET
+    """What of it does not travel."""
+
+
+class Occasion(NamedTuple):
+    """Of what the cells that come in are a part."""
+
+    key: str = ""
+    """The write's: comments that the rules make are named after it, so that none is made twice."""
+    at: str = ""
+    fresh: bool = False
+    """The issue is made with them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inward:
+    """Cells in local words. ``waiting`` are agreed cells whose other end is not here yet."""
+
+    cells: Cells
+    at: Mapping[Cell, Cell] = field(default_factory=dict)
+    """Where each agreed cell is shown here; several may be shown in one local cell."""
+    waiting: Mapping[Cell, str] = field(default_factory=dict)
+    """What each waits for: an issue's gid, or ``sha256:…`` for an attachment's content."""
+    problems: tuple[str, ...] = ()
+
+    def without(self, missed: Collection[Cell], waiting: Mapping[Cell, str]) -> "Inward":
+        """The same, but for these agreed cells."""
+        lost = {self.at[agreed] for agreed in missed}
+        cells = {cell: value for cell, value in self.cells.items() if cell not in lost}
+        at = {agreed: cell for agreed, cell in self.at.items() if agreed not in missed}
+        return Inward(cells, at, waiting, self.problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """How issues, comments and attachments are called on both sides."""
+
+    gid_of: Callable[[str, str], str]
+    """``(kind, local)``: kind is ``ISSUE``, ``COMMENT`` or ``ATTACHMENT``."""
+    local_of: Callable[[str], str | None]
+    born_here: Callable[[str], bool]
+    strange: Callable[[str, str], bool]
+    """``(kind, gid)``: this can be no new thing of the partner's: it was born here and is not known, or is of another
+    kind.
+    """
