@@ -55,6 +55,19 @@ def steady(passings: Sequence[int]) -> Iterator[Death]:
         yield from (Death(who, point, 1, before) for point in RECOVERY for before in BEFORE_RECOVERY)
 
 
+def into_trackers() -> Iterator[Death]:
+    """Where a write into a real tracker is begun, made or known."""
+    points = ("capture: recorded", "apply: planned", "tracker: committed", "apply: written", "apply: finished")
+    yield from (Death(who, point) for who in SIDES for point in points)
+    yield from (Death(who, point, 1, "tracker: committed") for who in SIDES for point in RECOVERY)
+
+
+def into_mail() -> Iterator[Death]:
+    """Where a parcel is handed to a server, or taken from one."""
+    points = ("send: sealed", "send: sent", "receive: opened", "receive: stored", "receive: confirmed")
+    yield from (Death(who, point) for who in SIDES for point in points)
+
+
 def die_at_birth(companies: Companies, death: Death) -> bool:
     """From the first start on; whether the point was met."""
     (other,) = set(SIDES) - {death.who}
