@@ -216,14 +216,20 @@ def _asked_for(tx: Connection, ep: Endpoint, state: LinkState, message: Message)
 
 
 def _quarantine(tx: Connection, ep: Endpoint, delivery: Delivery, reason: str) -> None:
+    """Anybody who can write to the share or the mailbox can bring this about, as often as he likes."""
     data = delivery.parcel.data
+    aside = lists.parcels_aside(tx, ep.row)
+    if aside.last is not None and aside.items >= limits.parcels_aside_max:
+        lists.set_aside_change(tx, aside.last, ep.clock(), attempts=aside.attempts + 1)
+        return
+    room = max(0, min(PARCEL_KEPT_BYTES, limits.parcels_aside_bytes_max - aside.bytes_kept))
     lists.set_aside(
         tx,
         ep.row,
         "parcel",
         reason,
         ep.clock(),
-        payload=data[:PARCEL_KEPT_BYTES],
+        payload=data[:room],
         advice="nothing was changed; ask the partner's admin if it goes on; skip it when it is understood",
     )
     ep.log.warning("quarantined", reason=reason, bytes=len(data))

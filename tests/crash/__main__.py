@@ -73,7 +73,7 @@ def _one(
     try:
         word = "met" if die(companies, death) else "not met"
     except AssertionError as failure:
-        word, words = "failed", f": {str(failure)[:600]}"
+        word, words = "failed", f": {str(failure)[:3000]}"
     tally[word] += 1
     print(f"{over:12s}{death!s:60s} {word:8s} {time.monotonic() - began:5.1f} s{words}", flush=True)
     return word != "failed"

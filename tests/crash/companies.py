@@ -109,7 +109,7 @@ class Companies:
 
         with suppress(AssertionError):
             wait_until(ended, BOUND_SECONDS)
-        assert not dead, f"the node of {dead} ended by itself"
+        assert not dead, f"the node of {dead} ended by itself: {self._logs()}"
         wrong = self.wrong()
         assert not wrong, wrong
 
@@ -133,7 +133,12 @@ class Companies:
         assert not self.wrong(), self.wrong()
         for node in (alice, bob):
             status = node.status()
-            assert (status["state"], status["quarantined"]) == ("active", 0), status
+            state = (status["state"], status["quarantined"])
+            assert state == ("active", 0), f"{node.name} is {state}: {node.cli('queue', 'list', expected=6).stdout}"
+
+    def _logs(self) -> str:
+        tails = [(node.root / f"{node.name}.log").read_text().splitlines()[-8:] for node in self.nodes.values()]
+        return "\n".join("\n".join(tail) for tail in tails)
 
 
 def shown(issue: Issue) -> dict[str, Any]:
