@@ -21,6 +21,12 @@ body_bytes = 4 * 2**20
 ack_gathered = 10.0
 """While messages wait to be applied, an acknowledgement may wait this many times its delay: each costs a seal."""
 
+parcels_aside_max = 1_000
+"""Parcels that could not be opened and are on the list; of more only the number is kept. Nobody reads more."""
+
+parcels_aside_bytes_max = 64 * 2**20
+"""So much of them is kept to look at. Anybody who can write to the share can bring more."""
+
 seal_bytes = 16 * 2**10
 """What header and OpenPGP add to a body, at most: by so much a body stays below what the channel carries."""
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from backbone.model import ATTACHMENT, ISSUE, Cells, Edit, Issue, Position, covers
+from backbone.points import passed
 from backbone.replication import limits
 from backbone.replication.link import LinkState, Phase, Say, Spoke, Tick, acknowledgement, step
 from backbone.replication.message import Header, Kind, Message, compress, digest, encode, encode_record
@@ -42,12 +43,14 @@ async def capture(ep: Endpoint) -> int:
     if touched.position == row.cursor:
         return 0
     await _fetch_contents(ep, touched.edits)
+    passed("capture: contents fetched")
 
     def keep(tx: Connection) -> None:
         _keep(tx, ep, touched.edits)
         links.change(tx, ep.row, cursor=touched.position)
 
     await ep.store.run(keep)
+    passed("capture: recorded")
     return max(len(touched.edits), 1)
 
 
@@ -82,6 +85,7 @@ async def _populate(ep: Endpoint, after: str | None, cursor: Position, size: int
             links.change(tx, ep.row, populated=1)
 
     await ep.store.run(keep)
+    passed("populate: recorded")
     return max(len(page), 1)
 
 
@@ -153,6 +157,7 @@ async def send(ep: Voice, at_once: int = 8) -> float:
     sent = [m for m, result in zip(ready, results, strict=True) if not isinstance(result, BaseException)]
     if sent:
         await ep.store.run(lambda tx: _mark(tx, ep, sent, found.state))
+        passed("send: marked")
     for result in results:
         if isinstance(result, BaseException):
             raise result
@@ -199,7 +204,9 @@ async def post(ep: Voice, message: Message) -> None:
     sealed = await ep.keyring.seal(encode(message), recipient=ep.identity.peer_fingerprint, encrypt=ep.encrypt)
     header = message.header
     label = Label(ep.tag, ep.label_life, header.lane, header.seq)
+    passed("send: sealed")
     await ep.channel.send(Parcel(label, sealed))
+    passed("send: sent")
     ep.log.debug("sent", kind=header.kind, lane=header.lane, seq=header.seq, bytes=len(sealed))
 
 

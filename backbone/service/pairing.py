@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from backbone.errors import HandshakeRefused, PeerError
+from backbone.points import passed
 from backbone.replication import limits
 from backbone.replication.agreement import Strict
 from backbone.replication.link import LinkState
@@ -87,6 +88,7 @@ async def take_acceptance(node: Node, row: LinkRow, keyring: KeyRing, parcel: by
         raise HandshakeRefused("the handshake file of this link was accepted already")
     seen = check_acceptance(progress.offer, acceptance)
     await keyring.add_peer(acceptance.certificate.encode(), acceptance.fingerprint)
+    passed("handshake: key pinned")
     signed = await keyring.open(parcel, signer=acceptance.fingerprint, message_bytes_max=FILE_BYTES_MAX)
     assert signed == data, "the same bytes open twice"
     peer = {
@@ -109,6 +111,7 @@ async def take_acceptance(node: Node, row: LinkRow, keyring: KeyRing, parcel: by
         links.save_state(tx, row.id, LinkState(node.life, node.boot, life, spoke_at=now))
 
     await node.store.run(store)
+    passed("handshake: acceptance stored")
 
 
 def incarnation(life: tuple[int, bytes]) -> str:
@@ -222,7 +225,9 @@ async def _advance(ep: Endpoint, given: events.Input) -> None:
                 _tell_tested(tx, ep, effect)
         return effects
 
-    for effect in await ep.store.run(change):
+    effects = await ep.store.run(change)
+    passed("handshake: step stored")
+    for effect in effects:
         match effect:
             case events.SendAcceptance():
                 row = await ep.store.read(lambda tx: links.get(tx, ep.row))
@@ -256,6 +261,7 @@ async def _send_probes(ep: Endpoint, sizes: frozenset[int]) -> None:
 
 async def _send(ep: Endpoint, parcel: bytes) -> None:
     await ep.channel.send(Parcel(Label(ep.tag, ep.label_life, "k", 0), parcel))
+    passed("handshake: document sent")
 
 
 def probe_sizes(channel: Channel) -> frozenset[int]:
