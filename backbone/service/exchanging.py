@@ -38,7 +38,6 @@ async def exchange(node: Node, row: LinkRow, running: Running) -> None:
             )
         )
         changed = asyncio.Event()
-        running.resting["receive"] = False
         running.resting |= {"receive": False, "send": False}
         async with asyncio.TaskGroup() as group:
             loops = [
