@@ -178,6 +178,7 @@ async def open_endpoint(node: Node, row: LinkRow) -> Endpoint:
         clock=node.clock,
         log=logger(link=row.name),
         encrypt=bool(row.peer.get("encrypt", True)),
+        audit_seconds=node.config.node.audit_hours * 3600.0,
     )
 
 
