@@ -457,7 +457,9 @@ def _late(tx: Connection, ep: Endpoint) -> list[Task]:
             Operation(cell, registers[cell].value, registers[cell].write, registers[cell].known) for cell in cells
         )
         # An issue's cells may share one write stamp and be completed at different times: each is named.
-        stamps = "/".join(f"{o.cell.field} {o.cell.element} {tuple(o.write)}" for o in operations)
+        # A repair writes once more what was written before, under a key of its own.
+        again = shadows.asked_again(tx, ep.row, gid)
+        stamps = again + "/".join(f"{o.cell.field} {o.cell.element} {tuple(o.write)}" for o in operations)
         change_set = ChangeSet(gid, "", "", operations)
         tasks.append(Task(marker(ep.link_id, f"{gid}/{stamps}", 0, len(operations)), change_set, late=True))
     return tasks

@@ -46,6 +46,8 @@ class Voice:
     clock: Callable[[], float]
     log: Any
     encrypt: bool = True
+    audit_seconds: float = 0.0
+    """Between two audits that nobody asked for; 0 for none."""
     together: Together = side_by_side
 
     @property

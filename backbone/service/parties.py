@@ -165,6 +165,7 @@ async def open_endpoint(node: Node, row: LinkRow) -> Endpoint:
         translation=translation,
         schema=schema,
         tracker=tracker,
+        audit_seconds=node.config.node.audit_hours * 3600.0,
         **_voice(node, row, agreement, channel, await open_keyring(node, row)),
     )
 

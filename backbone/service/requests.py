@@ -3,12 +3,13 @@
 Nobody is surprised by what they asked for yesterday: a request says until when somebody waits for it (``until``).
 """
 
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from backbone.model import Cell, Write
 from backbone.replication.identity import marker
 from backbone.replication.message import Kind
-from backbone.service import audit, outbound, quarantine
+from backbone.service import audit, quarantine, repair, scrubbing
 from backbone.service.endpoint import Endpoint
 from backbone.service.outbound import post, unnumbered
 from backbone.store import links, lists
@@ -27,20 +28,31 @@ async def carry_out(ep: Endpoint) -> int:
         if ep.clock() > float(arguments.get("until", "inf")):
             await ep.store.run(lambda tx, i=item: lists.withdraw(tx, i))  # type: ignore[misc]
             continue
-        match kind:
-            case "audit":
-                await _audit(ep, item, arguments)
-            case "say":
-                await _say(ep, item, Kind(arguments["kind"]))
-            case "retry":
-                await _retry(ep, item, arguments)
-            case "skip":
-                await ep.store.run(lambda tx, i=item, a=arguments: _skip(tx, ep, i, a))  # type: ignore[misc]
-            case "edit":
-                await ep.store.run(lambda tx, i=item, a=arguments: _edit(tx, ep, i, a))  # type: ignore[misc]
-            case "take":
-                await _take(ep, item, arguments)
-    return len(due) + await quarantine.retry_due(ep)
+        if kind in _IN_THE_STORE:
+            await ep.store.run(lambda tx, k=kind, i=item, a=arguments: _IN_THE_STORE[k](tx, ep, i, a))  # type: ignore[misc]
+        elif kind in _WITH_THE_TRACKER:
+            await _WITH_THE_TRACKER[kind](ep, item, arguments)
+    return len(due) + await _audit_by_schedule(ep) + await quarantine.retry_due(ep)
+
+
+async def _audit_by_schedule(ep: Endpoint) -> int:
+    if not await ep.store.read(lambda tx: _audit_due(tx, ep)):
+        return 0
+    await ep.store.run(lambda tx: lists.ask(tx, ep.row, "audit", {"share": _share(ep)}, ep.clock()))
+    return 1
+
+
+def _audit_due(tx: Connection, ep: Endpoint) -> bool:
+    """By schedule: the last one, whoever asked for it, is old enough, and the first snapshots are through."""
+    if not ep.audit_seconds or not links.get(tx, ep.row).populated:
+        return False
+    last = lists.last_asked(tx, ep.row, "audit")
+    return last is None or ep.clock() >= last.created_at + ep.audit_seconds
+
+
+def _share(ep: Endpoint) -> int:
+    """Which of the issues are read from the trackers today."""
+    return int(ep.clock() // ep.audit_seconds) % scrubbing.SHARES
 
 
 async def _audit(ep: Endpoint, item: int, arguments: dict[str, Any]) -> None:
@@ -49,19 +61,19 @@ async def _audit(ep: Endpoint, item: int, arguments: dict[str, Any]) -> None:
     if tries >= AUDITS_IN_A_ROW:
         await ep.store.run(lambda tx: lists.answer(tx, item, {"busy": True}))
         return
-    while await outbound.capture(ep):
-        pass
-    scrubbed = await audit.scrub(ep)
+    share = arguments.get("share")
+    scrubbed = await scrubbing.scrub(ep, share)
 
     def ask(tx: Connection) -> None:
-        audit.begin(tx, ep, item, scrubbed)
+        audit.begin(tx, ep, item, scrubbed, share)
         later = {**arguments, "tries": tries + 1, "not_before": ep.clock() + 0.1 * 2**tries}
         lists.answer(tx, item, {}, state="sent", arguments=later)
 
     await ep.store.run(ask)
 
 
-async def _say(ep: Endpoint, item: int, kind: Kind) -> None:
+async def _say(ep: Endpoint, item: int, arguments: dict[str, Any]) -> None:
+    kind = Kind(arguments["kind"])
     state = await ep.store.read(lambda tx: links.state(tx, ep.row))
     await post(ep, unnumbered(ep, state, kind, b""))
     await ep.store.run(lambda tx: lists.answer(tx, item, {}))
@@ -119,3 +131,17 @@ def _losing(tx: Connection, ep: Endpoint, item: int) -> Write | None:
     if known is None or not inward.cells:
         return None
     return Write(marker(ep.link_id, f"take/{row.gid}", 0, item), known.local, None, inward.cells)
+
+
+_IN_THE_STORE: Mapping[str, Callable[[Connection, Endpoint, int, dict[str, Any]], None]] = {
+    "skip": _skip,
+    "edit": _edit,
+}
+_WITH_THE_TRACKER: Mapping[str, Callable[[Endpoint, int, dict[str, Any]], Awaitable[None]]] = {
+    "audit": _audit,
+    "say": _say,
+    "retry": _retry,
+    "take": _take,
+    "repair": repair.begin,
+    "settle": repair.settle,
+}

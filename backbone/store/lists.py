@@ -259,6 +259,14 @@ def withdraw(tx: Connection, item: int) -> bool:
     return bool(tx.execute(request.update().where(request.c.id == item, waiting).values(state="expired")).rowcount)
 
 
+def last_asked(tx: Connection, link: int, kind: str, *, done: bool = False) -> Row[Any] | None:
+    """The newest request of that kind; with ``done``, the newest that was answered."""
+    query = select(request).where(request.c.link == link, request.c.kind == kind)
+    if done:
+        query = query.where(request.c.state == "done")
+    return tx.execute(query.order_by(request.c.id.desc()).limit(1)).one_or_none()
+
+
 def request_item(tx: Connection, item: int) -> Row[Any] | None:
     """One request with its result."""
     return tx.execute(select(request).where(request.c.id == item)).one_or_none()
