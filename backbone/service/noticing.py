@@ -5,6 +5,7 @@ A bounce (RFC 3464) can be forged by anybody, so it changes nothing: what was no
 
 from backbone.replication.message import Kind
 from backbone.service.endpoint import Endpoint
+from backbone.service.progress import over
 from backbone.store import links, lists
 from backbone.store.engine import Connection
 
@@ -45,5 +46,5 @@ class Noticing:
         if heard_at is None or heard_at <= self._shown_at:
             return
         if links.get(tx, self._ep.row).reason == self._shown:
-            links.change(tx, self._ep.row, reason="")
+            over(tx, self._ep.row)
         self._shown = None
