@@ -1,0 +1,70 @@
+"""Comments and attachments, out and in."""
+
+from collections.abc import Callable
+
+from backbone.model import ATTACHMENT, COMMENT, Cell, Record, Schema, Value
+from backbone.replication.agreement import Agreement
+from backbone.replication.diff import Shadow
+from backbone.replication.mapping.draft import Draft
+from backbone.replication.mapping.people import People
+from backbone.replication.mapping.words import Names
+
+
+class Contents:
+    """What becomes of an issue's comments and attachments on their way."""
+
+    def __init__(self, agreement: Agreement, people: People, user: str) -> None:
+        """``user`` writes what nobody here wrote."""
+        self._shared = {COMMENT: agreement.comments, ATTACHMENT: agreement.attachments}
+        self._bytes_max = agreement.attachment_bytes_max
+        self._people = people
+        self._user = user
+
+    def out(
+        self, cell: Cell, value: Value, schema: Schema, names: Names, shadow: Shadow, agreed: dict[Cell, Value]
+    ) -> None:
+        """Put one into ``agreed``, if it may leave."""
+        if not self._shared[cell.field]:
+            return
+        target = Cell(cell.field, names.gid_of(cell.field, cell.element))
+        if not isinstance(value, dict):
+            agreed[target] = None
+            return
+        if cell.field == ATTACHMENT and int(value["size"]) > self._bytes_max:
+            return
+        known = shadow[target].value if target in shadow else None
+        if isinstance(known, dict):
+            record: Record = {**value, "author": known["author"], "created": known["created"]}
+            if "text" in record:
+                record["text"] = str(record["text"]).removeprefix(_headline(str(known["author"])))
+        else:
+            record = {**value, "author": self._people.author(str(value["author"]), schema)}
+        agreed[target] = record
+
+    def comment_in(self, cell: Cell, value: Value, names: Names, draft: Draft) -> None:
+        local = names.local_of(cell.element) if draft.shows(cell) else None
+        if isinstance(value, dict):
+            login = self._people.login_of.get(str(value["author"]))
+            ours = login is not None or names.born_here(cell.element)
+            text = str(value["text"]) if ours else _headline(str(value["author"])) + str(value["text"])
+            draft.content(cell, local, {"text": text, "author": login or self._user, "created": value["created"]})
+        elif local is not None:
+            draft.content(cell, local, None)
+
+    def attachment_in(
+        self, cell: Cell, value: Value, names: Names, is_here: Callable[[str], bool], draft: Draft
+    ) -> None:
+        """``is_here`` tells whether the bytes with a SHA-256 are here."""
+        local = names.local_of(cell.element) if draft.shows(cell) else None
+        if not isinstance(value, dict):
+            if local is not None:
+                draft.content(cell, local, None)
+        elif local is None and not is_here(str(value["sha256"])):
+            draft.waiting[cell] = f"sha256:{value['sha256']}"
+        else:
+            login = self._people.login_of.get(str(value["author"]))
+            draft.content(cell, local, {**value, "author": login or self._user})
+
+
+def _headline(author: str) -> str:
+    return f"{author} wrote:\n\n"
