@@ -17,7 +17,8 @@ an attachment          ``("attachment", FILE)``    ``{"name", "type", "size", "s
 
 ``None`` always means *absent*: an empty field, an element taken out, a comment deleted. A cell that is not in
 a bag is the same as a cell with ``None``. Times are UTC, ``2026-11-21T04:19:00Z``, with three decimals
-at most. Numbers are decimal text (``"3"``, ``"2.5"``) because floats have no canonical form.
+at most; a date alone is ``2026-11-21``. Numbers are decimal text (``"3"``, ``"2.5"``) because floats have no
+canonical form.
 
 Inside a tracker adapter fields, values and elements are *local* words (property names, user log-ins,
 issue and comment ids of that tracker). ``backbone.replication.mapping`` turns them into the
@@ -66,17 +67,23 @@ class FieldType(StrEnum):
     RICHTEXT = "richtext"
     NUMBER = "number"
     DATE = "date"
+    DATETIME = "datetime"
     DURATION = "duration"
     BOOLEAN = "boolean"
     CHOICE = "choice"
+    VERSION = "version"
+    COMPONENT = "component"
     USER = "user"
     CHOICES = "choices"
+    LABELS = "labels"
     USERS = "users"
     RELATION = "relation"
 
 
-SETS = frozenset({FieldType.CHOICES, FieldType.USERS, FieldType.RELATION})
+SETS = frozenset({FieldType.CHOICES, FieldType.LABELS, FieldType.USERS, FieldType.RELATION})
 """A relation is a set of issues even where the tracker allows only one target."""
+CHOSEN = frozenset({FieldType.CHOICE, FieldType.VERSION, FieldType.COMPONENT, FieldType.CHOICES, FieldType.LABELS})
+"""Types whose values are words from a list."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,13 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from backbone.config.folder import check_name
 
 Plain: TypeAlias = str | int | float | bool
-Setting: TypeAlias = Plain | Sequence[str] | Mapping[str, "Setting"]
+Setting: TypeAlias = Plain | Sequence["Setting"] | Mapping[str, "Setting"]
+_EXPLAINED = ("fields", "users", "on_create")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 _NODE = """\
@@ -24,8 +25,20 @@ name = {name}
 # How often trackers and exchange directories are looked at when no event wakes us.
 #poll_seconds = 5
 
+# How often each link compares both sides by itself (backbone audit does it at once); 0 for never.
+#audit_hours = 24
+
 # "text" for people, "json" for a program that collects logs.
 #log_format = "text"
+
+# Who is told when something is wrong, once, and again when it is over. README.md explains each line.
+#[alarms]
+#mail = "main"                           # the account in [mail.NAME] that sends
+#to = ["ops@acme.example"]
+#webhook_file = "webhook.secret"         # a file with an https:// address, mode 600; or webhook = "https://..."
+#digest_at = "07:00"                     # how everything stands, once a day
+#silent_hours = 50
+#metrics_port = 9464                     # for Prometheus, on 127.0.0.1 only
 
 # One table for each tracker; links name it by the word after the dot.
 """
@@ -51,13 +64,14 @@ tracker = {tracker}
 # What the agreement's fields are called here. Below [fields.X.values], for fields with a choice of values:
 #   agreed value = local value
 #   agreed value = [several local values, the first of which is used on the way back]
+# docs/mapping.md shows all that can be said; `backbone link check` tries it.
 {fields}
 # Who is who: local log-in = the word by which both sides know this person (an e-mail address, say).
 [users]
 {users}
 # What an issue that comes from the partner gets in local fields that are not shared.
 [on_create]
-{on_create}"""
+{on_create}{more}"""
 
 
 def node_template(name: str, trackers: Mapping[str, Mapping[str, Setting]] | None = None) -> str:
@@ -79,24 +93,31 @@ def mail_template(name: str, settings: Mapping[str, Setting]) -> str:
 def link_template(
     tracker: str,
     channel: Mapping[str, Setting],
-    fields: Mapping[str, Mapping[str, Setting]],
-    users: Mapping[str, str] | None = None,
-    on_create: Mapping[str, str] | None = None,
+    rules: Mapping[str, Any],
 ) -> str:
-    """``links/NAME.toml``. ``channel`` has a ``kind``; ``fields`` is agreed name -> ``local`` and ``values``.
+    """``links/NAME.toml``. ``channel`` has a ``kind``; ``rules`` are the mapping's tables, ``fields`` among them.
 
     Raises ``UsageError`` for a wrong name of a tracker.
     """
+    more = {name: value for name, value in rules.items() if name not in _EXPLAINED}
     return _LINK.format(
         tracker=quoted(check_name(tracker)),
         channel=_body(("channel",), channel),
-        fields="\n".join(_table(("fields", name), rule) for name, rule in fields.items()) or "[fields]\n",
-        users=_body(("users",), users or {}) or '#susan = "susan@example.org"\n',
-        on_create=_body(("on_create",), on_create or {}) or '#component = "from partner"\n',
+        fields="\n".join(_table(("fields", n), rule) for n, rule in rules["fields"].items()) or "[fields]\n",
+        users=_body(("users",), rules.get("users", {})) or '#susan = "susan@example.org"\n',
+        on_create=_body(("on_create",), rules.get("on_create", {})) or '#component = "from partner"\n',
+        more="".join(_more(name, value) for name, value in more.items()),
     )
 
 
-def quoted(value: Plain | Sequence[str]) -> str:
+def _more(name: str, value: Any) -> str:
+    """A table, or an array of them."""
+    if isinstance(value, Mapping):
+        return f"\n{_table((name,), value)}"
+    return "".join(f"\n[[{name}]]\n{_body((name,), one)}" for one in value)
+
+
+def quoted(value: Setting) -> str:
     """One TOML value. A text is a JSON text, but for DEL, which TOML wants escaped."""
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
@@ -104,6 +125,8 @@ def quoted(value: Plain | Sequence[str]) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return repr(value)
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{_key(key)} = {quoted(item)}' for key, item in value.items())} }}"
     return f"[{', '.join(quoted(item) for item in value)}]"
 
 

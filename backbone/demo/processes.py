@@ -59,7 +59,9 @@ class Processes:
                 process.wait()
         self._note()
 
-    def stop_all(self) -> None:
+    def stop_all(self, *first: str) -> None:
+        """Everything; what ``first`` names before the rest, because it uses the rest to end what is under way."""
+        self.stop(*(word for word in first if word in self._running))
         self.stop(*self._running)
 
     def _note(self) -> None:

@@ -6,6 +6,7 @@ from backbone.demo.edits import Done
 from backbone.demo.load_roundup import Loaded
 from backbone.demo.processes import Processes
 from backbone.demo.proof import Proof
+from backbone.demo.routes import Route
 from backbone.demo.scene import Scene
 from backbone.demo.screen import Screen
 from backbone.demo.watching import Nodes
@@ -25,7 +26,7 @@ class Tally:
     nodes: Nodes | None = None
 
 
-def show_report(screen: Screen, tally: Tally) -> None:
+def show_report(screen: Screen, tally: Tally, route: Route) -> None:
     """At the end of a demo that went well."""
     proof, nodes = tally.proof, tally.nodes
     assert proof is not None, "compared at the end"
@@ -45,6 +46,7 @@ def show_report(screen: Screen, tally: Tally) -> None:
             ("conflicts", f"{nodes.master.conflicts} by the master, {nodes.slave.conflicts} by slave"),
             ("kill -9", str(tally.kills)),
             ("messages with changes", f"{nodes.master.sent} to the slave, {nodes.slave.sent} to the master"),
+            *route.counted(),
             ("quarantined", str(nodes.master.quarantined + nodes.slave.quarantined)),
             *((title, f"{seconds:.1f} s") for title, seconds in tally.parts.items()),
             ("in all", f"{tally.seconds:.1f} s"),
@@ -52,7 +54,7 @@ def show_report(screen: Screen, tally: Tally) -> None:
     )  # fmt: skip
 
 
-def show_addresses(screen: Screen, scene: Scene, processes: Processes) -> None:
+def show_addresses(screen: Screen, scene: Scene, route: Route, processes: Processes) -> None:
     """What keeps running, where to look, and how to end it."""
     rows = []
     for company in scene.companies:
@@ -60,6 +62,7 @@ def show_addresses(screen: Screen, scene: Scene, processes: Processes) -> None:
         rows.append(("  log in as", f"{company.person} or admin, password {company.password}"))
         rows.append(("  node", f"{company.node}   (backbone -C {company.node} status)"))
         rows.append(("  logs", f"{company.log}, {company.web_log}"))
+    rows += route.addresses()
     screen.table("Still running", rows)
     screen.say(f"To stop everything: kill {' '.join(map(str, processes.ids))}")
     screen.say("The next demo in this folder stops it, too.")

@@ -118,20 +118,6 @@ class Scene:
         self.root.mkdir(parents=True, mode=0o700)
         (self.root / MARKER).write_text(_MARKER_TEXT, encoding="utf-8")
 
-    def share(self) -> None:
-        """The two directories that both companies see, and the links to them from each node."""
-        exchange = self.root / "exchange"
-        for name in ("to-slave", "to-master"):
-            (exchange / name).mkdir(parents=True)
-        for company, send, receive in (
-            (self.master, "to-slave", "to-master"),
-            (self.slave, "to-master", "to-slave"),
-        ):
-            folder = company.node / "exchange" / company.partner
-            folder.mkdir(parents=True, exist_ok=True)
-            for name, target in (("SEND", send), ("RECEIVE", receive)):
-                (folder / name).symlink_to(Path("../../../exchange") / target)
-
 
 def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -15,11 +15,6 @@ from backbone.service.status import LinkStatus, status
 
 LOOK_SECONDS = 0.1
 
-ACTIVE_SECONDS_MAX = 60.0
-EQUAL_SECONDS_MAX = 60.0
-STALLED_SECONDS_MAX = 60.0
-"""An initial population that does not move for so long has failed."""
-
 
 @dataclass(frozen=True, slots=True)
 class Nodes:
@@ -49,66 +44,70 @@ def link_of(company: Company) -> LinkStatus:
     return asyncio.run(look())
 
 
-def nodes(scene: Scene) -> Nodes:
-    return Nodes(link_of(scene.master), link_of(scene.slave))
+class Watch:
+    """The two nodes of a demo. What takes longer than ``bound_seconds`` has failed."""
 
+    def __init__(self, scene: Scene, processes: Processes, bound_seconds: float) -> None:
+        self._scene = scene
+        self._processes = processes
+        self._bound_seconds = bound_seconds
 
-def until_active(scene: Scene, processes: Processes) -> float:
-    """Both sides have seen the connection test succeed; gives the last moment when that was not so."""
-    looked = [time.monotonic()]
+    def nodes(self) -> Nodes:
+        """As they stand at this moment."""
+        return Nodes(link_of(self._scene.master), link_of(self._scene.slave))
 
-    def look() -> bool:
-        began = time.monotonic()
-        active = nodes(scene).active
-        looked.extend([] if active else [began])
-        return active
+    def until_active(self) -> float:
+        """Both sides have seen the connection test succeed; gives the last moment when that was not so."""
+        looked = [time.monotonic()]
 
-    _until(processes, ACTIVE_SECONDS_MAX, "the link did not become active", look)
-    return looked[-1]
+        def look() -> bool:
+            began = time.monotonic()
+            active = self.nodes().active
+            looked.extend([] if active else [began])
+            return active
 
+        self._until("the link did not become active", look)
+        return looked[-1]
 
-def populate(scene: Scene, processes: Processes, screen: Screen, total: int) -> float:
-    """The initial population, with its progress; gives the moment when it was seen to be over."""
-    moved = time.monotonic()
-    done = 0
-    with screen.progress("issues in the slave's tracker", total) as advance:
-        while True:
-            _alive(processes)
-            if (arrived := count_issues(scene.slave)) != done:
-                done, moved = arrived, time.monotonic()
-            advance(min(done, total))
-            if done >= total and (seen := nodes(scene)).master.populated and seen.quiet:
-                return time.monotonic()
-            if time.monotonic() - moved > STALLED_SECONDS_MAX:
-                raise BackboneError(f"the initial population stands still at {done} of {total} issues")
+    def populate(self, screen: Screen, total: int) -> float:
+        """The initial population, with its progress; gives the moment when it was seen to be over."""
+        moved = time.monotonic()
+        done = 0
+        with screen.progress("issues in the slave's tracker", total) as advance:
+            while True:
+                self._alive()
+                if (arrived := count_issues(self._scene.slave)) != done:
+                    done, moved = arrived, time.monotonic()
+                advance(min(done, total))
+                if done >= total and (seen := self.nodes()).master.populated and seen.quiet:
+                    return time.monotonic()
+                if time.monotonic() - moved > self._bound_seconds:
+                    raise BackboneError(f"the initial population stands still at {done} of {total} issues")
+                time.sleep(LOOK_SECONDS)
+
+    def until_equal(self) -> Proof:
+        """Both trackers hold the same, and nothing is on its way."""
+        last: list[Proof] = []
+
+        def look() -> bool:
+            last[:] = [prove(self._scene.master, self._scene.slave)]
+            return last[0].equal and self.nodes().quiet
+
+        try:
+            self._until("the trackers did not become equal", look)
+        except BackboneError as error:
+            raise BackboneError("\n".join([str(error), *last[0].differences[:20]])) from error
+        return last[0]
+
+    def _until(self, otherwise: str, look: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + self._bound_seconds
+        while not look():
+            self._alive()
+            if time.monotonic() > deadline:
+                raise BackboneError(f"{otherwise} within {self._bound_seconds:.0f} s")
             time.sleep(LOOK_SECONDS)
 
-
-def until_equal(scene: Scene, processes: Processes) -> Proof:
-    """Both trackers hold the same, and nothing is on its way."""
-    last: list[Proof] = []
-
-    def look() -> bool:
-        last[:] = [prove(scene.master, scene.slave)]
-        return last[0].equal and nodes(scene).quiet
-
-    try:
-        _until(processes, EQUAL_SECONDS_MAX, "the trackers did not become equal", look)
-    except BackboneError as error:
-        raise BackboneError("\n".join([str(error), *last[0].differences[:20]])) from error
-    return last[0]
-
-
-def _until(processes: Processes, seconds: float, otherwise: str, look: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + seconds
-    while not look():
-        _alive(processes)
-        if time.monotonic() > deadline:
-            raise BackboneError(f"{otherwise} within {seconds:.0f} s")
-        time.sleep(LOOK_SECONDS)
-
-
-def _alive(processes: Processes) -> None:
-    for word in processes.words:
-        if processes.ended(word):
-            raise BackboneError(f"{word} ended by itself")
+    def _alive(self) -> None:
+        for word in self._processes.words:
+            if self._processes.ended(word):
+                raise BackboneError(f"{word} ended by itself")

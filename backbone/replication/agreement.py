@@ -2,15 +2,18 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from functools import cached_property
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from backbone.errors import ConfigError, PeerError
-from backbone.model import ATTACHMENT, COMMENT, SETS, Cell, FieldType, Value
-from backbone.replication import limits
-from backbone.replication.merge import Policy
+from backbone.model import ATTACHMENT, CHOSEN, COMMENT, SETS, Cell, FieldType, Value
+from backbone.replication import forms, limits
+from backbone.replication.merge import Policy, Side
 from backbone.replication.message import ChangeSet
 
 FieldName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
@@ -25,11 +28,33 @@ class Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Direction(StrEnum):
+    """Who may write."""
+
+    BOTH = "both"
+    TO_MASTER = "to_master"
+    TO_SLAVE = "to_slave"
+
+    def allows(self, writer: Side) -> bool:
+        """Whether what this side writes may travel."""
+        return self is not (Direction.TO_MASTER if writer is Side.MASTER else Direction.TO_SLAVE)
+
+
 class SharedField(Strict):
     """One shared field, in neutral words."""
 
     type: FieldType
     policy: Policy = Policy.NEWEST
+    direction: Direction = Direction.BOTH
+    values: tuple[Annotated[str, Field(min_length=1, max_length=limits.name_bytes_max)], ...] = ()
+    """All there may be, for types whose values are words from a list; none named: any."""
+    characters_max: Annotated[int, Field(ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _words_from_a_list(self) -> Self:
+        if self.values and self.type not in CHOSEN:
+            raise ValueError(f"a field of type {self.type} has no list of values; leave them out")
+        return self
 
 
 class Agreement(Strict):
@@ -38,7 +63,12 @@ class Agreement(Strict):
     fields: dict[FieldName, SharedField]
     comments: bool = True
     comment_policy: Policy = Policy.NEWEST
+    comment_direction: Direction = Direction.BOTH
+    comment_characters_max: Annotated[int, Field(ge=1)] | None = None
     attachments: bool = True
+    attachment_direction: Direction = Direction.BOTH
+    attachment_types: tuple[Annotated[str, Field(min_length=3, max_length=200, pattern="^[^/]+/[^/]+$")], ...] = ()
+    """MIME types, with ``*`` as a wildcard; none named: any."""
     attachment_bytes_max: Annotated[int, Field(ge=0, le=limits.attachment_bytes_max)] = 100 * 2**20
     authors: Annotated[str, Field(pattern="^(named|hidden)$")] = "named"
     """Whether the names of authors travel; hidden ones are shown as "a user of NODE"."""
@@ -70,26 +100,50 @@ class Agreement(Strict):
         """In every message: two ends with different orders would never converge."""
         return hashlib.sha256(json.dumps(self.policies(), sort_keys=True).encode()).digest()
 
-    def check(self, change_set: ChangeSet) -> None:
-        """Whether the peer may say this: raises ``PeerError`` naming the cell."""
+    def direction_of(self, name: str) -> Direction:
+        """Of a field or a kind of content."""
+        if name == COMMENT:
+            return self.comment_direction
+        return self.attachment_direction if name == ATTACHMENT else self.fields[name].direction
+
+    def check(self, change_set: ChangeSet, writer: Side | None = None) -> None:
+        """Whether the peer, being ``writer``, may say this: raises ``PeerError`` naming the cell."""
         for operation in change_set.operations:
-            if not self._allows(operation.cell, operation.value):
+            if not self.allows(operation.cell, operation.value):
                 name = f"{operation.cell.field}[{operation.cell.element}]"[:100]
                 raise PeerError(f"the peer wrote {name}, which the agreement does not allow or not in this form")
+            if writer is not None and not self.direction_of(operation.cell.field).allows(writer):
+                raise PeerError(f"the peer wrote {operation.cell.field}, which by the agreement only we may write")
 
-    def _allows(self, cell: Cell, value: Value) -> bool:
+    def allows(self, cell: Cell, value: Value) -> bool:
+        """Whether a cell may be so, whoever says it."""
         if cell.field == COMMENT:
-            return self.comments and bool(cell.element) and _is_record(value, _COMMENT_KEYS)
+            return self.comments and bool(cell.element) and self._is_comment(value)
         if cell.field == ATTACHMENT:
             return self.attachments and bool(cell.element) and self._is_attachment(value)
         field = self.fields.get(cell.field)
         if field is None:
             return False
-        if field.type in SETS:
-            return bool(cell.element) and value in (True, None)
-        if field.type is FieldType.BOOLEAN:
-            return not cell.element and (value is None or isinstance(value, bool))
-        return not cell.element and (value is None or isinstance(value, str))
+        text_fits = self._forms[cell.field]
+        return forms.fits(field.type, cell.element, value, is_set=field.type in SETS, text_fits=text_fits)
+
+    def takes_file(self, media_type: str, size: int) -> bool:
+        """Whether an attachment of this type and size may travel."""
+        types = self.attachment_types
+        return size <= self.attachment_bytes_max and (not types or any(fnmatchcase(media_type, t) for t in types))
+
+    @cached_property
+    def _forms(self) -> Mapping[str, Callable[[str], bool]]:
+        return {
+            name: forms.form_of(field.type, frozenset(field.values), field.characters_max)
+            for name, field in self.fields.items()
+        }
+
+    def _is_comment(self, value: Value) -> bool:
+        if not isinstance(value, dict):
+            return value is None
+        longest = self.comment_characters_max
+        return _is_record(value, _COMMENT_KEYS) and (longest is None or len(str(value["text"])) <= longest)
 
     def _is_attachment(self, value: Value) -> bool:
         if value is None:
@@ -99,14 +153,12 @@ class Agreement(Strict):
         size, digest = value["size"], value["sha256"]
         return (
             isinstance(size, int)
-            and size <= self.attachment_bytes_max
             and all(isinstance(part, str) for key, part in value.items() if key != "size")
             and len(str(digest)) == 64
             and set(str(digest)) <= _HEX
+            and self.takes_file(str(value["type"]), size)
         )
 
 
 def _is_record(value: Value, keys: set[str]) -> bool:
-    return value is None or (
-        isinstance(value, dict) and value.keys() == keys and all(isinstance(v, str) for v in value.values())
-    )
+    return isinstance(value, dict) and value.keys() == keys and all(isinstance(v, str) for v in value.values())

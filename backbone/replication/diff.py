@@ -13,10 +13,12 @@ from typing import NamedTuple, TypeAlias
 
 from backbone.model import Cell, Cells, Value
 from backbone.replication import limits
-from backbone.replication.merge import EMPTY, Policy, Register, Side, Stamp, join, write
+from backbone.replication.merge import EMPTY, NEVER, Policy, Register, Side, Stamp, join, write
 from backbone.replication.message import ChangeSet, Operation
 
 Shadow: TypeAlias = Mapping[Cell, Register]
+NOTE = "~"
+"""Begins the name of a cell that is our own note of a local value: it has an image, and never travels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,26 @@ class Conflict:
     """Our own value lost."""
     open: bool
     """The policy leaves it to a person."""
+
+
+class Quiet(NamedTuple):
+    """What of an edit does not travel: its image follows the tracker, and there is no operation."""
+
+    kept: Collection[str] = frozenset()
+    """These fields."""
+    along: Collection[str] = frozenset()
+    """These fields, until another one travels with them."""
+    outside: bool = False
+    """All of it: the issue has not entered the link."""
+    entering: bool = False
+    """Nothing, and all that was kept while the issue was outside goes with it."""
+
+    def keeps(self, field: str) -> bool:
+        """Whether a change of this field makes no operation by itself."""
+        return self.outside or field in self.kept or (field in self.along and not self.entering)
+
+
+NOT_QUIET = Quiet()
 
 
 class Captured(NamedTuple):
@@ -47,21 +69,39 @@ class Plan(NamedTuple):
     conflicts: tuple[Conflict, ...]
 
 
-def capture(shadow: Shadow, cells: Cells, side: Side, inc: int, n: int) -> Captured:
+def capture(shadow: Shadow, cells: Cells, side: Side, inc: int, n: int, quiet: Quiet = NOT_QUIET) -> Captured:
     """Cells as the tracker shows them after an edit, against the images. ``n`` is a fresh number of this side."""
     registers: dict[Cell, Register] = {}
     operations: list[Operation] = []
     stamped: dict[Stamp, Register] = {}  # most cells of an edit were last written at one time, if ever
-    for cell, value in cells.items():
-        before = shadow.get(cell, EMPTY)
-        if value == before.image:
-            continue
+
+    def say(cell: Cell, before: Register, value: Value) -> None:
         after = stamped.get(before.known)
         if after is None:
             after = stamped[before.known] = write(before, value, side, inc, n)
         registers[cell] = Register(after.write, after.known, value, value)
         operations.append(Operation(cell, value, after.write, after.known))
+
+    for cell, value in cells.items():
+        before = shadow.get(cell, EMPTY)
+        if value == before.image:
+            continue
+        if quiet is not NOT_QUIET and quiet.keeps(cell.field):
+            registers[cell] = before._replace(image=value)
+        else:
+            say(cell, before, value)
+    if quiet.entering or (quiet.along and operations):
+        for cell, before in list({**shadow, **registers}.items()):
+            if _goes_along(cell, before, quiet):
+                say(cell, before, before.image)
     return Captured(registers, tuple(operations))
+
+
+def _goes_along(cell: Cell, register: Register, quiet: Quiet) -> bool:
+    """Whether what was kept before goes together with what travels: it then has an image that was never said."""
+    if register.image == register.value or cell.field in quiet.kept:
+        return False
+    return cell.field in quiet.along or (quiet.entering and register.write == NEVER)
 
 
 def whole(shadow: Shadow, cells: Cells, unsaid: Collection[Cell]) -> Cells:
@@ -110,7 +150,7 @@ def read_back(shadow: Shadow, targets: Cells, answered: Cells) -> tuple[Shadow, 
     registers: dict[Cell, Register] = {}
     effects: dict[Cell, Value] = {}
     for cell, value in answered.items():
-        if cell in targets:
+        if cell in targets or cell.field.startswith(NOTE):
             write, known, agreed, _ = shadow.get(cell, EMPTY)
             registers[cell] = Register(write, known, agreed, value)
         else:
@@ -145,5 +185,5 @@ def highest_number(operations: Sequence[Operation]) -> int:
     return max((max(stamp[1], stamp[3]) for stamp in stamps), default=0)
 
 
-__all__ = ["Captured", "Conflict", "Plan", "Shadow", "Stamp", "capture", "highest_number", "in_pieces", "plan",
-           "read_back", "size_of", "whole"]  # fmt: skip
+__all__ = ["NOTE", "NOT_QUIET", "Captured", "Conflict", "Plan", "Quiet", "Shadow", "Stamp", "capture",
+           "highest_number", "in_pieces", "plan", "read_back", "size_of", "whole"]  # fmt: skip

@@ -19,6 +19,11 @@ class Side(StrEnum):
     MASTER = "master"
     SLAVE = "slave"
 
+    @property
+    def other(self) -> "Side":
+        """The peer's."""
+        return Side.SLAVE if self is Side.MASTER else Side.MASTER
+
 
 class Policy(StrEnum):
     """Who wins when both sides wrote without knowing of each other.
@@ -108,6 +113,12 @@ def write(register: Register, value: Value, side: Side, inc: int, n: int) -> Reg
     """A local edit: ``n`` was never used by this side in this incarnation, and exceeds every number seen."""
     stamp = register.known.written_by(side, inc, n)
     return Register(stamp, register.known.union(stamp), value, register.image)
+
+
+def stands_over(policy: Policy, one: Stamp, other: Stamp) -> bool:
+    """Whether a write with the first stamp stands against one with the second; ``False`` for the same stamp."""
+    order = _ORDER[policy]
+    return order(one) > order(other)
 
 
 def join(policy: Policy, ours: Register, value: Value, write: Stamp, known: Stamp) -> Join:

@@ -29,16 +29,19 @@ from backbone.model import (
     Touched,
     Write,
 )
+from backbone.points import passed
 from backbone.replication import diff
 from backbone.replication.diff import Plan
 from backbone.replication.identity import marker
 from backbone.replication.link import Stopped, step
-from backbone.replication.mapping import Inward, Names
-from backbone.replication.message import ChangeSet, Kind, Operation, decode_change_sets, encode_record, inflate
+from backbone.replication.mapping import Inward, Names, Occasion
+from backbone.replication.message import ChangeSet, Kind, Operation, decode_change_sets, inflate
+from backbone.service import quarantine
 from backbone.service.endpoint import Endpoint
+from backbone.service.entering import enters, with_stored
 from backbone.service.inbound import follows, halt, take
 from backbone.service.outbound import fetch_contents
-from backbone.service.recording import emit, number, record
+from backbone.service.recording import emit, record
 from backbone.store import blobs, links, lists, messages, shadows
 from backbone.store.engine import Connection, Transaction
 from backbone.store.lists import Intent
@@ -75,6 +78,7 @@ async def resume(ep: Endpoint) -> None:
     if not begun:
         return
     found = await ep.tracker.find([one.key for one in begun])
+    passed("resume: found")
     tasks = await _interrupted(ep, [one for one in begun if one.key in found])
 
     def finish(tx: Connection) -> None:
@@ -84,6 +88,7 @@ async def resume(ep: Endpoint) -> None:
         lists.ended(tx, ep.row)
 
     await ep.store.run(finish)
+    passed("resume: finished")
 
 
 async def _interrupted(ep: Endpoint, begun: Sequence[Intent]) -> list[Task]:
@@ -194,9 +199,11 @@ async def _attempt(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object
         return planned
 
     planned = await ep.store.run(plan)
+    passed("apply: planned")
     if not planned:
         return []
     outcomes = await ep.tracker.apply([p.write for p in planned])
+    passed("apply: written")
     stale = {outcome.key for outcome in outcomes if isinstance(outcome, Stale)}
 
     def finish(tx: Connection) -> None:
@@ -205,6 +212,7 @@ async def _attempt(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object
             then(tx)
 
     await ep.store.run(finish)
+    passed("apply: finished")
     return [p.task for p in planned if p.task.key in stale]
 
 
@@ -271,9 +279,12 @@ def _plan_one(
     known = book.by_gid(gid)
     refusal = _why_not(ep, task, known, touched)
     if refusal is not None:
-        _refuse(tx, ep, task, refusal)
+        _refuse(tx, ep, task, refusal, heals=False)
         return None
     planned = _join(tx, ep, book, names, task)
+    if known is None and not enters(ep, planned.plan):
+        book.put(gid, planned.plan.registers)
+        return None
     if planned.inward.problems:
         _refuse(tx, ep, task, "; ".join(planned.inward.problems))
         return None
@@ -285,7 +296,7 @@ def _plan_one(
 
 def _why_not(ep: Endpoint, task: Task, known: Known | None, touched: Mapping[str, Touched]) -> str | None:
     try:
-        ep.agreement.check(task.change_set)
+        ep.agreement.check(task.change_set, None if task.late else ep.side.other)
     except PeerError as error:
         return str(error)
     if known is None and ep.born_here(task.change_set.gid):
@@ -299,10 +310,13 @@ def _join(tx: Connection, ep: Endpoint, book: Book, names: Names, task: Task) ->
     change_set = task.change_set
     known = book.by_gid(change_set.gid)
     shadow = book.fields(change_set.gid, [o.cell for o in change_set.operations])
-    plan = diff.plan(shadow, change_set.operations, ep.policies, redo=task.late or task.held)
+    stored = known is None and ep.translation.entry.guards_theirs
+    operations = with_stored(book, change_set) if stored else change_set.operations
+    plan = diff.plan(shadow, operations, ep.policies, redo=stored or task.late or task.held)
     inward = ep.translation.to_local(
-        plan.targets, ep.schema, names, shadow, lambda sha256: blobs.is_complete(tx, ep.row, sha256)
-    )
+        plan.targets, ep.schema, names, shadow, lambda sha256: blobs.is_complete(tx, ep.row, sha256),
+        Occasion(task.key, change_set.at, known is None),
+    )  # fmt: skip
     cells: Cells = inward.cells if known else {**ep.translation.on_create, **inward.cells}
     write = Write(
         key=task.key,
@@ -334,7 +348,7 @@ def _settle(tx: Connection, ep: Endpoint, book: Book, planned: Planned) -> None:
         shadows.wait(tx, ep.row, gid, waiting)
         shadows.arrived(tx, ep.row, [wants for wants in waiting.values() if _is_here(tx, ep, book, wants)])
     if planned.task.held:
-        _released(tx, ep, planned.task)
+        quarantine.released(tx, ep, planned.task.key, gid)
 
 
 def _is_here(tx: Connection, ep: Endpoint, book: Book, wants: str) -> bool:
@@ -355,13 +369,11 @@ def _plan_again(
 def _as_made(one: Planned, made: Applied) -> Inward:
     """What has come since the write was made is not in it: that cell still waits."""
     inward, wants = one.inward, dict(one.inward.waiting)
-    missed = {c: agreed for c, agreed in inward.back.items() if c not in made.cells and c.element not in made.created}
-    for agreed in missed.values():
+    missed = {a for a, c in inward.at.items() if c not in made.cells and c.element not in made.created}
+    for agreed in missed:
         value = one.plan.targets[agreed]
         wants[agreed] = f"sha256:{value['sha256']}" if isinstance(value, dict) else agreed.element
-    cells = {cell: value for cell, value in inward.cells.items() if cell not in missed}
-    back = {cell: agreed for cell, agreed in inward.back.items() if cell not in missed}
-    return Inward(cells, back, wants, inward.problems)
+    return inward.without(missed, wants)
 
 
 def _finish(tx: Connection, ep: Endpoint, book: Book, planned: Sequence[Planned], outcomes: Sequence[Outcome]) -> None:
@@ -394,10 +406,10 @@ def _applied(tx: Connection, ep: Endpoint, book: Book, names: Names, one: Planne
             if cell.element in outcome.created:
                 book.name(Known(cell.element[1:], cell.field, outcome.created[cell.element]))
     _settle(tx, ep, book, one)
-    shadow = book.fields(gid, one.inward.back.values())
+    shadow = book.fields(gid, one.inward.at)
     book.load_locals(ep.named_in(outcome.cells))
     agreed = ep.translation.to_agreed(outcome.cells, ep.schema, names, shadow).cells
-    targets = {cell: one.plan.targets[cell] for cell in one.inward.back.values()}
+    targets = {cell: one.plan.targets[cell] for cell in one.inward.at}
     registers, effects = diff.read_back(shadow, targets, agreed)
     book.put(gid, registers)
     if not effects:
@@ -410,36 +422,11 @@ def _is_new(cell: Cell, outcome: Applied) -> bool:
     return cell.element in outcome.created.values()
 
 
-def _refuse(tx: Connection, ep: Endpoint, task: Task, words: str) -> None:
-    """The tracker (or a rule) will not take it: its issue waits for a person, and the peer is told."""
-    gid, now = task.change_set.gid, ep.clock()
-    item = lists.set_aside_by_key(tx, ep.row, task.key)
+def _refuse(tx: Connection, ep: Endpoint, task: Task, words: str, *, heals: bool = True) -> None:
+    """The tracker (or a rule) will not take it: its issue waits, and the peer is told."""
     if task.late:
-        shadows.completed(tx, ep.row, gid, [o.cell for o in task.change_set.operations])
-    lists.hold(tx, ep.row, task.key, task.change_set)
-    lists.let_go(tx, ep.row, gid, ready=False)
-    if item is not None:
-        lists.set_aside_change(tx, item.id, now, reason=words, attempts=item.attempts + 1)
-        return
-    lists.set_aside(
-        tx, ep.row, "issue", words, now, gid=gid, key=task.key,
-        advice="mend the cause in the tracker or in the link's file, then: backbone queue retry NUMBER (or skip)",
-    )  # fmt: skip
-    tell(tx, ep, {"gid": gid, "key": task.key, "outcome": "refused", "reason": words[:1000]})
-    ep.log.warning("refused", gid=gid, reason=words)
-
-
-def _released(tx: Connection, ep: Endpoint, task: Task) -> None:
-    lists.unhold(tx, ep.row, task.key)
-    item = lists.set_aside_by_key(tx, ep.row, task.key)
-    if item is not None:
-        lists.set_aside_change(tx, item.id, ep.clock(), state="applied")
-        tell(tx, ep, {"gid": task.change_set.gid, "key": task.key, "outcome": "applied", "reason": ""})
-
-
-def tell(tx: Connection, ep: Endpoint, receipt: Mapping[str, str]) -> None:
-    """A receipt for the peer: what became of one of its change sets."""
-    number(tx, ep, [(Kind.RECEIPT, encode_record(dict(receipt)), 0, None)])
+        shadows.completed(tx, ep.row, task.change_set.gid, [o.cell for o in task.change_set.operations])
+    quarantine.refuse(tx, ep, task.key, task.change_set, words, heals=heals)
 
 
 async def _apply_held(ep: Endpoint) -> int:
@@ -470,7 +457,9 @@ def _late(tx: Connection, ep: Endpoint) -> list[Task]:
             Operation(cell, registers[cell].value, registers[cell].write, registers[cell].known) for cell in cells
         )
         # An issue's cells may share one write stamp and be completed at different times: each is named.
-        stamps = "/".join(f"{o.cell.field} {o.cell.element} {tuple(o.write)}" for o in operations)
+        # A repair writes once more what was written before, under a key of its own.
+        again = shadows.asked_again(tx, ep.row, gid)
+        stamps = again + "/".join(f"{o.cell.field} {o.cell.element} {tuple(o.write)}" for o in operations)
         change_set = ChangeSet(gid, "", "", operations)
         tasks.append(Task(marker(ep.link_id, f"{gid}/{stamps}", 0, len(operations)), change_set, late=True))
     return tasks

@@ -19,6 +19,7 @@ from backbone.model import (
     Write,
     covers,
 )
+from backbone.replication.moment import is_moment
 from backbone.trackers.base import Tracker
 
 LONG_AGO = "2020-01-02T03:04:05Z"
@@ -80,7 +81,9 @@ class Told:
         return outcome.words
 
     async def issue(self, local: str) -> Issue:
-        return (await self.tracker.read([local]))[local]
+        issue = (await self.tracker.read([local]))[local]
+        assert not issue.created or is_moment(issue.created), issue.created
+        return issue
 
     async def edits(self, since: Position) -> list[Edit]:
         """Everything after ``since``, in pages of two, whose positions cover what they hold and nothing behind."""
@@ -89,6 +92,7 @@ class Told:
             page = await self.tracker.touched(since, 2)
             assert all(covers(page.position, edit.position) for edit in page.edits)
             assert all(not covers(since, edit.position) for edit in page.edits)
+            assert all(not edit.at or is_moment(edit.at) for edit in page.edits)
             found += page.edits
             if not page.more:
                 return found

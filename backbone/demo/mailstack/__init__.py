@@ -12,7 +12,7 @@ from backbone.demo.mailstack.accounts import Account
 from backbone.demo.mailstack.errors import MailStackError, MailStackNotHere
 from backbone.demo.mailstack.policy import FULL, GREYLISTED, REFUSED
 from backbone.demo.mailstack.settings import Certificate, Ports, Settings
-from backbone.demo.mailstack.stack import MailStack, ServerWord
+from backbone.demo.mailstack.stack import MailStack, ServerWord, check_folder, check_machine
 
 __all__ = [
     "FULL",
@@ -26,4 +26,6 @@ __all__ = [
     "Ports",
     "ServerWord",
     "Settings",
+    "check_folder",
+    "check_machine",
 ]

@@ -1,5 +1,6 @@
 """``python -m backbone.demo.mailstack FOLDER ADDRESS...``: the servers with these accounts, until Ctrl-C or SIGTERM."""
 
+import os
 import signal
 import sys
 import threading
@@ -12,6 +13,8 @@ from backbone.errors import BackboneError, UsageError
 
 def main(words: list[str]) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # The servers' users must get into the folder, whatever the person at the terminal has set.
+    os.umask(0o022)
     if len(words) < 2 or words[0].startswith("-") or not all("@" in address for address in words[1:]):
         sys.stderr.write("usage: python -m backbone.demo.mailstack FOLDER ADDRESS...\n")
         return UsageError.exit_code

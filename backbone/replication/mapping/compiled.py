@@ -1,13 +1,19 @@
-"""One field's rule, ready to use."""
+"""One field's rule, ready to use: what a translation asks of each field, and nothing that it could know before."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from backbone.model import SETS, Cell, FieldType
-from backbone.replication.mapping.rules import FieldRule
+from backbone.model import CHOSEN, SETS, Cell, Field, FieldType, Value
+from backbone.replication import forms
+from backbone.replication.agreement import Agreement, SharedField
+from backbone.replication.mapping.rules import FieldRule, Only, Way
+from backbone.replication.mapping.wording import Wording
+from backbone.replication.merge import Side
 
-_SPOKEN = SETS | {FieldType.USER, FieldType.CHOICE}
+_SPOKEN = SETS | CHOSEN | {FieldType.USER}
 """Types whose values are names of something."""
+_FORMED = {FieldType.NUMBER, FieldType.DATE, FieldType.DATETIME, FieldType.DURATION}
+"""Types whose values have a form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,19 +26,86 @@ class Compiled:
     plain: bool
     local: Cell
     agreed: Cell
-    local_value: Mapping[str, str]
-    agreed_value: Mapping[str, str]
+    wording: Wording
+    sends: bool
+    takes: bool
+    only: frozenset[Only]
+    separator: str
+    send_if_empty: str | None
+    write_if_empty: str | None
+    fits: Callable[[str], bool]
+    """Whether the agreement takes this word."""
 
     @classmethod
-    def of(cls, name: str, rule: FieldRule, kind: FieldType) -> "Compiled":
-        rows = [(agreed, [v] if isinstance(v, str) else v) for agreed, v in rule.values.items()]
+    def of(cls, name: str, rule: FieldRule, agreement: Agreement, side: Side | None) -> "Compiled":
+        """``side`` is ours. Raises ``PatternError``."""
+        shared = agreement.fields[name]
+        wording = Wording(rule, shared.type)
+        empty = rule.send_if_empty is not None or rule.write_if_empty is not None
+        plain = not (wording.changes or empty or rule.separator or rule.only or shared.characters_max)
+        sends, takes = ways(rule, shared, side)
         return cls(
             name=name,
-            kind=kind,
-            single=kind not in SETS,
-            plain=kind not in _SPOKEN and not rows,
-            local=Cell(rule.local),
+            kind=shared.type,
+            single=shared.type not in SETS,
+            plain=plain and takes and shared.type not in _SPOKEN | _FORMED,
+            local=Cell(rule.local or ""),
             agreed=Cell(name),
-            local_value={agreed: local[0] for agreed, local in rows if local},
-            agreed_value={value: agreed for agreed, local in rows for value in local},
+            wording=wording,
+            sends=sends,
+            takes=takes,
+            only=frozenset(rule.only),
+            separator=rule.separator,
+            send_if_empty=rule.send_if_empty,
+            write_if_empty=rule.write_if_empty,
+            fits=forms.form_of(shared.type, frozenset(shared.values), shared.characters_max),
         )
+
+    @property
+    def lossy(self) -> bool:
+        """What was agreed must be looked up before a value goes out."""
+        return (
+            self.wording.lossy or self.write_if_empty is not None or self.kind in (FieldType.DATE, FieldType.DATETIME)
+        )
+
+    def word_out(self, value: Value) -> str | None:
+        """A single local value as an agreed word. Raises ``NoRow``."""
+        if value is None:
+            return self.send_if_empty
+        word = self.wording.out(_as_word(value))
+        if self.kind is FieldType.DATE and word is not None and word[10:11] == "T":
+            return word[:10]
+        if self.kind is FieldType.DATETIME and word is not None and forms.is_date(word):
+            return f"{word}T00:00:00Z"
+        return word
+
+    def value_back(self, value: Value, local: Field | None) -> Value:
+        """An agreed value as the local one. Raises ``NoRow``."""
+        if value is None:
+            return self.write_if_empty
+        word = self.wording.back(_as_word(value))
+        kind = local.type if local is not None else None
+        if kind is FieldType.BOOLEAN and word is not None:
+            return word == "true"
+        if kind is FieldType.DATETIME and word is not None and forms.is_date(word):
+            return f"{word}T00:00:00Z"
+        if kind is FieldType.DATE and self.kind is FieldType.DATETIME and word is not None:
+            return word[:10]
+        return word
+
+    def value_of(self, word: str | None) -> Value:
+        """An agreed word as an agreed value."""
+        return word == "true" if self.kind is FieldType.BOOLEAN and word is not None else word
+
+
+def ways(rule: FieldRule, shared: SharedField, side: Side | None) -> tuple[bool, bool]:
+    """Whether a field goes out, and whether it comes in: what the rule says, within what was agreed."""
+    sends = rule.way is not Way.TO_LOCAL and (side is None or shared.direction.allows(side))
+    takes = rule.way is not Way.TO_REMOTE and (side is None or shared.direction.allows(side.other))
+    return sends, takes
+
+
+def _as_word(value: Value) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)

@@ -1,13 +1,13 @@
-"""Comments and attachments, out and in."""
+"""Comments and attachments, out and in, and the comments that rules make here."""
 
 from collections.abc import Callable
 
 from backbone.model import ATTACHMENT, COMMENT, Cell, Record, Schema, Value
 from backbone.replication.agreement import Agreement
-from backbone.replication.diff import Shadow
+from backbone.replication.diff import NOTE, Shadow
 from backbone.replication.mapping.draft import Draft
 from backbone.replication.mapping.people import People
-from backbone.replication.mapping.words import Names
+from backbone.replication.mapping.words import Names, Occasion
 
 
 class Contents:
@@ -15,23 +15,23 @@ class Contents:
 
     def __init__(self, agreement: Agreement, people: People, user: str) -> None:
         """``user`` writes what nobody here wrote."""
+        self._agreement = agreement
         self._shared = {COMMENT: agreement.comments, ATTACHMENT: agreement.attachments}
-        self._bytes_max = agreement.attachment_bytes_max
         self._people = people
         self._user = user
 
     def out(
         self, cell: Cell, value: Value, schema: Schema, names: Names, shadow: Shadow, agreed: dict[Cell, Value]
-    ) -> None:
-        """Put one into ``agreed``, if it may leave."""
-        if not self._shared[cell.field]:
-            return
+    ) -> bool:
+        """Put one into ``agreed``, if it may leave; ``False`` if it is a comment longer than agreed upon."""
         target = Cell(cell.field, names.gid_of(cell.field, cell.element))
+        if not self._shared[cell.field] or target.element.startswith(NOTE):
+            return True
         if not isinstance(value, dict):
             agreed[target] = None
-            return
-        if cell.field == ATTACHMENT and int(value["size"]) > self._bytes_max:
-            return
+            return True
+        if cell.field == ATTACHMENT and not self._agreement.takes_file(str(value["type"]), int(value["size"])):
+            return True
         known = shadow[target].value if target in shadow else None
         if isinstance(known, dict):
             record: Record = {**value, "author": known["author"], "created": known["created"]}
@@ -39,7 +39,11 @@ class Contents:
                 record["text"] = str(record["text"]).removeprefix(_headline(str(known["author"])))
         else:
             record = {**value, "author": self._people.author(str(value["author"]), schema)}
+        longest = self._agreement.comment_characters_max
+        if cell.field == COMMENT and longest is not None and len(str(record["text"])) > longest:
+            return False
         agreed[target] = record
+        return True
 
     def comment_in(self, cell: Cell, value: Value, names: Names, draft: Draft) -> None:
         local = names.local_of(cell.element) if draft.shows(cell) else None
@@ -64,6 +68,11 @@ class Contents:
         else:
             login = self._people.login_of.get(str(value["author"]))
             draft.content(cell, local, {**value, "author": login or self._user})
+
+    def remark(self, name: str, text: str, occasion: Occasion, draft: Draft) -> None:
+        """A comment of our own making: it stays here, and the partner never hears of it."""
+        cell = Cell(COMMENT, f"+{NOTE}{occasion.key}-{name}")
+        draft.cells[cell] = {"text": text, "author": self._user, "created": occasion.at}
 
 
 def _headline(author: str) -> str:

@@ -13,7 +13,7 @@ class Draft:
 
     shadow: Shadow
     cells: dict[Cell, Value] = field(default_factory=dict)
-    back: dict[Cell, Cell] = field(default_factory=dict)
+    at: dict[Cell, Cell] = field(default_factory=dict)
     waiting: dict[Cell, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
@@ -25,7 +25,7 @@ class Draft:
     def put(self, agreed: Cell, local: Cell, value: Value) -> None:
         """``local`` is where ``agreed`` is shown here."""
         self.cells[local] = value
-        self.back[local] = agreed
+        self.at[agreed] = local
 
     def content(self, cell: Cell, local: str | None, value: Value) -> None:
         """A comment or attachment: one that is here, or one to be made under its marker."""
@@ -33,4 +33,4 @@ class Draft:
 
     def done(self) -> Inward:
         """As a value."""
-        return Inward(self.cells, self.back, self.waiting, tuple(self.problems))
+        return Inward(self.cells, self.at, self.waiting, tuple(self.problems))

@@ -1,36 +1,184 @@
-"""What an admin writes about a mapping: the tables of a link's file."""
+"""What an admin writes about a mapping: the tables of a link's file. ``docs/mapping.md`` shows each of them."""
 
 from collections.abc import Mapping
-from typing import Any
+from enum import StrEnum
+from typing import Annotated, Any, Self
 
 import pydantic
+from pydantic import Field, model_validator
 
 from backbone.errors import ConfigError
 from backbone.replication.agreement import FieldName, Strict
 
+Text = Annotated[str, Field(min_length=1)]
+_ONE_OF = "local, constant, concatenate, first_match, as_comment"
+
+
+class RuleError(ConfigError):
+    """A rule that cannot be; ``place`` are the keys that lead to it, ``sentence`` is without file and place."""
+
+    def __init__(self, where: str, place: tuple[str, ...], sentence: str) -> None:
+        super().__init__(f"{where}: {'.'.join(place)}: {sentence}")
+        self.place = place
+        self.sentence = sentence
+
+
+class Way(StrEnum):
+    """Which way a field travels, seen from here."""
+
+    BOTH = "both"
+    TO_LOCAL = "to_local"
+    TO_REMOTE = "to_remote"
+
+
+class Only(StrEnum):
+    """When a field travels, if not always."""
+
+    IF_EMPTY = "if_empty"
+    """Where it goes, there is no value yet."""
+    ON_CREATE = "on_create"
+    ON_UPDATE = "on_update"
+    WITH_OTHERS = "with_other_changes"
+
+
+class Pattern(Strict):
+    """A row of a value table for any number of values. ``{name}`` in both texts stands for the same words."""
+
+    local: Text
+    agreed: Text
+    holes: dict[str, Text] = Field(default_factory=dict)
+    """What a ``{name}`` may be, as a regular expression (RE2); without one, anything."""
+    back: Text | None = None
+    """What is written here for all of them, where ``agreed`` does not hold all of ``local``."""
+
+
+class Part(Strict):
+    """One local field of several that become one text."""
+
+    local: Text
+    heading: str = ""
+
+
+class Row(Strict):
+    """A row of an ordered table: the first one whose fields are so gives the value."""
+
+    when: dict[Text, str]
+    """Local field = value, with ``*`` as a wildcard; the empty text is an empty field."""
+    value: Text
+
 
 class FieldRule(Strict):
-    """How one agreed field is called here."""
+    """How one agreed field is called here, and how its values are."""
 
-    local: str
-    values: dict[str, str | list[str]] = pydantic.Field(default_factory=dict)
-    """Agreed value = local value, or several of which the first is used on the way back."""
+    local: Text | None = None
+    direction: Way = Way.BOTH
+    only: tuple[Only, ...] = ()
+    values: dict[Text, str | list[str]] = Field(default_factory=dict)
+    """Agreed value = local value, or several of which the first is used on the way back and others may have ``*``."""
+    values_to_local: dict[Text, Text] = Field(default_factory=dict)
+    """Agreed value, with ``*``, = what is written here: after ``values``, on the way in only."""
+    values_to_remote: dict[Text, Text] = Field(default_factory=dict)
+    """Local value, with ``*``, = what is sent: after ``values``, on the way out only."""
+    patterns: tuple[Pattern, ...] = ()
+    strip_prefix: str = ""
+    """Local values have it, agreed ones do not; members of a set without it stay at home."""
+    add_prefix: str = ""
+    """Agreed values have it, local ones do not; members of a set without it are left to the partner."""
+    allowed_characters: str = ""
+    """What a local value is made of, as within the brackets of a regular expression (``a-z0-9-``)."""
+    replace_with: str = "_"
+    characters_max: Annotated[int, Field(ge=1)] | None = None
+    """Longer values are written here cut off."""
+    separator: str = ""
+    """Stands between several values in one text: a set on one side, a text on the other."""
+    send_if_empty: Text | None = None
+    write_if_empty: Text | None = None
+    constant: Text | None = None
+    """What is said about each issue made here; no local field has it."""
+    concatenate: tuple[Part, ...] = ()
+    first_match: tuple[Row, ...] = ()
+    as_comment: Text | None = None
+    """A headline: the value becomes a comment here, whenever it changes."""
+
+    @pydantic.field_validator("only", mode="before")
+    @classmethod
+    def _one_or_several(cls, said: Any) -> Any:
+        return [said] if isinstance(said, str) else said
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> Self:
+        said = [self.local, self.constant, self.concatenate, self.first_match, self.as_comment]
+        if sum(bool(one) for one in said) != 1:
+            raise ValueError(f"needs one of {_ONE_OF}, and not two of them")
+        if self.as_comment and self.direction is Way.TO_REMOTE:
+            raise ValueError("as_comment is for what comes in: say direction = 'to_local', or leave it out")
+        if (self.constant or self.concatenate) and self.direction is Way.TO_LOCAL:
+            raise ValueError("a constant or concatenate is for what goes out: say direction = 'to_remote'")
+        if Only.IF_EMPTY in self.only and self.way is Way.BOTH:
+            raise ValueError("only = 'if_empty' needs a direction, to_local or to_remote: which side is filled?")
+        if Only.WITH_OTHERS in self.only and self.way is not Way.TO_REMOTE:
+            raise ValueError("only = 'with_other_changes' is for what goes out: say direction = 'to_remote'")
+        if {Only.ON_CREATE, Only.ON_UPDATE} <= set(self.only):
+            raise ValueError("only = 'on_create' and 'on_update' together are always: leave both out")
+        return self
+
+    @property
+    def way(self) -> Way:
+        """``direction``, or what the kind of rule makes of it."""
+        if self.constant or self.concatenate:
+            return Way.TO_REMOTE
+        return Way.TO_LOCAL if self.as_comment else self.direction
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The local fields that it reads."""
+        if self.local is not None:
+            return (self.local,)
+        return (*(part.local for part in self.concatenate), *dict.fromkeys(n for r in self.first_match for n in r.when))
+
+
+class Condition(Strict):
+    """A local field (of our issues) or an agreed one (of the partner's) that must be so."""
+
+    local: Text | None = None
+    agreed: FieldName | None = None
+    values: tuple[str, ...] = ("*",)
+    """One of these, with ``*`` as a wildcard; the empty text is an empty field, ``*`` any but that."""
+
+    @model_validator(mode="after")
+    def _names_one_field(self) -> Self:
+        if (self.local is None) == (self.agreed is None):
+            raise ValueError("needs either local (for our issues) or agreed (for the partner's)")
+        return self
+
+
+class Comments(Strict):
+    """The ``[comments]`` table."""
+
+    if_none: Text | None = None
+    """What stands in an issue of the partner's that comes without a comment."""
 
 
 class Rules(Strict):
-    """The ``[fields]``, ``[users]`` and ``[on_create]`` tables of a link's file."""
+    """The mapping's tables of a link's file."""
 
     fields: dict[FieldName, FieldRule]
-    users: dict[str, str] = pydantic.Field(default_factory=dict)
+    users: dict[str, str] = Field(default_factory=dict)
     """Local log-in = the word for this person that both sides use (an e-mail address, say)."""
-    on_create: dict[str, str] = pydantic.Field(default_factory=dict)
-    """Local fields and the value they get in an issue that comes from the partner."""
+    on_create: dict[str, str | list[str]] = Field(default_factory=dict)
+    """Local fields and what they get in an issue that comes from the partner."""
+    on_update: dict[str, str | list[str]] = Field(default_factory=dict)
+    """The same, whenever the partner changes an issue that is here."""
+    only_if: tuple[Condition, ...] = ()
+    """An issue enters the link when all of these are so."""
+    comments: Comments = Comments()
 
     @classmethod
     def parse(cls, data: Mapping[str, Any], where: str) -> "Rules":
-        """From TOML data; ``ConfigError`` names the place."""
+        """From TOML data; ``RuleError`` names the place."""
         try:
             return cls.model_validate(data)
         except pydantic.ValidationError as error:
             one = error.errors(include_url=False, include_input=False)[0]
-            raise ConfigError(f"{where}: {'.'.join(str(p) for p in one['loc'])}: {one['msg']}") from error
+            place = tuple(str(part) for part in one["loc"])
+            raise RuleError(where, place, one["msg"].removeprefix("Value error, ")) from error

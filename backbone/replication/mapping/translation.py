@@ -1,41 +1,92 @@
 """One link's mapping, compiled once: cells out and cells in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Cells, FieldType, Schema, Value
 from backbone.replication.agreement import Agreement
-from backbone.replication.diff import Shadow
+from backbone.replication.diff import NOT_QUIET, NOTE, Quiet, Shadow
 from backbone.replication.mapping import fitting
 from backbone.replication.mapping.compiled import Compiled
+from backbone.replication.mapping.composed import Composed
 from backbone.replication.mapping.contents import Contents
 from backbone.replication.mapping.draft import Draft
+from backbone.replication.mapping.entry import Entry, has_entered
+from backbone.replication.mapping.incoming import composed_in, field_in, is_taken, refuse
+from backbone.replication.mapping.joined import joined_in
+from backbone.replication.mapping.outgoing import Outgoing
+from backbone.replication.mapping.patterns import PatternError
 from backbone.replication.mapping.people import People
-from backbone.replication.mapping.rules import Rules
-from backbone.replication.mapping.words import Inward, Names, Outward
+from backbone.replication.mapping.rules import Only, RuleError, Rules
+from backbone.replication.mapping.sources import Sources, note
+from backbone.replication.mapping.tables import NoRow
+from backbone.replication.mapping.words import Inward, Names, Occasion, Outward
+from backbone.replication.merge import Side
+
+_BY_ITSELF = Occasion()
 
 
 class Translation:
     """Between the words of one tracker and those of one agreement."""
 
-    def __init__(self, agreement: Agreement, rules: Rules, node_name: str, user: str = "") -> None:
-        """``user`` is the synchronization user's log-in: the author of what nobody here wrote."""
-        self._agreement = agreement
-        self._rules = rules
+    def __init__(
+        self, agreement: Agreement, rules: Rules, node_name: str, user: str = "", side: Side | None = None,
+        where: str = "the mapping",
+    ) -> None:  # fmt: skip
+        """``user`` is the synchronization user's log-in: the author of what nobody here wrote. ``side`` is ours: what
+        only one side may write depends on it. Raises ``ConfigError`` for an expression that cannot be.
+        """
+        self.agreement = agreement
+        self.rules = rules
+        self._where = where
         self._people = People(rules.users, hidden=agreement.authors == "hidden", node_name=node_name)
         self._contents = Contents(agreement, self._people, user)
-        self._fields = {
-            name: Compiled.of(name, rule, agreement.fields[name].type)
-            for name, rule in rules.fields.items()
-            if name in agreement.fields
-        }
-        self._by_local = {rule.local.field: rule for rule in self._fields.values()}
+        self.fields: dict[str, Compiled] = {}
+        self.composed: dict[str, Composed] = {}
+        for name in rules.fields.keys() & agreement.fields.keys():
+            self._compile(name, side)
+        self._by_local: dict[str, tuple[Compiled, ...]] = {}
+        for rule in self.fields.values():
+            known = self._by_local.get(rule.local.field, ())
+            self._by_local[rule.local.field] = (*known, rule)
+        self._headlines = {n: r.as_comment for n, r in rules.fields.items() if r.as_comment and n in agreement.fields}
         related = [name for name, shared in agreement.fields.items() if shared.type is FieldType.RELATION]
         self._names = {COMMENT: COMMENT, ATTACHMENT: ATTACHMENT, **dict.fromkeys(related, ISSUE)}
-        self.on_create = {Cell(name): value for name, value in rules.on_create.items()}
+        self._empties = tuple(rule for rule in self.fields.values() if rule.send_if_empty is not None)
+        self.on_create = _cells(rules.on_create)
+        self._on_update = _cells(rules.on_update)
+        self.entry = Entry(rules.only_if)
+        self._noted = frozenset().union(self.entry.sources, *(rule.sources for rule in self.composed.values()))
+        self.every: tuple[Compiled | Composed, ...] = (*self.fields.values(), *self.composed.values())
+        self._quiet = self._always_quiet(side)
+        self._sometimes = tuple(rule for rule in self.every if rule.sends and rule.only - {Only.WITH_OTHERS})
+
+    def _compile(self, name: str, side: Side | None) -> None:
+        rule = self.rules.fields[name]
+        try:
+            if rule.local is not None:
+                self.fields[name] = Compiled.of(name, rule, self.agreement, side)
+            elif not rule.as_comment:
+                self.composed[name] = Composed.of(name, rule, self.agreement, side)
+        except PatternError as error:
+            raise RuleError(self._where, ("fields", name), str(error)) from error
+
+    def _always_quiet(self, side: Side | None) -> Quiet:
+        kept = {rule.name for rule in self.every if not rule.sends}
+        kept |= {NOTE + name for name in self._noted}
+        for kind in (COMMENT, ATTACHMENT):
+            if side is not None and not self.agreement.direction_of(kind).allows(side):
+                kept.add(kind)
+        along = {rule.name for rule in self.every if Only.WITH_OTHERS in rule.only}
+        return Quiet(frozenset(kept), frozenset(along)) if kept or along else NOT_QUIET
 
     def problems(self, schema: Schema) -> list[str]:
         """What in this mapping does not fit the agreement or the tracker, a sentence each."""
-        return fitting.problems(self._agreement, self._rules, self._fields, schema)
+        return [str(fault) for fault in self.faults(schema)]
+
+    def faults(self, schema: Schema) -> "list[fitting.Fault]":
+        """The same, each with the keys that lead to its place."""
+        takes = {rule.name for rule in self.every if rule.takes}
+        return fitting.faults(self.agreement, self.rules, self.fields, takes, schema)
 
     def person(self, login: str, schema: Schema) -> str:
         """The word by which the peer may know the author of something."""
@@ -45,55 +96,60 @@ class Translation:
         """The log-in to write as, where the mapping names one."""
         return self._people.login_of.get(word)
 
-    def to_agreed(self, cells: Cells, schema: Schema, names: Names, shadow: Shadow) -> Outward:
-        """What the tracker shows, in agreed words. What is not in the agreement is left out without a word."""
-        agreed: dict[Cell, Value] = {}
-        problems: dict[Cell, str] = {}
-        for cell, value in cells.items():
-            rule = self._by_local.get(cell.field)
-            if rule is None:
-                if cell.field in (COMMENT, ATTACHMENT):
-                    self._contents.out(cell, value, schema, names, shadow, agreed)
-            elif rule.plain:
-                agreed[rule.agreed] = value
-            else:
-                try:
-                    self._field_out(rule, cell, value, names, agreed)
-                except KeyError as error:
-                    words = f"{cell.field}: the value {error.args[0]!r} has no row under fields.{rule.name}.values"
-                    problems[Cell(rule.name, cell.element)] = words
-        return Outward(agreed, tuple(problems.values()), tuple(problems))
+    def to_agreed(self, cells: Cells, schema: Schema, names: Names, shadow: Shadow, *, fresh: bool = False) -> Outward:
+        """What the tracker shows, in agreed words. What is not in the agreement is left out without a word.
 
-    def _field_out(self, rule: Compiled, cell: Cell, value: Value, names: Names, agreed: dict[Cell, Value]) -> None:
-        table = rule.agreed_value
-        if not rule.single:
-            element: str | None = cell.element
-            if rule.kind is FieldType.RELATION:
-                element = names.gid_of(ISSUE, cell.element)
-            elif rule.kind is FieldType.USERS:
-                element = self._people.word_of.get(cell.element)
-            elif table:
-                element = table[cell.element]
-            if element is not None:
-                agreed[Cell(rule.name, element)] = value
-            return
-        if isinstance(value, str):
-            if rule.kind is FieldType.USER:
-                value = self._people.word_of.get(value)
-            elif table:
-                value = table[value]
-        agreed[rule.agreed] = value
+        ``fresh``: the link does not know the issue yet, and these are all its cells.
+        """
+        out = Outgoing(cells, schema, names, shadow)
+        agreed = out.agreed
+        for cell, value in cells.items():
+            rules = self._by_local.get(cell.field)
+            if rules is None:
+                out.content(cell, value, self._contents)
+                continue
+            for rule in rules:
+                if rule.plain:
+                    agreed[rule.agreed] = value
+                else:
+                    out.field(rule, cell, value, self._people)
+        if self._empties:
+            out.empty(self._empties, fresh=fresh)
+        if self._noted or self.composed:
+            self._compose(cells, shadow, out, fresh=fresh)
+        quiet = (
+            self._quiet_now(cells, shadow, fresh=fresh) if self._sometimes or self.entry.guards_ours else self._quiet
+        )
+        return Outward(agreed, tuple(out.problems.values()), tuple(out.problems), quiet)
+
+    def _compose(self, cells: Cells, shadow: Shadow, out: Outgoing, *, fresh: bool) -> None:
+        note(cells, self._noted, out.agreed)
+        sources = Sources(cells, shadow, self._noted)
+        named = {cell.field for cell in cells}
+        for rule in self.composed.values():
+            register = shadow.get(rule.agreed)
+            if fresh or not named.isdisjoint(rule.sources) or (register is not None and register.image is not None):
+                out.composed(rule, sources)
+
+    def _quiet_now(self, cells: Cells, shadow: Shadow, *, fresh: bool) -> Quiet:
+        kept = {rule.name for rule in self._sometimes if not _goes_now(rule, shadow, fresh=fresh)} | {*self._quiet.kept}
+        if not self.entry.guards_ours or has_entered(shadow):
+            return Quiet(kept, self._quiet.along)
+        enters = self.entry.ours(Sources(cells, shadow, self._noted))
+        return Quiet(kept, self._quiet.along, outside=not enters, entering=enters)
 
     def to_local(
-        self, cells: Cells, schema: Schema, names: Names, shadow: Shadow, contents: Callable[[str], bool]
-    ) -> Inward:
+        self, cells: Cells, schema: Schema, names: Names, shadow: Shadow, contents: Callable[[str], bool],
+        occasion: Occasion = _BY_ITSELF,
+    ) -> Inward:  # fmt: skip
         """What the agreement's words mean here. ``contents`` tells whether an attachment's bytes are here.
 
         A comment or attachment that the tracker does not show (any more) is to be made, whatever it was called.
         """
         draft = Draft(shadow)
+        joined: set[str] = set()
         for cell, value in cells.items():
-            rule = self._fields.get(cell.field)
+            rule = self.fields.get(cell.field)
             if rule is not None and rule.plain:
                 draft.put(cell, rule.local, value)
                 continue
@@ -105,37 +161,58 @@ class Translation:
                 self._contents.comment_in(cell, value, names, draft)
             elif cell.field == ATTACHMENT:
                 self._contents.attachment_in(cell, value, names, contents, draft)
-            elif rule is not None:
-                self._field_in(rule, cell, value, schema, names, draft)
+            elif rule is None:
+                self._other_in(cell, value, occasion, draft)
+            elif is_taken(rule, draft, fresh=occasion.fresh):
+                if rule.separator and not rule.single:
+                    joined.add(rule.name)
+                else:
+                    field_in(rule, cell, value, schema, names, self._people, draft)
+        for name in joined:
+            self._joined_in(self.fields[name], cells, draft)
+        self._always(draft, occasion)
         return draft.done()
 
-    def _field_in(self, rule: Compiled, cell: Cell, value: Value, schema: Schema, names: Names, draft: Draft) -> None:
-        kind = rule.kind
-        word = value if rule.single else cell.element
-        if kind is FieldType.RELATION:
-            word = names.local_of(cell.element)
-            if word is None:
-                draft.waiting[cell] = cell.element
-                return
-        elif kind in (FieldType.USER, FieldType.USERS) and word is not None:
-            word = self._people.login_of.get(str(word))
-            if word is None:
-                return
-        elif isinstance(word, str) and rule.local_value:
-            word = rule.local_value.get(word)
-            if word is None:
-                named = value if rule.single else cell.element
-                draft.problems.append(f"{cell.field}: the partner's value {named!r} has no row under "
-                                      f"fields.{cell.field}.values")  # fmt: skip
-                return
-        if kind in (FieldType.CHOICE, FieldType.CHOICES) and not _exists(schema, rule.local.field, word):
-            draft.problems.append(f"{cell.field}: {rule.local.field} has no value {word!r} here; add it to the "
-                                  f"tracker or give it a row under fields.{cell.field}.values")  # fmt: skip
-            return
-        target = rule.local if rule.single else Cell(rule.local.field, str(word))
-        draft.put(cell, target, word if rule.single else value)
+    def _other_in(self, cell: Cell, value: Value, occasion: Occasion, draft: Draft) -> None:
+        rule = self.composed.get(cell.field)
+        if rule is not None:
+            if is_taken(rule, draft, fresh=occasion.fresh):
+                composed_in(rule, cell, value, draft)
+        elif cell.field in self._headlines and value is not None:
+            text = f"{self._headlines[cell.field]}\n\n{cell.element or value}"
+            self._contents.remark("-".join(filter(None, cell)), text, occasion, draft)
+
+    @staticmethod
+    def _joined_in(rule: Compiled, cells: Cells, draft: Draft) -> None:
+        try:
+            joined_in(rule, cells, draft)
+        except NoRow as error:
+            refuse(rule.name, error, draft)
+
+    def _always(self, draft: Draft, occasion: Occasion) -> None:
+        """What the rules write besides, whatever the partner said."""
+        first = self.rules.comments.if_none
+        if first and occasion.fresh and not any(cell.field == COMMENT for cell in draft.cells):
+            self._contents.remark("first", first, occasion, draft)
+        if self._on_update and draft.cells and not occasion.fresh:
+            draft.cells = {**self._on_update, **draft.cells}
 
 
-def _exists(schema: Schema, name: str, value: Value) -> bool:
-    known = schema.fields.get(name)
-    return value is None or known is None or known.values is None or known.open or value in known.values
+def _goes_now(rule: Compiled | Composed, shadow: Shadow, *, fresh: bool) -> bool:
+    """Whether a change of this field travels, by what its rule says about when."""
+    if Only.ON_CREATE in rule.only and not fresh:
+        return False
+    if Only.ON_UPDATE in rule.only and fresh:
+        return False
+    return Only.IF_EMPTY not in rule.only or not any(c.field == rule.name and r.value for c, r in shadow.items())
+
+
+def _cells(said: Mapping[str, str | list[str]]) -> Cells:
+    """Fixed local values; a list is a set."""
+    cells: dict[Cell, Value] = {}
+    for name, value in said.items():
+        if isinstance(value, str):
+            cells[Cell(name)] = value
+        else:
+            cells.update({Cell(name, element): True for element in value})
+    return cells

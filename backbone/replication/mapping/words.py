@@ -1,10 +1,11 @@
 """What a translation takes and gives."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from backbone.model import Cell, Cells
+from backbone.replication.diff import NOT_QUIET, Quiet
 
 
 class Outward(NamedTuple):
@@ -13,6 +14,18 @@ class Outward(NamedTuple):
     cells: Cells
     problems: tuple[str, ...] = ()
     unsaid: tuple[Cell, ...] = ()
+    quiet: Quiet = NOT_QUIET
+    """What of it does not travel."""
+
+
+class Occasion(NamedTuple):
+    """Of what the cells that come in are a part."""
+
+    key: str = ""
+    """The write's: comments that the rules make are named after it, so that none is made twice."""
+    at: str = ""
+    fresh: bool = False
+    """The issue is made with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +33,18 @@ class Inward:
     """Cells in local words. ``waiting`` are agreed cells whose other end is not here yet."""
 
     cells: Cells
-    back: Mapping[Cell, Cell] = field(default_factory=dict)
-    """The agreed cell for each local one."""
+    at: Mapping[Cell, Cell] = field(default_factory=dict)
+    """Where each agreed cell is shown here; several may be shown in one local cell."""
     waiting: Mapping[Cell, str] = field(default_factory=dict)
     """What each waits for: an issue's gid, or ``sha256:…`` for an attachment's content."""
     problems: tuple[str, ...] = ()
+
+    def without(self, missed: Collection[Cell], waiting: Mapping[Cell, str]) -> "Inward":
+        """The same, but for these agreed cells."""
+        lost = {self.at[agreed] for agreed in missed}
+        cells = {cell: value for cell, value in self.cells.items() if cell not in lost}
+        at = {agreed: cell for agreed, cell in self.at.items() if agreed not in missed}
+        return Inward(cells, at, waiting, self.problems)
 
 
 @dataclass(frozen=True, slots=True)

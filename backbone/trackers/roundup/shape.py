@@ -12,7 +12,7 @@ from backbone.model import Field, FieldType, Person, Schema
 
 _SIMPLE = (
     (hyperdb.String, FieldType.TEXT),
-    (hyperdb.Date, FieldType.DATE),
+    (hyperdb.Date, FieldType.DATETIME),
     (hyperdb.Interval, FieldType.DURATION),
     (hyperdb.Boolean, FieldType.BOOLEAN),
     (hyperdb.Number, FieldType.NUMBER),

@@ -22,7 +22,7 @@ def to_text(known: Property, raw: Any) -> Value:
     if raw is None:
         return None
     match known.type:
-        case FieldType.DATE:
+        case FieldType.DATE | FieldType.DATETIME:
             return time_text(raw)
         case FieldType.DURATION:
             return duration_text(raw)
@@ -45,7 +45,7 @@ def to_raw(known: Property, value: Value) -> Any:
     if not isinstance(value, str):
         raise ValueError(f"{known.name} holds text, not {value!r}")  # noqa: TRY004 - a value from afar is refused, no bug of ours
     match known.type:
-        case FieldType.DATE:
+        case FieldType.DATE | FieldType.DATETIME:
             return to_date(value)
         case FieldType.DURATION:
             return to_interval(value)

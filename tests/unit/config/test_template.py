@@ -15,6 +15,20 @@ plain = words | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(all
 settings = st.dictionaries(words, plain | st.dictionaries(words, plain, min_size=1, max_size=3), max_size=4)
 
 
+RULES = {
+    "fields": {
+        "state": {"local": "status", "values": {"open": ["unread", "chat"], "done": "ok"}},
+        "title": {"local": "t"},
+        "text": {"concatenate": [{"local": "steps", "heading": "Steps {1}"}, {"local": "notes"}]},
+        "level": {"first_match": [{"when": {"a.b": "x*", "c": ""}, "value": 'so "so"'}]},
+    },
+    "users": {"su.san": "susan@example.org"},
+    "only_if": [{"local": "a", "values": ["b", "c"]}, {"agreed": "state"}],
+    "on_update": {"unread": "yes"},
+    "comments": {"if_none": "From the partner"},
+}
+
+
 def test_a_new_nodes_file_loads(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
     folder.config.write_text(node_template("alice"))
@@ -44,27 +58,19 @@ def test_a_nodes_file_with_trackers_and_a_links_file_load(tmp_path: Path) -> Non
     text = link_template(
         "main",
         {"kind": "directory", "send": "exchange/bob/SEND"},
-        {"state": {"local": "status", "values": {"open": ["unread", "chat"], "done": "ok"}}, "title": {"local": "t"}},
-        {"su.san": "susan@example.org"},
+        RULES,
     )
     folder.link_file("bob").write_text(text)
     link = load_link(folder, "bob", node)
     assert link.channel.settings == {"send": "exchange/bob/SEND"}
-    assert link.rules == {
-        "fields": {
-            "state": {"local": "status", "values": {"open": ["unread", "chat"], "done": "ok"}},
-            "title": {"local": "t"},
-        },
-        "users": {"su.san": "susan@example.org"},
-        "on_create": {},
-    }
+    assert link.rules == {**RULES, "on_create": {}}
 
 
 @given(channel=settings, fields=st.dictionaries(words, settings, max_size=3), users=st.dictionaries(words, words))
 def test_no_value_can_break_out_of_its_place(
     channel: dict[str, str], fields: dict[str, dict[str, str]], users: dict[str, str]
 ) -> None:
-    data = tomllib.loads(link_template("main", channel, fields, users))
+    data = tomllib.loads(link_template("main", channel, {"fields": fields, "users": users}))
     expected = {"link": {"tracker": "main"}, "channel": channel, "fields": fields, "users": users, "on_create": {}}
     assert data == expected
 
@@ -74,4 +80,4 @@ def test_a_wrong_name_is_refused(name: str) -> None:
     with pytest.raises(UsageError):
         node_template(name)
     with pytest.raises(UsageError):
-        link_template(name, {"kind": "directory"}, {})
+        link_template(name, {"kind": "directory"}, {"fields": {}})

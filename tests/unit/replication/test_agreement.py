@@ -7,7 +7,7 @@ import pytest
 from backbone.errors import ConfigError, PeerError
 from backbone.model import Cell, Value
 from backbone.replication.agreement import Agreement
-from backbone.replication.merge import NEVER, Policy
+from backbone.replication.merge import NEVER, Policy, Side
 from backbone.replication.message import ChangeSet, Operation
 
 FIELDS = {
@@ -105,3 +105,69 @@ def test_comments_and_attachments_that_were_not_agreed_upon_are_refused() -> Non
     for field, value in (("comment", WORDS), ("attachment", FILE)):
         with pytest.raises(PeerError):
             check(bare, field, "g", value)
+
+
+def test_comments_and_attachments_may_be_one_way_too() -> None:
+    agreement = agree(comment_direction="to_slave", attachment_direction="to_master")
+    for field, value, writer in (("comment", WORDS, Side.SLAVE), ("attachment", FILE, Side.MASTER)):
+        said = ChangeSet("g", "bob", "", (Operation(Cell(field, "g"), value, NEVER, NEVER),))
+        with pytest.raises(PeerError, match=f"the peer wrote {field}, which by the agreement only we may write"):
+            agreement.check(said, writer)
+        agreement.check(said, Side.MASTER if writer is Side.SLAVE else Side.SLAVE)
+
+
+def test_what_only_one_side_may_write_is_refused_from_the_other() -> None:
+    agreement = agree(fields={"title": {"type": "text", "direction": "to_slave"}})
+    said = ChangeSet("g", "bob", "", (Operation(Cell("title"), None, NEVER, NEVER),))
+    agreement.check(said, Side.MASTER)
+    with pytest.raises(PeerError, match="only we may write"):
+        agreement.check(said, Side.SLAVE)
+
+
+TYPED: dict[str, dict[str, Any]] = {
+    "hours": {"type": "number"}, "day": {"type": "date"}, "at": {"type": "datetime"}, "effort": {"type": "duration"},
+    "status": {"type": "choice", "values": ["new", "done"]}, "tags": {"type": "labels", "values": ["a"]},
+    "short": {"type": "richtext", "characters_max": 3}, "who": {"type": "user"}, "fixed": {"type": "version"},
+    "part": {"type": "component"}, "names": {"type": "labels", "characters_max": 2},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("field", "element", "value"),
+    [
+        ("hours", "", "2.5"), ("hours", "", "-3"), ("hours", "", None), ("day", "", "2026-02-28"),
+        ("at", "", "2026-02-28T12:00:00Z"), ("effort", "", "P1DT2H"), ("effort", "", "-P0D"), ("status", "", "new"),
+        ("tags", "a", True), ("tags", "gone", None), ("short", "", "abc"), ("who", "", "bob"), ("fixed", "", "1.0"),
+        ("part", "", "core"), ("names", "ab", True),
+    ],
+)  # fmt: skip
+def test_each_type_has_its_form(field: str, element: str, value: Value) -> None:
+    check(agree(fields=TYPED), field, element, value)
+
+
+@pytest.mark.parametrize(
+    ("field", "element", "value"),
+    [
+        ("hours", "", "1e5"), ("hours", "", "nan"), ("hours", "", "٣"), ("hours", "", "9" * 400),
+        ("day", "", "2026-02-30"), ("day", "", "2026-02-28T12:00:00Z"), ("day", "", "yesterday"),
+        ("at", "", "2026-02-28"), ("effort", "", "P"), ("effort", "", "P1DT"), ("status", "", "odd"),
+        ("tags", "odd", True), ("short", "", "abcd"), ("who", "x", "bob"), ("names", "abc", True),
+    ],
+)  # fmt: skip
+def test_a_value_in_another_form_is_refused(field: str, element: str, value: Value) -> None:
+    with pytest.raises(PeerError, match="does not allow or not in this form"):
+        check(agree(fields=TYPED), field, element, value)
+
+
+def test_only_words_from_a_list_have_a_list() -> None:
+    with pytest.raises(ConfigError, match="a field of type text has no list of values"):
+        agree(fields={"title": {"type": "text", "values": ["a"]}})
+
+
+def test_comments_have_a_limit_and_attachments_their_types() -> None:
+    agreement = agree(comment_characters_max=1, attachment_types=["image/*", "text/plain"])
+    check(agreement, "comment", "g", WORDS)
+    check(agreement, "attachment", "g", FILE | {"type": "image/png"})
+    for field, value in (("comment", WORDS | {"text": "tt"}), ("attachment", FILE | {"type": "text/html"})):
+        with pytest.raises(PeerError):
+            check(agreement, field, "g", value)

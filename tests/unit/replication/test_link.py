@@ -96,8 +96,8 @@ class TestStoring:
 
     def test_one_number_with_two_contents_challenges_the_peer_and_stops(self) -> None:
         state, effects = hear(heard(1), numbered(1, dig=digest(9)), known=digest(1))
-        assert said(effects) == [Kind.CHALLENGE]
         assert "two contents" in halted(state, effects)
+        assert said(tick(state, 10.0)[1]) == [Kind.CHALLENGE]
 
     def test_messages_in_any_order_come_to_the_same(self) -> None:
         assert heard(3, 1, 2).into == heard(1, 2, 3).into
@@ -131,6 +131,42 @@ class TestStoring:
     def test_an_acknowledgement_that_is_due_earlier_stays_so(self) -> None:
         state, _ = hear(replace(FRESH, ack_due=10.2), numbered(1), now=10.0)
         assert state.ack_due == 10.2
+
+
+class TestBounds:
+    """A peer that is broken or hostile decides what we hear, and not how much of it we keep."""
+
+    FAR = limits.ahead_messages_max
+
+    def test_what_lies_too_far_ahead_is_not_kept_but_asked_for(self) -> None:
+        state, effects = hear(FRESH, numbered(self.FAR + 1, high={"c": self.FAR + 1, "b": 0, "k": 0}))
+        assert [type(effect) for effect in effects] == [Drop]
+        assert (state.into["c"].held, state.into["c"].missing()) == ((), ((1, self.FAR + 1),))
+        assert (state.ask_due, state.ack_due) == (12.0, 11.0)
+
+    def test_the_last_that_is_near_enough_is_kept(self) -> None:
+        state, effects = hear(FRESH, numbered(self.FAR))
+        assert (effects, state.into["c"].held) == ((Store(),), ((self.FAR, self.FAR),))
+
+    def test_whatever_is_said_the_ranges_are_bounded(self) -> None:
+        state = heard(*range(2, 4 * self.FAR, 2))
+        assert len(state.into["c"].held) == self.FAR // 2
+
+    def test_nothing_is_lost_when_it_is_sent_again_later(self) -> None:
+        state = after(heard(1, self.FAR + 1), Took(20.0, "c", digest(1), bytes(32)))
+        assert not state.into["c"].has(self.FAR + 1)
+        state, effects = hear(state, numbered(self.FAR + 1))
+        assert (effects, state.into["c"].has(self.FAR + 1)) == ((Store(),), True)
+
+    def test_a_lane_that_is_full_of_bytes_takes_only_what_is_applied_next(self) -> None:
+        full = limits.ahead_bytes_max + 1
+        state, effects = hear(heard(1), numbered(2), ahead_bytes=full)
+        assert [type(effect) for effect in effects] == [Drop]
+        assert state.into["c"].recv == 1
+        _, effects = hear(FRESH, numbered(1), ahead_bytes=full)
+        assert effects == (Store(),)
+        _, effects = hear(heard(1), numbered(2), ahead_bytes=full - 1)
+        assert effects == (Store(),)
 
 
 class TestGaps:
@@ -288,6 +324,21 @@ class TestLives:
         said_ = lane_ack(recv=1, applied=1, chain=b"x" * 32)
         state, effects = hear(sent(1), header(ack=ack({"c": said_})), chains={"c": sent(1).out["c"].chain})
         assert "another than ours" in halted(state, effects)
+
+    def test_a_challenge_is_said_a_few_times_ever_more_slowly(self) -> None:
+        state, _ = hear(heard(1), numbered(1, dig=digest(9)), known=digest(1), now=10.0)
+        times = []
+        for now in range(10, 10**7, 100):
+            state, effects = tick(state, float(now))
+            times += [now for _ in effects]
+            state = after(state, Spoke(float(now), state.into))
+        assert times == [10, 110, 910, 7310, 58510]
+        again, effects = hear(state, numbered(1, dig=digest(8)), known=digest(1), now=1e7)
+        assert (tick(again, 2e7)[1], effects) == ((), ())
+
+    def test_a_challenge_about_an_earlier_life_of_ours_says_nothing(self) -> None:
+        state, effects = hear(replace(FRESH, life=(2, b"younger.")), header(kind=Kind.CHALLENGE, ack=ack(inc=OUR_LIFE)))
+        assert (state.phase, effects) == (Phase.RUNNING, ())
 
     def test_a_challenge_stops_the_link(self) -> None:
         state, effects = hear(FRESH, header(kind=Kind.CHALLENGE))

@@ -42,9 +42,8 @@ VALUES = st.one_of(
     st.dictionaries(NAMED, st.text(max_size=10) | st.integers(0, 2**53 - 1), max_size=8),
 )  # fmt: skip
 OPERATIONS = st.builds(Operation, st.builds(Cell, NAMED, NAMED), VALUES, STAMPS, STAMPS)
-CHANGE_SETS = st.builds(
-    ChangeSet, *[NAMED] * 3, st.lists(OPERATIONS, max_size=4).map(tuple)
-)  # fmt: skip
+MOMENTS = st.just("") | st.datetimes().map(lambda moment: f"{moment.isoformat()}Z")
+CHANGE_SETS = st.builds(ChangeSet, NAMED, NAMED, MOMENTS, st.lists(OPERATIONS, max_size=4).map(tuple))
 
 
 def framed(packed: bytes, body: bytes = b"", length: int | None = None) -> bytes:
@@ -257,10 +256,17 @@ class TestChangeSets:
     def test_what_is_encoded_decodes_to_the_same(self, change_sets: list[ChangeSet]) -> None:
         assert decode_change_sets(encode_change_sets([encode_change_set(c) for c in change_sets])) == change_sets
 
-    @pytest.mark.parametrize("change_set", [ChangeSet("g\0g", "a", "t", ()), ChangeSet("g", "a\0a", "t", ())])
+    @pytest.mark.parametrize("change_set", [ChangeSet("g\0g", "a", "", ()), ChangeSet("g", "a\0a", "", ())])
     def test_a_name_that_a_database_would_cut_short_is_refused(self, change_set: ChangeSet) -> None:
         with pytest.raises(PeerError, match="malformed"):
             decode_change_sets(encode_change_sets([encode_change_set(change_set)]))
+
+    @pytest.mark.parametrize("at", ["yesterday", "2026-11-21T04:19:00", "2026-02-30T00:00:00Z", "\0"])
+    def test_a_time_that_is_none_is_refused_and_does_not_leave_here(self, at: str) -> None:
+        with pytest.raises(PeerError, match=r"a change set is malformed: 0\.2: .*no date and time in UTC"):
+            decode_change_sets(msgpack.packb([("g", "a", at, ())]))
+        (sent,) = decode_change_sets(encode_change_sets([encode_change_set(ChangeSet("g", "a", at, ()))]))
+        assert sent.at == ""
 
     @given(st.binary(max_size=200))
     def test_arbitrary_bytes_are_the_peers_fault_or_canonical(self, raw: bytes) -> None:
@@ -283,16 +289,16 @@ class TestChangeSets:
     )  # fmt: skip
     def test_an_operation_of_another_form_is_refused(self, operation: tuple[Any, ...]) -> None:
         with pytest.raises(PeerError, match="malformed"):
-            decode_change_sets(msgpack.packb([("g", "a", "t", (operation,))]))
+            decode_change_sets(msgpack.packb([("g", "a", "", (operation,))]))
 
     def test_more_than_the_protocol_allows_is_refused(self) -> None:
-        many = [("g", "a", "t", ())] * (4 * limits.change_sets_per_message + 1)
+        many = [("g", "a", "", ())] * (4 * limits.change_sets_per_message + 1)
         with pytest.raises(PeerError, match="malformed"):
             decode_change_sets(msgpack.packb(many))
         operation = ("f", "e", "v", NONE, NONE)
         with pytest.raises(PeerError, match="malformed"):
             decode_change_sets(
-                msgpack.packb([("g", "a", "t", (operation,) * (limits.operations_per_change_set_max + 1))])
+                msgpack.packb([("g", "a", "", (operation,) * (limits.operations_per_change_set_max + 1))])
             )
 
     def test_other_bytes_for_the_same_change_sets_are_refused(self) -> None:
@@ -313,11 +319,6 @@ class TestRecords:
     )
     def test_what_is_encoded_decodes_to_the_same(self, record: dict[str, Any]) -> None:
         assert decode_record(encode_record(record)) == record
-
-    @pytest.mark.parametrize("change_set", [ChangeSet("g\0g", "a", "t", ()), ChangeSet("g", "a\0a", "t", ())])
-    def test_a_name_that_a_database_would_cut_short_is_refused(self, change_set: ChangeSet) -> None:
-        with pytest.raises(PeerError, match="malformed"):
-            decode_change_sets(encode_change_sets([encode_change_set(change_set)]))
 
     @given(st.binary(max_size=200))
     def test_arbitrary_bytes_are_the_peers_fault_or_canonical(self, raw: bytes) -> None:

@@ -1,0 +1,122 @@
+"""Local cells in agreed words."""
+
+from collections.abc import Iterable
+
+from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Cells, FieldType, Schema, Value
+from backbone.replication.diff import Shadow
+from backbone.replication.mapping.compiled import Compiled
+from backbone.replication.mapping.composed import Composed
+from backbone.replication.mapping.contents import Contents
+from backbone.replication.mapping.joined import joined_out, split_out
+from backbone.replication.mapping.people import People
+from backbone.replication.mapping.sources import Sources
+from backbone.replication.mapping.tables import NoRow
+from backbone.replication.mapping.words import Names
+
+
+class Outgoing:
+    """One bag of local cells on its way out: ``agreed`` and ``problems`` are filled."""
+
+    def __init__(self, cells: Cells, schema: Schema, names: Names, shadow: Shadow) -> None:
+        self._cells = cells
+        self._schema = schema
+        self._names = names
+        self._shadow = shadow
+        self.agreed: dict[Cell, Value] = {}
+        self.problems: dict[Cell, str] = {}
+
+    def content(self, cell: Cell, value: Value, contents: Contents) -> None:
+        """A comment or attachment."""
+        if cell.field in (COMMENT, ATTACHMENT) and not contents.out(
+            cell, value, self._schema, self._names, self._shadow, self.agreed
+        ):
+            target = Cell(cell.field, self._names.gid_of(cell.field, cell.element))
+            self.problems[target] = f"comment {cell.element}: it is longer than the agreement allows"
+
+    def field(self, rule: Compiled, cell: Cell, value: Value, people: People) -> None:
+        """A field that is not the same on both sides."""
+        try:
+            if rule.separator:
+                self._joined(rule, value)
+            elif rule.single:
+                self._say(rule, rule.agreed, self._single(rule, value, people))
+            else:
+                element = self._element(rule, cell.element, people)
+                if element is not None:
+                    self._say(rule, Cell(rule.name, element), value)
+        except NoRow as error:
+            unsaid = Cell(rule.name, "" if rule.single else cell.element)
+            self.problems[unsaid] = f"{cell.field}: the {error.words(rule.name)}"
+
+    def composed(self, rule: Composed, sources: Sources) -> None:
+        """A field that no single local field is."""
+        value = rule.value(sources)
+        if value is None or rule.fits(value):
+            self.agreed[rule.agreed] = value
+        else:
+            self.problems[rule.agreed] = _not_agreed(rule.name, value)
+
+    def empty(self, rules: Iterable[Compiled], *, fresh: bool) -> None:
+        """What is said instead of a value that is not there."""
+        for rule in rules:
+            register = self._shadow.get(rule.agreed)
+            stands = register is not None and register.image == rule.send_if_empty
+            if rule.agreed not in self.agreed and (fresh or stands):
+                self.agreed[rule.agreed] = rule.send_if_empty
+
+    def _say(self, rule: Compiled, cell: Cell, value: Value) -> None:
+        word = value if isinstance(value, str) else cell.element
+        if value is None or not word or rule.fits(word):
+            self.agreed[cell] = value
+        else:
+            self.problems[cell] = _not_agreed(rule.name, word)
+
+    def _joined(self, rule: Compiled, value: Value) -> None:
+        if rule.single:
+            if rule.agreed not in self.agreed:
+                self._say(rule, rule.agreed, joined_out(rule, self._cells, self._shadow))
+            return
+        split: dict[Cell, Value] = {}
+        split_out(rule, value, self._shadow, split)
+        for cell, member in split.items():
+            self._say(rule, cell, member)
+
+    def _single(self, rule: Compiled, value: Value, people: People) -> Value:
+        if rule.kind is FieldType.USER:
+            return people.word_of.get(value) if isinstance(value, str) else None
+        if rule.lossy:
+            register = self._shadow.get(rule.agreed)
+            if register is not None and _shows(rule, register.value, value, self._schema):
+                return register.value
+        return rule.value_of(rule.word_out(value))
+
+    def _element(self, rule: Compiled, element: str, people: People) -> str | None:
+        if rule.kind is FieldType.RELATION:
+            return self._names.gid_of(ISSUE, element)
+        if rule.kind is FieldType.USERS:
+            return people.word_of.get(element)
+        if rule.wording.lossy:
+            for cell, register in self._shadow.items():
+                known = cell.field == rule.name and (register.value or register.image)
+                if known and _back(rule, cell.element) == element:
+                    return cell.element
+        return rule.wording.out(element)
+
+
+def _back(rule: Compiled, element: str) -> str | None:
+    try:
+        return rule.wording.back(element)
+    except NoRow:
+        return None
+
+
+def _shows(rule: Compiled, agreed: Value, local: Value, schema: Schema) -> bool:
+    """Whether this local value is just what we make of that agreed one: then nobody has edited it."""
+    try:
+        return rule.value_back(agreed, schema.fields.get(rule.local.field)) == local
+    except NoRow:
+        return False
+
+
+def _not_agreed(name: str, word: str) -> str:
+    return f"fields.{name}: the value {word[:80]!r} is none that the agreement allows, or not in its form"

@@ -1,0 +1,123 @@
+"""One side of a link without store and channel: a tracker's issue, its shadow, and the rules between them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from backbone.model import ATTACHMENT, COMMENT, Cell, Cells, Field, FieldType, Person, Schema, Value
+from backbone.replication import diff
+from backbone.replication.agreement import Agreement
+from backbone.replication.mapping import Names, Occasion, Rules, Translation
+from backbone.replication.merge import Register, Side, Stamp
+from backbone.replication.message import Operation
+
+SCHEMA = Schema(
+    {
+        f.name: f
+        for f in (
+            Field("subject", FieldType.TEXT),
+            Field("state", FieldType.CHOICE, ("unread", "chatting", "testing", "resolved", "deferred")),
+            Field("resolution", FieldType.CHOICE, ("fixed", "wontfix")),
+            Field("release", FieldType.TEXT),
+            Field("steps", FieldType.TEXT),
+            Field("notes", FieldType.TEXT),
+            Field("hidden", FieldType.BOOLEAN),
+            Field("yes_no", FieldType.CHOICE, ("yes", "no")),
+            Field("due", FieldType.DATE),
+            Field("since", FieldType.DATETIME),
+            Field("hours", FieldType.NUMBER),
+            Field("area", FieldType.CHOICES, ("core", "web")),
+            Field("keyword", FieldType.CHOICES, ("ui",), open=True),
+            Field("parts", FieldType.TEXT),
+            Field("owner", FieldType.USER),
+            Field("depends", FieldType.RELATION),
+        )
+    },
+    {"ann": Person("ann", "Ann Example"), "bot": Person("bot", "Robot")},
+)
+
+
+def names() -> Names:
+    """Everything is called on the wire as it is called here."""
+    return Names(lambda kind, local: local if local.startswith("~") else f"{kind[0]}-{local}",
+                 lambda gid: gid[2:] or None, lambda _: False, lambda *_: False)  # fmt: skip
+
+
+def translation(fields: Mapping[str, Any], agreed: Mapping[str, Any], **more: Any) -> Translation:
+    """``more``: other tables of the link's file, ``side``, and ``terms`` of the agreement."""
+    side = more.pop("side", None)
+    terms = more.pop("terms", {})
+    agreement = Agreement.parse({"fields": agreed, **terms}, "agreement")
+    return Translation(agreement, Rules.parse({"fields": fields, **more}, "links/bob.toml"), "alice's", "bot", side)
+
+
+class Half:
+    """An issue that is moved by hand."""
+
+    def __init__(self, words: Translation, schema: Schema = SCHEMA) -> None:
+        self.words = words
+        self.schema = schema
+        self.shown: dict[Cell, Value] = {}
+        self.shadow: dict[Cell, Register] = {}
+        self.known = False
+        self.clock = 0
+        self.problems: tuple[str, ...] = ()
+
+    def edit(self, **fields: Value | list[str]) -> Cells:
+        """Somebody edits local fields, a list is a set; returns what is said to the partner."""
+        cells: dict[Cell, Value] = {}
+        for name, value in fields.items():
+            if isinstance(value, list):
+                cells.update({c: None for c in self.shown if c.field == name and c.element not in value})
+                cells.update({Cell(name, element): True for element in value})
+            else:
+                cells[Cell(name)] = value
+        return self.capture(cells)
+
+    def capture(self, cells: Cells) -> Cells:
+        """The same with cells."""
+        self.shown.update(cells)
+        out = self.words.to_agreed(cells, self.schema, names(), self.shadow, fresh=not self.known)
+        self.known = True
+        self.problems = out.problems
+        self.clock += 1
+        captured = diff.capture(self.shadow, out.cells, Side.MASTER, 1, self.clock, out.quiet)
+        self.shadow.update(captured.registers)
+        return {operation.cell: operation.value for operation in captured.operations}
+
+    def hear(self, said: Cells) -> Cells:
+        """The partner says something; returns what is written here. What reading back says is sent must be nothing."""
+        self.clock += 1
+        stamp = Stamp(1, self.clock, 1, self.clock)
+        operations = [Operation(cell, value, stamp, stamp) for cell, value in said.items()]
+        plan = diff.plan(self.shadow, operations, self.words.agreement.policies())
+        inward = self.words.to_local(
+            plan.targets, self.schema, names(), self.shadow, bool, Occasion(f"k{self.clock}", "then", not self.known)
+        )
+        self.problems = inward.problems
+        cells = inward.cells if self.known else {**self.words.on_create, **inward.cells}
+        self.shadow.update(plan.registers)
+        self.shown.update(cells)
+        self.known = True
+        seen = self.words.to_agreed(cells, self.schema, names(), self.shadow).cells
+        registers, _ = diff.read_back(self.shadow, {c: plan.targets[c] for c in inward.at}, seen)
+        self.shadow.update(registers)
+        return cells
+
+    def said_again(self) -> Cells:
+        """What is sent when the tracker shows all of it again, though nobody edited anything."""
+        return self.capture(dict(self.shown))
+
+    def value(self, field: str) -> Value:
+        """A single local value."""
+        return self.shown.get(Cell(field))
+
+    def members(self, field: str) -> set[str]:
+        """A local set."""
+        return {cell.element for cell, value in self.shown.items() if cell.field == field and value}
+
+    def comments(self) -> list[str]:
+        """The texts of the comments here."""
+        return [str(v["text"]) for c, v in self.shown.items() if c.field == COMMENT and isinstance(v, dict)]
+
+
+__all__ = ["ATTACHMENT", "SCHEMA", "Half", "names", "translation"]
