@@ -2,4 +2,7 @@
 
 from backbone.richtext.pandoc import Pandoc
 
-__all__ = ["Pandoc"]
+CONVERT = Pandoc()
+"""This process's own; pandoc itself is started when the first text needs it."""
+
+__all__ = ["CONVERT", "Pandoc"]
