@@ -1,4 +1,4 @@
-"""``run``, ``sync``, ``status`` and ``audit``."""
+"""``run``, ``sync`` and ``status``."""
 
 import signal
 import sys
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from backbone.cli import show
-from backbone.cli.asking import Request, ask
 from backbone.cli.here import Here, here, link_named
 from backbone.errors import BackboneError, Differences, Unreachable, UsageError
 
@@ -27,7 +26,7 @@ WATCH_SECONDS = 1.0
 
 def add_to(app: typer.Typer) -> None:
     """Put these commands into the program."""
-    for command in (run, sync, status, audit):
+    for command in (run, sync, status):
         app.command()(command)
 
 
@@ -234,31 +233,3 @@ def _print(rows: "list[LinkStatus]") -> None:
     for row in rows:
         if row.reason:
             typer.echo(f"{row.name}: {show.printable(row.reason)}")
-
-
-def audit(
-    context: typer.Context,
-    name: Annotated[str, typer.Argument(help="The link.")],
-    timeout: Annotated[float, typer.Option(help="How long to wait for the partner, in seconds.")] = 120.0,
-    json: Json = False,
-) -> None:
-    """Compare both sides over the channel; ends with 6 when they differ.
-
-    JSON: issues, theirs, equal, differences, drift_here, drift_there.
-    """
-    result = ask(here(context), Request(name, "audit", {}, linger=False), timeout)
-    if result.get("busy"):
-        raise BackboneError("something was in flight all the time: try again when it is quieter")
-    problems = [
-        *result["differences"],
-        *(f"here: {text}" for text in result["drift_here"]),
-        *(f"at the partner: {text}" for text in result["drift_there"]),
-    ]
-    if json:
-        show.as_json({**result, "equal": not problems})
-    elif not problems:
-        typer.echo(f"{result['issues']} issues compared, all equal")
-    for text in problems if not json else ():
-        typer.echo(show.printable(text))
-    if problems:
-        raise Differences(f"{result['issues']} issues compared, {len(problems)} differences")

@@ -25,6 +25,9 @@ name = {name}
 # How often trackers and exchange directories are looked at when no event wakes us.
 #poll_seconds = 5
 
+# How often each link compares both sides by itself (backbone audit does it at once); 0 for never.
+#audit_hours = 24
+
 # "text" for people, "json" for a program that collects logs.
 #log_format = "text"
 

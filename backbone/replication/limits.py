@@ -74,6 +74,12 @@ resend_growth = 2.0
 asked_share = 0.25
 """What the peer asks for is sent again at once, but not more often than this share of the resend floor."""
 
+challenges_max = 5
+"""A challenge is not acknowledged, and who sends it says nothing else any more: it is said a few times."""
+
+challenge_growth = 8.0
+"""Each challenge waits so many times as long as the one before: from half a minute in a directory to days."""
+
 heartbeat_seconds = 24 * 3600
 """An idle link says once a day that it lives."""
 

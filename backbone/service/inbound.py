@@ -20,7 +20,6 @@ from backbone.replication.link import (
     LinkState,
     Received,
     Refuse,
-    Say,
     Store,
     Took,
     step,
@@ -195,8 +194,6 @@ def _carry_out(tx: Connection, ep: Endpoint, state: LinkState, one: Opened, effe
             halt(tx, ep, effect.reason)
         case Acknowledged():
             ep.log.debug("acknowledged", lane=effect.lane, stored=effect.stored, applied=effect.applied)
-        case Say():
-            lists.ask(tx, ep.row, "say", {"kind": str(effect.kind)}, ep.clock())
 
 
 def halt(tx: Connection, ep: Endpoint, reason: str) -> None:

@@ -1,12 +1,13 @@
 """The handshake as it happens: files and parcels in, the state table, files and parcels out (DESIGN.md 5).
 
 ``handshake.pairing`` says what is possible; here its effects are carried out. What a person does (create, join,
-accept, verify, pause, revoke) stands in ``linking``; what parcels do stands here.
+accept, verify, pause, revoke) stands behind ``linking``; what parcels do stands here.
 """
 
 import hashlib
 import hmac
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
@@ -56,8 +57,8 @@ async def listen(node: Node, row: LinkRow, channel: Channel, keyring: KeyRing) -
     for delivery in deliveries:
         try:
             await take_acceptance(node, row, keyring, delivery.parcel.data)
-        except (HandshakeError, Refused) as error:
-            await node.store.run(lambda tx, e=error: links.change(tx, row.id, reason=str(e)))  # type: ignore[misc]
+        except (HandshakeError, HandshakeRefused, Refused) as error:
+            await node.store.run(lambda tx, e=error: _refused(tx, row.id, str(e)))  # type: ignore[misc]
             await channel.confirm([delivery.token])
         else:
             await channel.confirm([delivery.token])
@@ -67,6 +68,12 @@ async def listen(node: Node, row: LinkRow, channel: Channel, keyring: KeyRing) -
     if taken:
         await channel.forget([token for token in rest if token != delivery.token])
     return taken
+
+
+def _refused(tx: Connection, row_id: int, why: str) -> None:
+    """An admin reads it until an acceptance is taken."""
+    row = links.get(tx, row_id)
+    keep(tx, row, replace(load(row), alarm=why))
 
 
 async def take_acceptance(node: Node, row: LinkRow, keyring: KeyRing, parcel: bytes) -> None:

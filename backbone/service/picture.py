@@ -1,6 +1,7 @@
 """A node at one moment, as the alarms' rules look at it. Nothing is written."""
 
 import asyncio
+import json
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
@@ -80,7 +81,15 @@ def _link(tx: Connection, row: LinkRow, slow: Slow) -> LinkPicture:
         keys_end_at=slow.keys.get(row.name, {}),
         quarantined=lists.set_aside_count(tx, row.id),
         conflicts=lists.conflict_counts(tx, row.id).get("open", 0),
+        differences=_differences(tx, row.id),
     )
+
+
+def _differences(tx: Connection, link: int) -> int:
+    """How much the last audit found, on both sides."""
+    last = lists.last_asked(tx, link, "audit", done=True)
+    result = json.loads(last.result or "{}") if last is not None else {}
+    return sum(len(result.get(name, ())) for name in ("differences", "drift_here", "drift_there"))
 
 
 def _disks(node: Node, rows: list[LinkRow]) -> dict[str, int]:

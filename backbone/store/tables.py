@@ -195,9 +195,11 @@ quarantine = Table(
     Column("attempts", Integer, nullable=False, server_default="1"),
     Column("created_at", Float, nullable=False),
     Column("changed_at", Float, nullable=False),
+    Column("next_at", Float),
+    Column("edits", Text, nullable=False, server_default="[]"),
     comment="what could not be opened, decoded or applied, with its reason; never dropped, replayable",
 )
-Index(None, quarantine.c.link, quarantine.c.state)
+Index(None, quarantine.c.link, quarantine.c.state, quarantine.c.next_at)
 
 conflict = Table(
     "conflict",

@@ -8,8 +8,8 @@ from pathlib import Path
 from backbone.demo.mailstack import MailStack
 from backbone.model import Cell, Issue
 from backbone.trackers.roundup import connect
+from tests.acceptance.mail.test_nodes import QUICK, Mailed, account_file
 from tests.acceptance.nodes import NodeAtWork, invite, join, two_nodes
-from tests.acceptance.test_mail import Mailed, account_file
 from tests.crash.companies import Companies, MemoryPeople
 from tests.support.roundup import RoundupHarness, make_home
 
@@ -86,7 +86,7 @@ def over_mail(root: Path) -> Iterator[Companies]:
     with MailStack(root / "m") as stack, two_nodes(root) as (alice, bob):
         for node in (alice, bob):
             mailed = Mailed(node, stack.add_account())
-            node.cli("mail", "add", "--file", str(account_file(root, stack, mailed)))
+            node.cli("mail", "add", "--file", str(account_file(root, stack, mailed, QUICK)))
         companies = Companies({"alice": alice, "bob": bob}, {n.name: MemoryPeople(n) for n in (alice, bob)})
         companies.work("alice")
         companies.work("bob")
