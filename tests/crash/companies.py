@@ -134,7 +134,7 @@ class Companies:
         for node in (alice, bob):
             status = node.status()
             state = (status["state"], status["quarantined"])
-            assert state == ("active", 0), f"{node.name} is {state}: {node.cli('queue', 'list', expected=6).stdout}"
+            assert state == ("active", 0), f"{node.name} is {state}: {node.json('queue', 'list')}"
 
     def _logs(self) -> str:
         tails = [(node.root / f"{node.name}.log").read_text().splitlines()[-8:] for node in self.nodes.values()]
