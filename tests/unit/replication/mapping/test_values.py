@@ -179,6 +179,7 @@ class TestForms:
         alice = half({"local": "since"}, day)
         assert said(alice.edit(since="2026-11-21T09:30:00Z")) == "2026-11-21"
         assert alice.said_again() == {}
+        assert said(alice.edit(since=None)) is None
         assert alice.hear({Cell("day"): "2026-12-01"}) == {Cell("since"): "2026-12-01T00:00:00Z"}
         assert said(half({"local": "due"}, day).edit(due="2026-11-21")) == "2026-11-21"
         alice = half({"local": "due"}, moment)
@@ -196,6 +197,9 @@ class TestForms:
             "fields.hours: the value 'many' is none that the agreement allows, or not in its form",
         )
         assert said(alice.edit(hours="2.5")) == "2.5"
+        alice = half({"local": "subject"}, {"day": {"type": "date"}})
+        assert alice.edit(subject="soon") == {}
+        assert "'soon'" in alice.problems[0]
         alice = half({"local": "keyword"}, {"labels": {"type": "labels", "values": ["ui"]}})
         assert alice.edit(keyword=["ui", "other"]) == {Cell("labels", "ui"): True}
         assert alice.edit(keyword=["ui"]) == {}
