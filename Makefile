@@ -5,9 +5,11 @@ READY := .venv/.ready
 WORKERS ?= 2
 SEEDS ?= 500
 FROM ?= 0
+SECONDS ?= 600
+PASSINGS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test lint demo simulate bench lock clean
+.PHONY: help setup check test lint demo simulate mutants crash fuzz bench lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +43,15 @@ demo: $(READY)  ## two companies on this machine, start to end (DEMO_DIR= ISSUES
 
 simulate: $(READY)  ## whole nodes on a seeded clock with every fault (SEEDS=500 FROM=0)
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --from $(FROM)
+
+mutants: $(READY)  ## each safeguard taken away: which seed misses it (ARGS=name …)
+	$(BIN)/python -m tests.simulation.mutants $(ARGS)
+
+fuzz: $(READY)  ## hostile bytes for every parser; what is found goes into tests/fuzz/corpus (SECONDS=600 SEED=)
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+crash: $(READY)  ## a real node killed at every named point, on both sides (PASSINGS=2 ARGS=word …)
+	$(BIN)/python -m tests.crash --passings $(PASSINGS) $(ARGS)
 
 bench: $(READY)  ## the figures of the README, each beside its limit
 	$(BIN)/python -m tests.bench $(ARGS)

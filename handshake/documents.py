@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from handshake.errors import Malformed, NotAHandshake, WrongVersion
-from handshake.limits import AGREEMENT_BYTES_MAX, CERTIFICATE_BYTES_MAX, FILE_BYTES_MAX, JSON_DEPTH_MAX
+from handshake.limits import AGREEMENT_BYTES_MAX, CERTIFICATE_BYTES_MAX, FILE_BYTES_MAX, JSON_DEPTH_MAX, JSON_VALUES_MAX
 
 VERSION = 1
 PROTOCOLS: tuple[int, ...] = (1,)
@@ -20,6 +20,9 @@ SUITES: tuple[int, ...] = (1,)
 """Suite 1: OpenPGP v4, ed25519/cv25519 or what the certificate says, AES-256, SHA-512, MDC."""
 
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
+_BRACKET = re.compile(rb"[\[{\]}]")
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)', re.DOTALL)
+"""Also one without an end, and never read twice: else a megabyte of quotation marks takes hours."""
 
 
 def _is_time(text: str) -> str:
@@ -167,8 +170,11 @@ def read_object(data: bytes) -> dict[str, Any]:
     """A JSON object from an untrusted source, bounded in bytes and depth. Raises ``Malformed``."""
     if len(data) > FILE_BYTES_MAX:
         raise Malformed(f"the document has {len(data)} bytes, and {FILE_BYTES_MAX} are allowed")
-    if _too_deep(data):
+    bare = _STRING.sub(b"", data)
+    if _too_deep(bare):
         raise Malformed(f"the document is nested deeper than {JSON_DEPTH_MAX}")
+    if bare.count(b",") > JSON_VALUES_MAX:
+        raise Malformed(f"the document holds more than {JSON_VALUES_MAX} values")
     try:
         values = json.loads(
             data.decode("utf-8"), object_pairs_hook=_pairs, parse_float=_no_fraction, parse_constant=_no_fraction
@@ -198,11 +204,11 @@ def _no_fraction(text: str) -> None:
     raise ValueError("fractions have no canonical form")
 
 
-def _too_deep(data: bytes) -> bool:
-    """Counts brackets outside strings before a recursive parser sees them."""
+def _too_deep(bare: bytes) -> bool:
+    """Counts brackets, strings taken out, before a recursive parser sees them."""
     depth = 0
-    for bracket in re.findall(rb"[\[{\]}]", re.sub(rb'"(?:[^"\\]|\\.)*"', b"", data, flags=re.DOTALL)):
-        depth += 1 if bracket in b"[{" else -1
+    for bracket in _BRACKET.finditer(bare):
+        depth += 1 if bracket[0] in b"[{" else -1
         if depth > JSON_DEPTH_MAX:
             return True
     return False

@@ -15,6 +15,9 @@ CERTIFICATE_BYTES_MAX = 32 * 1024
 JSON_DEPTH_MAX = 16
 """Deeper than any agreement, shallower than Python's recursion limit."""
 
+JSON_VALUES_MAX = 32 * 1024
+"""As many as an agreement of the largest size holds. What is wrong with each may take a kilobyte to say."""
+
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 """One message, unpacked: what is held in memory until gpg's verdict."""
 

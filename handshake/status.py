@@ -111,7 +111,9 @@ def judge_stranger(raw: bytes, code: int) -> None:
 def recipients(raw: bytes) -> frozenset[str]:
     """The key ids that a message says it is encrypted to, 16 hex digits each. Claims, not proofs."""
     return frozenset(
-        arguments[0].decode("ascii") for keyword, arguments in lines(raw) if keyword == b"ENC_TO" and arguments
+        arguments[0].decode("ascii", "replace")
+        for keyword, arguments in lines(raw)
+        if keyword == b"ENC_TO" and arguments
     )
 
 

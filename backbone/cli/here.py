@@ -23,27 +23,33 @@ class Here:
     path: Path
     debug: bool = False
 
-    def run(self, work: "Callable[[Node], Awaitable[T]]", *, exclusive: bool = False) -> T:
-        """``work`` with the open node; ``exclusive`` for what must not run beside the service."""
+    def run(self, work: "Callable[[Node], Awaitable[T]]", *, exclusive: bool = False, wake: bool = False) -> T:
+        """``work`` with the open node; ``exclusive`` for what must not run beside the service, ``wake`` for what the
+        process that runs the node shall see at once.
+        """
         import asyncio
 
-        return asyncio.run(self._opened(work, exclusive=exclusive))
+        return asyncio.run(self._opened(work, exclusive=exclusive, wake=wake))
 
-    async def _opened(self, work: "Callable[[Node], Awaitable[T]]", *, exclusive: bool) -> T:
+    async def _opened(self, work: "Callable[[Node], Awaitable[T]]", *, exclusive: bool, wake: bool) -> T:
         import asyncio
         import logging
 
-        from backbone.service import logs
+        from backbone.service import logs, waking
         from backbone.service.node import open_node
 
         logs.configure(level=logging.ERROR)
         failed: BaseException
         async with open_node(self.path, exclusive=exclusive) as node:
             try:
-                return await work(node)
+                done = await work(node)
             except (BackboneError, asyncio.CancelledError) as error:
                 # A refusal is no crash: the node is closed in order first, or its next start would be unclean.
                 failed = error
+            else:
+                if wake:
+                    waking.knock(node.folder.wake)
+                return done
         raise failed
 
 

@@ -60,7 +60,7 @@ def create(
         typer.echo(f"Link {name} can be made, with the fields {', '.join(agreed.fields)}; nothing was written.")
         return
     with handshakes.new_file(target) as write:
-        made = place.run(lambda node: linking.create_link(node, name, options))
+        made = place.run(lambda node: linking.create_link(node, name, options), wake=True)
         write(made.file)
     typer.echo(f"The handshake file is {target}; hand it to the partner's admin. It works once, until {made.expires}.")
     typer.echo(f"Our key for this link: {made.fingerprint}")
@@ -98,7 +98,7 @@ def join(
         return
     show.confirm(f"join {offered.offer.node_name} as link {chosen}, the key compared?", yes=yes)
     with handshakes.new_file(out) as write:
-        joined = place.run(lambda node: linking.join_link(node, offered, options))
+        joined = place.run(lambda node: linking.join_link(node, offered, options), wake=True)
         write(joined.acceptance)
     typer.echo(f"\nLink {joined.name} was made; the answer travels as the first parcel. Next: backbone run.")
     typer.echo(f"Our key for this link: {joined.fingerprint}")
@@ -113,7 +113,7 @@ def accept(context: typer.Context, file: File) -> None:
     from backbone.service import linking
 
     data = handshakes.content(file)
-    name = here(context).run(lambda node: linking.accept_file(node, data))
+    name = here(context).run(lambda node: linking.accept_file(node, data), wake=True)
     typer.echo(f"Link {name} has a partner. Next: backbone run; then compare the words: backbone link verify {name}")
 
 
@@ -193,7 +193,7 @@ def pause(context: typer.Context, name: Name) -> None:
     """Send and apply nothing until `backbone link resume`."""
     from backbone.service import linking
 
-    here(context).run(lambda node: linking.pause(node, name))
+    here(context).run(lambda node: linking.pause(node, name), wake=True)
     typer.echo(f"Link {name} is paused.")
 
 
@@ -202,7 +202,7 @@ def resume(context: typer.Context, name: Name) -> None:
     """Go on after a pause."""
     from backbone.service import linking
 
-    here(context).run(lambda node: linking.resume(node, name))
+    here(context).run(lambda node: linking.resume(node, name), wake=True)
     typer.echo(f"Link {name} goes on.")
 
 
@@ -217,7 +217,7 @@ def revoke(
     from backbone.service import linking
 
     show.confirm(f"end link {name} for ever?", yes=yes)
-    here(context).run(lambda node: linking.revoke(node, name, reason))
+    here(context).run(lambda node: linking.revoke(node, name, reason), wake=True)
     typer.echo(f"Link {name} is revoked.")
     typer.echo(_tell(here(context), name))
 

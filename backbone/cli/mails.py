@@ -1,7 +1,6 @@
 """``mail``: accounts at mail servers, for links that travel by mail."""
 
 import sys
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
@@ -10,7 +9,7 @@ import typer
 
 from backbone.cli import show
 from backbone.cli.here import here
-from backbone.errors import ConfigError, UsageError
+from backbone.errors import UsageError
 
 mail = typer.Typer(help="Mail accounts, for links by mail.", no_args_is_help=True, rich_markup_mode=None)
 Json = Annotated[bool, typer.Option("--json", help="For programs.")]
@@ -164,12 +163,9 @@ def _absolute(path: Path | None) -> str | None:
 
 
 def _from_file(file: Path) -> Settings:
-    try:
-        given = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: {error}") from error
+    from backbone.config import read_tables
+
+    given = read_tables(file)
     return _with_absolute_paths(given, file.absolute().parent)
 
 

@@ -1,5 +1,6 @@
 """What an admin says: the node's folder, ``backbone.toml`` and ``links/NAME.toml``."""
 
+from backbone.config.alarms import AlarmTable, check_webhook
 from backbone.config.files import (
     ChannelTable,
     LinkConfig,
@@ -14,10 +15,11 @@ from backbone.config.files import (
     load_node,
 )
 from backbone.config.folder import Folder, check_name
-from backbone.config.reading import find_line
+from backbone.config.reading import find_line, read_tables
 from backbone.config.template import link_template, node_template, quoted
 
 __all__ = [
+    "AlarmTable",
     "ChannelTable",
     "Folder",
     "LinkConfig",
@@ -29,10 +31,12 @@ __all__ = [
     "add_mail",
     "add_tracker",
     "check_name",
+    "check_webhook",
     "find_line",
     "link_template",
     "load_link",
     "load_node",
     "node_template",
     "quoted",
+    "read_tables",
 ]

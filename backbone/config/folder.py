@@ -42,6 +42,11 @@ class Folder:
         return self.path / "lock"
 
     @property
+    def wake(self) -> Path:
+        """The pipe through which commands wake the process that runs the node; there while one does."""
+        return self.path / "wake"
+
+    @property
     def blobs(self) -> Path:
         """Contents of attachments on their way."""
         return self.path / "blobs"

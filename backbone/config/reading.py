@@ -9,11 +9,15 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from backbone.errors import ConfigError
+from backbone.errors import ConfigError, UsageError
 
 CONFIG_BYTES_MAX = 2**20
 """A mapping with ten thousand users."""
 M = TypeVar("M", bound=BaseModel)
+KEY_PARTS_MAX = 50
+"""Ours have four at most."""
+_KEY = r"""(?:[A-Za-z0-9_-]{1,200}+|"(?:[^"\\\n]|\\.){0,200}+"|'[^'\n]{0,200}+')"""
+_LONG_KEY = re.compile(rf"{_KEY}(?:[ \t]*+\.[ \t]*+{_KEY}){{{KEY_PARTS_MAX}}}")
 _AT_LINE = re.compile(r" \((?:at line (\d+), column \d+|at end of document)\)$")
 
 
@@ -35,10 +39,37 @@ def read_text(path: Path) -> str:
         raise ConfigError(f"{path}:{line}: is not UTF-8 text; save it in that encoding") from error
 
 
+def read_tables(path: Path) -> dict[str, Any]:
+    """A TOML file that the admin named. Raises ``UsageError`` where it cannot be read, else ``ConfigError``."""
+    try:
+        return tables(read_text(path))
+    except FileNotFoundError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def tables(text: str) -> dict[str, Any]:
+    """TOML, bounded: the library counts on its own stack, and takes the square of a dotted key's length in time.
+
+    Raises ``tomllib.TOMLDecodeError`` and nothing else.
+    """
+    if _LONG_KEY.search(text):
+        raise tomllib.TOMLDecodeError(f"a key has more than {KEY_PARTS_MAX} parts")
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        raise
+    except ValueError as error:
+        raise tomllib.TOMLDecodeError("a number in it has too many digits") from error
+    except RecursionError as error:
+        raise tomllib.TOMLDecodeError("its tables and lists are nested too deeply") from error
+
+
 def parse(model: type[M], text: str, path: Path) -> M:
     """Raises ``ConfigError`` as ``FILE:LINE: sentence``. Values are not repeated in it: one may be a secret."""
     try:
-        return model.model_validate(tomllib.loads(text))
+        return model.model_validate(tables(text))
     except tomllib.TOMLDecodeError as error:
         message = str(error)
         found = _AT_LINE.search(message)
@@ -88,7 +119,7 @@ def _keys(line: str) -> tuple[str, ...]:
             return ()
         head = f"{key}= 0"
     try:
-        data: Any = tomllib.loads(head)
+        data: Any = tables(head)
     except tomllib.TOMLDecodeError:
         return ()
     keys = []

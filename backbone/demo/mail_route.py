@@ -83,9 +83,7 @@ class MailRoute:
         mails = delivered(self._folder / "log" / "postfix.log")
         ours, theirs = (address_of(company) for company in self._scene.companies)
         oneself = mails[ours, ours] + mails[theirs, theirs]
-        said = (
-            f"{mails[ours, theirs]} to the slave, {mails[theirs, ours]} to the master, {oneself} to oneself as a test"
-        )
+        said = f"{mails[ours, theirs]} to the slave, {mails[theirs, ours]} to the master, {oneself} to oneself"
         return [("mails, of whatever kind", said)]
 
     def addresses(self) -> Sequence[tuple[str, str]]:

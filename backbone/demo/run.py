@@ -126,9 +126,7 @@ class _Demo:
         if stopped:
             self._screen.say(f"stopped {stopped} programs that an earlier demo left running")
         if scene.is_ours():
-            stop_servers(scene)
-            for company in scene.companies:
-                stop_agents(company.node)
+            self._end_servants()
         scene.wipe()
 
     @contextmanager
@@ -151,5 +149,10 @@ class _Demo:
 
     def _end(self) -> None:
         self._processes.stop_all(*(company.role for company in self._scene.companies))
+        self._end_servants()
+
+    def _end_servants(self) -> None:
+        """What our programs started, and leave behind when they are killed."""
+        stop_servers(self._scene)
         for company in self._scene.companies:
             stop_agents(company.node)

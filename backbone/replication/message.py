@@ -18,7 +18,7 @@ from typing import Annotated, Any, NamedTuple, NoReturn, Protocol
 
 import msgpack
 import zstandard
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, TypeAdapter, ValidationError
 
 from backbone.errors import PeerError
 from backbone.model import Cell, Record, Value
@@ -49,6 +49,9 @@ class Kind(StrEnum):
     ECHO = "ECHO"
 
 
+LIST_COST, MAP_COST = 4, 10
+"""An empty one takes as much memory as so many short values."""
+
 NUMBERED = frozenset({Kind.DATA, Kind.BLOB, Kind.DIGEST, Kind.RECEIPT, Kind.CTRL})
 LANE_OF = {Kind.DATA: "c", Kind.BLOB: "b", Kind.DIGEST: "k", Kind.RECEIPT: "k", Kind.CTRL: "k"}
 LANES = ("c", "b", "k")
@@ -59,7 +62,7 @@ Hex32 = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
 Fingerprint = Annotated[str, Field(pattern="^[0-9A-F]{40}([0-9A-F]{24})?$")]
 Incarnation = tuple[Counter, Annotated[bytes, Field(min_length=8, max_length=8)]]
 """``(counter, random part)``: one life of a node's store."""
-Ranges = Annotated[tuple[tuple[Counter, Counter], ...], Field(max_length=limits.ranges_max)]
+Ranges = Annotated[tuple[tuple[Counter, Counter], ...], Field(max_length=limits.ranges_max), FailFast()]
 """Closed ranges of numbers, ascending."""
 
 
@@ -268,6 +271,17 @@ def encode_record(record: dict[str, Any]) -> bytes:
     return _pack(record)
 
 
+def decode_asked(raw: bytes) -> dict[str, tuple[tuple[int, int], ...]]:
+    """What a NACK asks for again, by lane."""
+    record = decode_record(raw)
+    if not record.keys() <= set(LANES):
+        raise PeerError("the partner asks for messages of a lane that the protocol does not know")
+    try:
+        return _ASKED.validate_python(record)
+    except ValidationError as error:
+        raise PeerError("the partner asks for messages in a form that the protocol does not know") from error
+
+
 def decode_record(raw: bytes) -> dict[str, Any]:
     """The inverse; the record's own fields are checked by whoever asked for it."""
     record = _unpack(raw)
@@ -290,6 +304,7 @@ def _moment_or_nothing(text: str) -> str:
     return text
 
 
+# FailFast: an error takes a kilobyte, and a small parcel can hold millions.
 _Name = Annotated[str, Field(max_length=limits.name_bytes_max, pattern=r"^[^\x00]*$")]
 _Text = Annotated[str, Field(max_length=limits.text_bytes_max)]
 _Moment = Annotated[str, AfterValidator(_moment_or_nothing)]
@@ -300,11 +315,16 @@ _WireChangeSet = tuple[
     _Name,
     _Name,
     _Moment,
-    Annotated[tuple[_WireOperation, ...], Field(max_length=limits.operations_per_change_set_max)],
+    Annotated[tuple[_WireOperation, ...], Field(max_length=limits.operations_per_change_set_max), FailFast()],
 ]
 _CHANGE_SETS: TypeAdapter[tuple[_WireChangeSet, ...]] = TypeAdapter(
-    Annotated[tuple[_WireChangeSet, ...], Field(max_length=4 * limits.change_sets_per_message)],
+    Annotated[tuple[_WireChangeSet, ...], Field(max_length=4 * limits.change_sets_per_message), FailFast()],
     config=ConfigDict(strict=True),
+)
+
+
+_ASKED: TypeAdapter[dict[str, tuple[tuple[int, int], ...]]] = TypeAdapter(
+    dict[str, Ranges], config=ConfigDict(strict=True)
 )
 
 
@@ -314,6 +334,22 @@ def _pack(value: object) -> bytes:
 
 def _unpack(data: bytes) -> Any:
     size = len(data)
+    left = limits.message_values_max
+
+    def counted(many: int) -> None:
+        nonlocal left
+        left -= many
+        if left < 0:
+            raise ValueError("too many values")
+
+    def listed(values: tuple[Any, ...]) -> tuple[Any, ...]:
+        counted(len(values) + LIST_COST)
+        return values
+
+    def mapped(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+        counted(2 * len(pairs) + MAP_COST)
+        return _unique(pairs)
+
     try:
         value = msgpack.unpackb(
             data,
@@ -322,9 +358,10 @@ def _unpack(data: bytes) -> Any:
             strict_map_key=True,
             max_str_len=size,
             max_bin_len=size,
-            max_array_len=size,
-            max_map_len=size,
-            object_pairs_hook=_unique,
+            max_array_len=min(size, limits.message_values_max),
+            max_map_len=min(size, limits.message_values_max),
+            list_hook=listed,
+            object_pairs_hook=mapped,
             ext_hook=_no_extension,
         )
     except (ValueError, msgpack.exceptions.UnpackException, RecursionError) as error:
@@ -350,6 +387,6 @@ def _first(error: ValidationError) -> str:
 
 __all__ = [
     "LANES", "LANE_OF", "NUMBERED", "Ack", "ChangeSet", "Chunk", "Header", "Kind", "LaneAck", "Message", "Operation",
-    "Record", "chain", "compress", "decode", "decode_change_sets", "decode_record", "digest", "digest_of", "encode",
-    "encode_change_set", "encode_change_sets", "encode_record", "inflate",
+    "Record", "chain", "compress", "decode", "decode_asked", "decode_change_sets", "decode_record", "digest",
+    "digest_of", "encode", "encode_change_set", "encode_change_sets", "encode_record", "inflate",
 ]  # fmt: skip

@@ -3,13 +3,14 @@
 import hashlib
 import os
 import secrets
+from collections.abc import Container
 from pathlib import Path
 
 _STEP = 1 << 20
 
 
 class Contents:
-    """A folder of files named by the SHA-256 of what is in them. Names never come from a peer unchecked."""
+    """One link's folder of files named by the SHA-256 of what is in them. Names never come from a peer unchecked."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -64,9 +65,22 @@ class Contents:
     def finish(self, link: int, sha256: str) -> bool:
         """All parts are here: keep it if it is what it says."""
         partial = self._partial(link, sha256)
-        if not partial.exists():
-            return self.has(sha256)
-        return self.adopt(partial, sha256)
+        if self.has(sha256):
+            partial.unlink(missing_ok=True)
+            return True
+        return partial.exists() and self.adopt(partial, sha256)
+
+    def sweep(self, keep: Container[str]) -> int:
+        """Remove every other content, whole or in part, and what a crash left; returns how many files that were.
+
+        Nobody else may be at work in the folder.
+        """
+        gone = 0
+        for path in [*self._folder.rglob("*")]:
+            if path.is_file() and path.name.rpartition("-")[2] not in keep:
+                path.unlink()
+                gone += 1
+        return gone
 
     def _partial(self, link: int, sha256: str) -> Path:
         assert len(sha256) == 64, "a SHA-256 in hex"

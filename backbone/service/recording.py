@@ -18,6 +18,7 @@ from backbone.replication.message import (
     encode_change_set,
     encode_change_sets,
 )
+from backbone.replication.retrying import next_try
 from backbone.service.endpoint import Endpoint
 from backbone.store import blobs, links, lists, messages
 from backbone.store.engine import Connection
@@ -181,15 +182,21 @@ def _bounded(tx: Connection, ep: Endpoint, edit: Edit, gid: str, cells: Cells) -
 
 def _complain(tx: Connection, ep: Endpoint, edit: Edit, gid: str, problem: str) -> None:
     advice = f"amend links/{ep.name}.toml or the issue, then: backbone queue retry NUMBER"
+    now = ep.clock()
     lists.set_aside(
-        tx, ep.row, "outbound", f"{edit.local}: {problem}", ep.clock(), gid=gid, local=edit.local, advice=advice
-    )
+        tx, ep.row, "outbound", f"{edit.local}: {problem}", now, gid=gid, local=edit.local, advice=advice,
+        next_at=next_try(1, now),
+    )  # fmt: skip
 
 
 def _attachments(
     tx: Connection, ep: Endpoint, change_sets: Iterable[ChangeSet]
 ) -> list[tuple[Kind, bytes, int, Chunk | None]]:
-    """The parts of the contents that these change sets name and the peer does not have."""
+    """The parts of the contents that these change sets name, even if the peer had them once: it keeps a content only
+    until nothing names it. Change sets and parts are numbered in one transaction, so that each part's header tells the
+    peer of the change sets which need it (``pruning``).
+    """
+    said: set[str] = set()
     parts: list[tuple[Kind, bytes, int, Chunk | None]] = []
     for change_set in change_sets:
         for operation in change_set.operations:
@@ -197,7 +204,8 @@ def _attachments(
             if operation.cell.field != ATTACHMENT or not isinstance(value, dict):
                 continue
             sha256, total = str(value["sha256"]), int(value["size"])
-            if not blobs.sent_or_got(tx, ep.row, sha256) and ep.contents.has(sha256):
+            if sha256 not in said and ep.contents.has(sha256):
+                said.add(sha256)
                 blobs.add_sent(tx, ep.row, sha256, total)
                 step_ = ep.part_bytes
                 for offset in range(0, max(total, 1), step_):

@@ -1,20 +1,24 @@
-"""The ``blob`` table: which attachments' contents travelled on a link, and how far."""
+"""The ``blob`` table: which attachments' contents are here for a link, and how much of them.
+
+A content's file stays as long as its row does. A row goes when nothing names the content any more (``unneeded``).
+"""
+
+from collections.abc import Container
 
 from sqlalchemy import Connection, select
 
-from backbone.store.tables import blob
+from backbone.model import ATTACHMENT
+from backbone.store.codec import unpack_change_set
+from backbone.store.tables import blob, held, outbox, waiting
 
-
-def sent_or_got(tx: Connection, link: int, sha256: str) -> bool:
-    """Whether this content needs no sending: the peer sent it, or we did."""
-    return (
-        tx.execute(select(blob.c.sha256).where(blob.c.link == link, blob.c.sha256 == sha256)).one_or_none() is not None
-    )
+_WANTS = "sha256:"
 
 
 def add_sent(tx: Connection, link: int, sha256: str, total: int) -> None:
-    """We sent it: it is whole here."""
-    tx.execute(blob.insert().values(link=link, sha256=sha256, total=total, have=total, complete=1))
+    """It is whole here, and parts of it are in the outbox. What is still coming from the peer goes on coming."""
+    known = select(blob.c.sha256).where(blob.c.link == link, blob.c.sha256 == sha256)
+    if tx.execute(known).one_or_none() is None:
+        tx.execute(blob.insert().values(link=link, sha256=sha256, total=total, have=total, complete=1))
 
 
 def received(tx: Connection, link: int, sha256: str, total: int) -> int:
@@ -33,12 +37,44 @@ def advance(tx: Connection, link: int, sha256: str, have: int, *, complete: bool
     )
 
 
-def complete(tx: Connection, link: int) -> set[str]:
-    """The contents that are whole here."""
-    return set(tx.execute(select(blob.c.sha256).where(blob.c.link == link, blob.c.complete == 1)).scalars())
-
-
 def is_complete(tx: Connection, link: int, sha256: str) -> bool:
     """Whether this content is whole here."""
     query = select(blob.c.sha256).where(blob.c.link == link, blob.c.sha256 == sha256, blob.c.complete == 1)
     return tx.execute(query).one_or_none() is not None
+
+
+def every(tx: Connection, link: int) -> set[str]:
+    """The contents that are here, whole or in part."""
+    return set(tx.execute(select(blob.c.sha256).where(blob.c.link == link)).scalars())
+
+
+def unneeded(tx: Connection, link: int) -> set[str]:
+    """What is here and is named neither by a kept message of ours nor by a change that waits to be applied."""
+    return every(tx, link) - _sent(tx, link) - _awaited(tx, link) - _held(tx, link)
+
+
+def remove(tx: Connection, link: int, contents: Container[str]) -> None:
+    """Forget these."""
+    for sha256 in every(tx, link):
+        if sha256 in contents:
+            tx.execute(blob.delete().where(blob.c.link == link, blob.c.sha256 == sha256))
+
+
+def _sent(tx: Connection, link: int) -> set[str]:
+    query = select(outbox.c.sha256).where(outbox.c.link == link, outbox.c.sha256.is_not(None)).distinct()
+    return set(tx.execute(query).scalars())
+
+
+def _awaited(tx: Connection, link: int) -> set[str]:
+    query = select(waiting.c.wants).where(waiting.c.link == link, waiting.c.wants.startswith(_WANTS)).distinct()
+    return {wants.removeprefix(_WANTS) for wants in tx.execute(query).scalars()}
+
+
+def _held(tx: Connection, link: int) -> set[str]:
+    rows = tx.execute(select(held.c.change_set).where(held.c.link == link)).scalars()
+    return {
+        str(operation.value["sha256"])
+        for row in rows
+        for operation in unpack_change_set(row).operations
+        if operation.cell.field == ATTACHMENT and isinstance(operation.value, dict)
+    }

@@ -85,6 +85,19 @@ def _waiting(row: Any) -> Waiting:
     return Waiting(row.lane, row.seq, row.size, row.sent_at, row.attempts, bool(row.asked))
 
 
+def oldest_waiting(tx: Connection, link: int, state: LinkState) -> float | None:
+    """When the oldest of our messages that the peer has not applied was made."""
+    found: list[float] = []
+    for lane, sending in state.out.items():
+        if sending.last > sending.applied:
+            query = select(outbox.c.created_at).where(
+                outbox.c.link == link, outbox.c.life == state.life[0], outbox.c.lane == lane,
+                outbox.c.seq == sending.applied + 1,
+            )  # fmt: skip
+            found += tx.execute(query).scalars()
+    return min(found, default=None)
+
+
 def get_out(tx: Connection, link: int, life: Life, keys: Sequence[tuple[str, int]]) -> list[Outgoing]:
     """The named messages, in no order."""
     rows = [row for named in _each_lane(link, life, keys) for row in tx.execute(select(outbox).where(named))]
@@ -141,13 +154,26 @@ def mark_asked(tx: Connection, link: int, life: Life, lane: str, ranges: Sequenc
 
 
 def forget_out(tx: Connection, link: int, state: LinkState, before: float) -> int:
-    """Drop the bodies' rows that the peer has applied and that are older than the backup horizon."""
+    """Drop our messages that the peer has applied and that are older than the backup horizon."""
     dropped = 0
     for lane, sending in state.out.items():
         dropped += tx.execute(
             outbox.delete().where(
                 outbox.c.link == link, outbox.c.life == state.life[0], outbox.c.lane == lane,
                 outbox.c.seq < sending.applied, outbox.c.created_at < before,
+            )
+        ).rowcount  # fmt: skip
+    return dropped
+
+
+def forget_in(tx: Connection, link: int, state: LinkState, before: float) -> int:
+    """Drop the digests of what was applied before the backup horizon: a repetition that late counts as equal."""
+    dropped = 0
+    for lane, receiving in state.into.items():
+        dropped += tx.execute(
+            inbox.delete().where(
+                inbox.c.link == link, inbox.c.life == state.peer_life[0], inbox.c.lane == lane,
+                inbox.c.seq < receiving.applied, inbox.c.received_at < before,
             )
         ).rowcount  # fmt: skip
     return dropped

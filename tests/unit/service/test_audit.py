@@ -28,7 +28,8 @@ def test_equal_nodes_are_found_equal() -> None:
         for number in range(5):
             issue(pair, f"issue {number}")
         result = await _audit(pair)
-        assert result == {"issues": 5, "theirs": 5, "differences": [], "drift_here": [], "drift_there": []}
+        nothing: dict[str, Any] = {"differences": [], "details": [], "drift_here": [], "drift_there": []}
+        assert result == {"issues": 5, "theirs": 5, "in_flight": 0, **nothing}
 
     run(story)
 
@@ -40,6 +41,9 @@ def test_a_register_that_differs_is_named() -> None:
         pair.bob.store.run_now(_spoil)
         result = await _audit(pair)
         assert result["differences"] == ["1: status"]
+        (one,) = result["details"]
+        assert (one["issue"], one["field"], one["value"]) == ("1", "status", "new")
+        assert one["here"] != one["there"]
 
     run(story)
 

@@ -5,7 +5,7 @@ from typing import Any
 from backbone.model import COMMENT, Cell
 from backbone.replication.agreement import Agreement
 from backbone.replication.mapping import Rules, Translation
-from backbone.service import audit
+from backbone.service.scrubbing import scrub
 from tests.simulation.node import AGREEMENT, RULES, Node
 from tests.unit.service.pair import Pair, issue, run
 
@@ -29,7 +29,7 @@ def comments(pair: Pair, node: Node) -> list[str]:
 
 
 async def drift(node: Node) -> tuple[str, ...]:
-    return (await audit.scrub(node.ep)).drift
+    return (await scrub(node.ep)).drift
 
 
 def test_an_issue_of_the_partners_comes_with_all_it_has_when_it_is_wanted() -> None:

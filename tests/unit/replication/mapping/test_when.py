@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from backbone.errors import ConfigError
-from backbone.model import ATTACHMENT, COMMENT, Cell, Value
+from backbone.model import ATTACHMENT, COMMENT, Cell, Record, Value
 from backbone.replication.merge import Side
 from tests.unit.replication.mapping.half import Half, translation
 
@@ -128,7 +128,7 @@ class TestEntry:
 
     def test_an_issue_of_ours_enters_with_all_it_has_when_it_is_wanted(self) -> None:
         alice = half(only_if=list(self.OURS))
-        comment: dict[str, str | int] = {"text": "t", "author": "ann", "created": "x"}
+        comment: Record = {"text": "t", "author": "ann", "created": "x"}
         assert alice.edit(subject="x", hidden=True, state="testing", keyword=["ui"]) == {}
         assert alice.capture({Cell(COMMENT, "1"): comment}) == {}
         assert alice.edit(hidden=False) == {

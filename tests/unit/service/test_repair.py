@@ -1,0 +1,291 @@
+"""What an audit finds is settled by the policy, by the ordinary path; a write that a tracker lost is made again."""
+
+import json
+from typing import Any
+
+import pytest
+
+from backbone.model import Cell
+from backbone.replication.merge import Register, Stamp
+from backbone.replication.message import Kind, encode_record
+from backbone.service.recording import number
+from backbone.store import links, lists
+from backbone.store.engine import Connection
+from backbone.store.shadows import Book
+from tests.simulation.node import Node
+from tests.unit.service.pair import Pair, issue, run
+
+
+async def audited(pair: Pair, node: Node) -> dict[str, Any]:
+    """What an audit by that node finds."""
+    item = await pair.ask(node, "audit")
+    for _ in range(4):
+        await pair.settle()
+        row = node.store.read_now(lambda tx: lists.request_item(tx, item))
+        assert row is not None
+        if row.state == "done":
+            result: dict[str, Any] = json.loads(row.result)
+            return result
+    raise AssertionError("no answer")
+
+
+async def repaired(pair: Pair, node: Node) -> dict[str, Any]:
+    """As the command does: audit, settle, audit again; the last result."""
+    found = await audited(pair, node)
+    await pair.ask(
+        node,
+        "repair",
+        cells=[[one["gid"], one["field"], one["element"]] for one in found["details"]],
+        drift_here=bool(found["drift_here"]),
+        drift_there=bool(found["drift_there"]),
+    )
+    await pair.settle()
+    return await audited(pair, node)
+
+
+def equal(result: dict[str, Any]) -> bool:
+    return not (result["differences"] or result["drift_here"] or result["drift_there"])
+
+
+def lose(node: Node, local: str, cell: Cell, value: str) -> None:
+    """The tracker shows an older value again, and no journal tells of it."""
+    held = node.tracker._state.issues[local]
+    held.cells = {**held.cells, cell: value}
+
+
+def spoil(pair: Pair, node: Node, cell: Cell, value: str, stamp: Stamp) -> None:
+    """A register of an issue that is not what the merge would have made it."""
+
+    def change(tx: Connection) -> None:
+        book = Book(tx, 1)
+        book.load_locals([("issue", "1")])
+        known = book.by_local("issue", "1")
+        assert known is not None
+        image = book.load_whole(known.gid)[cell].image
+        book.put(known.gid, {cell: Register(stamp, stamp, value, image)})
+        book.flush()
+
+    node.store.run_now(change)
+    for one in (pair.alice, pair.bob):
+        one.store.run_now(lambda tx: links.saw_number(tx, 1, stamp.newest))
+
+
+@pytest.mark.parametrize("asking", ["alice", "bob"])
+def test_a_write_that_a_tracker_lost_without_a_word_is_made_again(asking: str) -> None:
+    async def story(pair: Pair) -> None:
+        issue(pair, "fine", status="new")
+        await pair.settle()
+        pair.alice.tracker.edit("1", {Cell("status"): "open"}, "alice")
+        await pair.settle()
+        lose(pair.bob, "1", Cell("status"), "new")
+        node = pair.alice if asking == "alice" else pair.bob
+        found = await audited(pair, node)
+        assert [*found["drift_here"], *found["drift_there"]] == [
+            "1: status changed in the tracker and not captured yet"
+        ]
+        assert pair.cells(pair.bob)[Cell("status")] == "new"
+        assert equal(await repaired(pair, node))
+        assert pair.cells(pair.bob)[Cell("status")] == pair.cells(pair.alice)[Cell("status")] == "open"
+
+    run(story)
+
+
+def test_a_write_that_is_lost_twice_is_made_again_twice() -> None:
+    async def story(pair: Pair) -> None:
+        issue(pair, "fine", status="new")
+        await pair.settle()
+        for _ in range(2):
+            lose(pair.bob, "1", Cell("status"), "closed")
+            assert equal(await repaired(pair, pair.bob))
+            assert pair.cells(pair.bob)[Cell("status")] == "new"
+
+    run(story)
+
+
+def test_a_repair_outlives_the_process_that_began_it() -> None:
+    async def story(pair: Pair) -> None:
+        issue(pair, "fine", status="new")
+        await pair.settle()
+        lose(pair.bob, "1", Cell("status"), "closed")
+        await pair.ask(pair.bob, "repair", cells=[], drift_here=True, drift_there=False)
+        await pair.bob.act("requests")
+        await pair.bob.start()
+        await pair.bob.recover()
+        await pair.settle()
+        assert pair.cells(pair.bob)[Cell("status")] == "new"
+
+    run(story)
+
+
+def test_a_digest_that_is_no_record_is_set_aside_and_the_link_goes_on() -> None:
+    async def story(pair: Pair) -> None:
+        issue(pair, "fine")
+        await pair.settle()
+        pair.alice.store.run_now(lambda tx: number(tx, pair.alice.ep, [(Kind.DIGEST, b"\xff\xff", 0, None)]))
+        await pair.settle()
+        assert [kind for kind, _ in pair.aside(pair.bob)] == ["message"]
+        issue(pair, "and on")
+        await pair.settle()
+        assert pair.title(pair.bob, 1) == "and on"
+
+    run(story)
+
+
+def test_what_somebody_edits_meanwhile_is_not_written_over() -> None:
+    async def story(pair: Pair) -> None:
+        issue(pair, "fine", status="new")
+        await pair.settle()
+        lose(pair.bob, "1", Cell("status"), "closed")
+        await pair.ask(pair.bob, "repair", cells=[], drift_here=True, drift_there=False)
+        await pair.bob.act("requests")
+        pair.bob.tracker.edit("1", {Cell("status"): "resolved"}, "bob")
+        await pair.settle()
+        assert pair.cells(pair.bob)[Cell("status")] == pair.cells(pair.alice)[Cell("status")] == "resolved"
+
+    run(story)
+
+
+@pytest.mark.parametrize("asking", ["alice", "bob"])
+@pytest.mark.parametrize("spoilt", ["alice", "bob"])
+@pytest.mark.parametrize("field", ["title", "description", "status"])
+@pytest.mark.parametrize(("stamp", "theirs_win"), [(Stamp(1, 900, 1, 900), True), (Stamp(), False)])
+def test_registers_that_differ_are_settled_by_the_order_of_their_policy(
+    asking: str, spoilt: str, field: str, stamp: Stamp, theirs_win: bool
+) -> None:
+    async def story(pair: Pair) -> None:
+        nodes = {"alice": pair.alice, "bob": pair.bob}
+        issue(pair, "new", description="new", status="new")
+        await pair.settle()
+        spoil(pair, nodes[spoilt], Cell(field), "open", stamp)
+        assert (await audited(pair, nodes[asking]))["differences"] == [f"1: {field}"]
+        assert equal(await repaired(pair, nodes[asking]))
+        shown = [pair.cells(node)[Cell(field)] for node in nodes.values()]
+        assert shown[nodes[spoilt] is pair.alice] == ("open" if theirs_win else "new")
+        assert pair.aside(pair.alice) == pair.aside(pair.bob) == []
+
+    run(story)
+
+
+def test_an_issue_that_one_side_lost_is_made_there_again() -> None:
+    async def story(pair: Pair) -> None:
+        local = issue(pair, "fine", status="new")
+        await pair.settle()
+        pair.alice.tracker.comment(local, "it is so", "alice")
+        await pair.settle()
+        for table in ("identity", "shadow"):
+            pair.bob.store.run_now(lambda tx, t=table: tx.exec_driver_sql(f"DELETE FROM {t}"))  # type: ignore[misc]
+        found = await audited(pair, pair.bob)
+        assert [text.partition(": ")[2] for text in found["differences"]] == ["only at the partner"]
+        assert equal(await repaired(pair, pair.bob))
+        assert pair.title(pair.bob, 1) == "fine"
+        assert any(cell.field == "comment" for cell in pair.cells(pair.bob, 1))
+
+    run(story)
+
+
+def test_what_was_skipped_can_be_settled_later() -> None:
+    async def story(pair: Pair) -> None:
+        issue(pair, "fine")
+        await pair.settle()
+        pair.refusing["bad"] = "no"
+        pair.alice.tracker.edit("1", {Cell("title"): "bad"}, "alice")
+        await pair.settle()
+        (item,) = pair.bob.store.read_now(lambda tx: lists.set_aside_items(tx, 1))
+        await pair.ask(pair.bob, "skip", item=item.id)
+        await pair.settle()
+        assert (await audited(pair, pair.alice))["differences"] == ["1: title"]
+        pair.refusing.clear()
+        assert equal(await repaired(pair, pair.alice))
+        assert pair.title(pair.bob) == pair.title(pair.alice) == "bad"
+
+    run(story)
+
+
+def test_an_audit_goes_on_while_changes_are_in_flight() -> None:
+    async def story(pair: Pair) -> None:
+        for number_ in range(4):
+            issue(pair, f"issue {number_}", status="new")
+        await pair.settle()
+        spoil(pair, pair.bob, Cell("status"), "closed", Stamp(1, 900, 1, 900))
+        item = await pair.ask(pair.alice, "audit")
+        for turn in range(60):
+            pair.alice.tracker.edit("2", {Cell("title"): f"a{turn}"}, "alice")
+            pair.bob.tracker.edit("3", {Cell("title"): f"b{turn}"}, "bob")
+            await pair.world._round()
+            pair.world.now += 1.0
+            row = pair.alice.store.read_now(lambda tx: lists.request_item(tx, item))
+            assert row is not None
+            if row.state == "done":
+                break
+        assert row is not None
+        result = json.loads(row.result)
+        assert result["differences"] == ["1: status"]
+        assert 1 <= result["in_flight"] <= 2
+
+    run(story)
+
+
+def last(pair: Pair) -> tuple[int, dict[str, Any]]:
+    """Number and result of Alice's last audit."""
+    row = pair.alice.store.read_now(lambda tx: lists.last_asked(tx, 1, "audit", done=True))
+    assert row is not None
+    return row.id, json.loads(row.result)
+
+
+def test_a_link_is_audited_by_its_schedule() -> None:
+    async def story(pair: Pair) -> None:
+        issue(pair, "fine", status="new")
+        await pair.settle()
+        pair.alice.ep.audit_seconds = 86_400.0
+        await pair.settle()
+        first, found = last(pair)
+        assert found["differences"] == []
+        spoil(pair, pair.bob, Cell("status"), "closed", Stamp(1, 900, 1, 900))
+        await pair.settle()
+        assert last(pair)[0] == first
+        pair.world.now += 86_400.0
+        await pair.settle()
+        assert last(pair)[1]["differences"] == ["1: status"]
+
+    run(story)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"type": "repair"},
+        {"type": "repair", "clock": -1},
+        {"type": "repair", "clock": 1, "cells": (("g", "title", "", (1, 2, 3)),)},
+        {"type": "rewrite", "clock": 1, "cells": (("g", "title", "", (1, 2, 3, 2**60)),)},
+        {"type": "repair", "clock": 1, "cells": tuple(("g", "f", "", (0, 0, 0, 0)) for _ in range(1001))},
+    ],
+)
+def test_a_malformed_command_is_set_aside_and_the_link_goes_on(record: dict[str, object]) -> None:
+    async def story(pair: Pair) -> None:
+        issue(pair, "fine")
+        await pair.settle()
+        pair.alice.store.run_now(lambda tx: number(tx, pair.alice.ep, [(Kind.CTRL, encode_record(record), 0, None)]))
+        await pair.settle()
+        assert pair.aside(pair.bob) == [("message", "a command to repair is malformed")]
+        issue(pair, "and on")
+        await pair.settle()
+        assert pair.title(pair.bob, 1) == "and on"
+
+    run(story)
+
+
+def test_a_command_that_names_what_is_not_ours_changes_nothing() -> None:
+    async def story(pair: Pair) -> None:
+        issue(pair, "fine")
+        await pair.settle()
+        cells = (("nobody-x", "", "", (0, 0, 0, 0)), ("nobody-x", "secret", "", (0, 0, 0, 0)))
+        for kind in ("repair", "rewrite"):
+            record = {"type": kind, "clock": 5, "cells": cells}
+            pair.alice.store.run_now(
+                lambda tx, r=record: number(tx, pair.alice.ep, [(Kind.CTRL, encode_record(r), 0, None)])  # type: ignore[misc]
+            )
+        await pair.settle()
+        assert pair.aside(pair.bob) == pair.aside(pair.alice) == []
+        assert equal(await audited(pair, pair.alice))
+
+    run(story)
