@@ -21,8 +21,8 @@ _OTHERWISE = {FieldType.USER, FieldType.USERS, FieldType.RELATION, FieldType.BOO
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """``plain``: the field's value is the same on both sides. ``straight``: its words go through ``wording`` and nothing
-    else is to be looked at. ``free``: the agreement takes any word.
+    """``plain``: the field's value is the same on both sides. ``straight``: its words go through ``wording``, and that
+    is all. ``free``: the agreement takes any word.
     """
 
     name: str
