@@ -42,6 +42,21 @@ class TestTables:
         alice.edit(release="1.0")
         assert alice.problems == ("release: the value '1.0' has no row under fields.text.values",)
 
+    @pytest.mark.parametrize(
+        ("rule", "here", "there"),
+        [
+            ({"values": {"größer": ["größte", "größ*ß😀"]}}, "größer als ß😀", "größer"),
+            ({"patterns": [{"local": "Größe {ü}", "agreed": "{ü}"}]}, "Größe {ü}", "{ü}"),
+            (
+                {"patterns": [{"local": "Größe «{u}»", "agreed": "«{u}»", "holes": {"u": "[ä-ü]+"}}]},
+                "Größe «äü»",
+                "«äü»",
+            ),
+        ],
+    )
+    def test_words_of_any_script(self, rule: dict[str, Any], here: str, there: str) -> None:
+        assert said(half({"local": "release", **rule}, TEXT).edit(release=here)) == there
+
     def test_rows_for_one_way_only_come_after_the_others(self) -> None:
         rule = {**self.RULE, "values_to_local": {"clo*": "resolved"}, "values_to_remote": {"*": "other"}}
         alice = half(rule, STATUS)
