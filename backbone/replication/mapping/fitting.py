@@ -3,13 +3,13 @@
 What is found here keeps a link from starting. What a person should know besides is in ``proving``.
 """
 
-import difflib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from backbone.model import SETS, FieldType, Schema
 from backbone.replication.agreement import Agreement
 from backbone.replication.mapping.compiled import Compiled
+from backbone.replication.mapping.nearest import nearest
 from backbone.replication.mapping.patterns import has_wildcard, holes_of, literal
 from backbone.replication.mapping.rules import FieldRule, Rules, Way
 
@@ -158,9 +158,3 @@ def _sent(rule: FieldRule) -> set[str]:
     named = [*rule.values, *rule.values_to_remote.values(), *(row.value for row in rule.first_match)]
     whole = [value for value in (rule.send_if_empty, rule.constant) if value]
     return {rule.add_prefix + value for value in named} | set(whole)
-
-
-def nearest(word: str, among: Iterable[str]) -> str:
-    """In brackets, for the end of a sentence; empty where nothing is near."""
-    found = difflib.get_close_matches(word, list(among), n=1, cutoff=0.5)
-    return f" (did you mean {found[0]!r}?)" if found else ""

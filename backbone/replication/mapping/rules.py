@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from backbone.errors import ConfigError
 from backbone.model import FieldType
 from backbone.replication.agreement import FieldName, Strict
+from backbone.replication.mapping.nearest import nearest
 from backbone.replication.markup import Markup
 
 Text = Annotated[str, Field(min_length=1)]
@@ -195,6 +196,21 @@ class Rules(Strict):
         try:
             return cls.model_validate(data)
         except pydantic.ValidationError as error:
-            one = error.errors(include_url=False, include_input=False)[0]
+            every = error.errors(include_url=False, include_input=False)
+            one = next((e for e in every if e["type"] == _UNKNOWN), every[0])  # what is missing is perhaps misspelt
             place = tuple(str(part) for part in one["loc"])
-            raise RuleError(where, place, one["msg"].removeprefix("Value error, ")) from error
+            raise RuleError(where, place, _sentence(one["type"], place, one["msg"])) from error
+
+
+_UNKNOWN = "extra_forbidden"
+_INNER: Mapping[str, type[Strict]] = {
+    "patterns": Pattern, "concatenate": Part, "first_match": Row, "only_if": Condition, "comments": Comments,
+}  # fmt: skip
+
+
+def _sentence(kind: str, place: tuple[str, ...], message: str) -> str:
+    if kind != _UNKNOWN:
+        return message.removeprefix("Value error, ")
+    outer = FieldRule if place[0] == "fields" else Rules
+    model = next((_INNER[part] for part in reversed(place[:-1]) if part in _INNER), outer)
+    return f"there is no such key{nearest(place[-1], model.model_fields)}; docs/mapping.md shows those that there are"

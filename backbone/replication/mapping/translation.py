@@ -171,7 +171,7 @@ class Translation:
                 self._contents.attachment_in(cell, value, names, contents, draft)
             elif rule is None:
                 self._other_in(cell, value, occasion, draft)
-            elif is_taken(rule, draft, fresh=occasion.fresh):
+            elif rule.always or is_taken(rule, draft, fresh=occasion.fresh):
                 if rule.separator and not rule.single:
                     joined.add(rule.name)
                 else:

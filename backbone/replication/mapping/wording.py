@@ -1,5 +1,7 @@
 """How one word of a field becomes the other side's: markup, prefix, table, characters, length."""
 
+from collections.abc import Callable
+
 from backbone.model import SETS, FieldType
 from backbone.replication.mapping.marked import UNMARKED, Marked
 from backbone.replication.mapping.patterns import PatternError, compiled
@@ -28,14 +30,16 @@ class Wording:
         self._replace_with = rule.replace_with
         shortens = self._unfit or rule.characters_max or rule.values_to_local or (self._add and not self._set)
         self.lossy = bool(marked.changes or shortens)
+        whole = not (self._strip or self._add or marked.changes)
+        self.out: Callable[[str], str | None] = self._table.out if self._table is not None and whole else self._out
+        """``None``: a member of a set that stays at home. Raises ``NoRow``."""
         self.changes = bool(self._table or self._strip or self._add or self.lossy)
 
     def agreed_words(self) -> set[str]:
         """Those that its table names."""
         return {self._add + word for word in self._table.local_of} if self._table is not None else set()
 
-    def out(self, word: str) -> str | None:
-        """``None``: a member of a set that stays at home. Raises ``NoRow``."""
+    def _out(self, word: str) -> str | None:
         found: str | None = _without(word, self._strip, alone=self._set)
         if found is not None and self._table is not None:
             found = self._table.out(found)

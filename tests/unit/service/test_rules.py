@@ -69,6 +69,19 @@ def test_an_issue_of_ours_leaves_with_all_it_has_when_it_may() -> None:
     run(story)
 
 
+def test_a_condition_that_is_added_later_is_no_drift() -> None:
+    async def story(pair: Pair) -> None:
+        issue(pair, "it leaks", status="new")
+        await pair.settle()
+        put(pair.alice, only_if=[{"local": "labels", "values": ["share"]}])
+        assert await drift(pair.alice) == ()
+        pair.alice.tracker.edit("1", {Cell("title"): "it drips"}, "alice")
+        await pair.settle()
+        assert pair.title(pair.bob) == "it drips"
+
+    run(story)
+
+
 def test_what_only_the_other_side_may_write_stays_here_and_is_refused_there() -> None:
     async def story(pair: Pair) -> None:
         terms = {"status": {"type": "choice", "policy": "slave", "direction": "to_slave"}}

@@ -42,6 +42,21 @@ class TestTables:
         alice.edit(release="1.0")
         assert alice.problems == ("release: the value '1.0' has no row under fields.text.values",)
 
+    @pytest.mark.parametrize(
+        ("rule", "here", "there"),
+        [
+            ({"values": {"größer": ["größte", "größ*ß😀"]}}, "größer als ß😀", "größer"),
+            ({"patterns": [{"local": "Größe {ü}", "agreed": "{ü}"}]}, "Größe {ü}", "{ü}"),
+            (
+                {"patterns": [{"local": "Größe «{u}»", "agreed": "«{u}»", "holes": {"u": "[ä-ü]+"}}]},
+                "Größe «äü»",
+                "«äü»",
+            ),
+        ],
+    )
+    def test_words_of_any_script(self, rule: dict[str, Any], here: str, there: str) -> None:
+        assert said(half({"local": "release", **rule}, TEXT).edit(release=here)) == there
+
     def test_rows_for_one_way_only_come_after_the_others(self) -> None:
         rule = {**self.RULE, "values_to_local": {"clo*": "resolved"}, "values_to_remote": {"*": "other"}}
         alice = half(rule, STATUS)
@@ -179,6 +194,7 @@ class TestForms:
         alice = half({"local": "since"}, day)
         assert said(alice.edit(since="2026-11-21T09:30:00Z")) == "2026-11-21"
         assert alice.said_again() == {}
+        assert said(alice.edit(since=None)) is None
         assert alice.hear({Cell("day"): "2026-12-01"}) == {Cell("since"): "2026-12-01T00:00:00Z"}
         assert said(half({"local": "due"}, day).edit(due="2026-11-21")) == "2026-11-21"
         alice = half({"local": "due"}, moment)
@@ -196,6 +212,9 @@ class TestForms:
             "fields.hours: the value 'many' is none that the agreement allows, or not in its form",
         )
         assert said(alice.edit(hours="2.5")) == "2.5"
+        alice = half({"local": "subject"}, {"day": {"type": "date"}})
+        assert alice.edit(subject="soon") == {}
+        assert "'soon'" in alice.problems[0]
         alice = half({"local": "keyword"}, {"labels": {"type": "labels", "values": ["ui"]}})
         assert alice.edit(keyword=["ui", "other"]) == {Cell("labels", "ui"): True}
         assert alice.edit(keyword=["ui"]) == {}

@@ -102,6 +102,9 @@ class TestOnly:
             ({"only": "with_other_changes"}, "is for what goes out: say direction = 'to_remote'"),
             ({"only": ["on_create", "on_update"]}, "together are always: leave both out"),
             ({"only": "sometimes"}, "Input should be"),
+            ({"valuse": {}}, "there is no such key (did you mean 'values'?); docs/mapping.md shows"),
+            ({"zzz": []}, "there is no such key; docs/mapping.md shows those that there are"),
+            ({"patterns": [{"locl": "x"}]}, "there is no such key (did you mean 'local'?)"),
             ({"constant": "x"}, "needs one of local, constant, concatenate, first_match, as_comment"),
         ],
     )
