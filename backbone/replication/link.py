@@ -10,232 +10,41 @@ means that one side's store was restored or copied: the link stops before it say
 shell stores the state and what the effects say in one transaction.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
-from typing import TypeAlias
+from dataclasses import replace
 
 from backbone.replication import limits
-from backbone.replication.message import LANES, VERSION, Ack, Header, Kind, LaneAck, chain
-
-Life: TypeAlias = tuple[int, bytes]
-Range: TypeAlias = tuple[int, int]
-START = bytes(32)
-
-
-class Phase(StrEnum):
-    """Whether we may speak. ``HOLD``: after an unclean start, until the peer has answered once."""
-
-    RUNNING = "running"
-    HOLD = "hold"
-    STOPPED = "stopped"
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What every header of the peer must say: this link, both nodes, both fingerprints, what was agreed."""
-
-    link: str
-    us: str
-    peer: str
-    our_fingerprint: str
-    peer_fingerprint: str
-    caps: bytes
-    policy_hash: bytes
-    suite: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """What the channel makes of time, in seconds."""
-
-    ack_delay: float
-    ask_delay: float
-    resend_floor: float
-
-
-@dataclass(frozen=True, slots=True)
-class Sending:
-    """One lane outwards. ``stored`` and ``applied`` are what the peer has said."""
-
-    last: int = 0
-    chain: bytes = START
-    stored: int = 0
-    applied: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Receiving:
-    """One lane inwards. ``held`` are ranges stored above ``recv``; ``high`` is what the peer has numbered."""
-
-    recv: int = 0
-    held: tuple[Range, ...] = ()
-    applied: int = 0
-    chain: bytes = START
-    high: int = 0
-
-    def has(self, seq: int) -> bool:
-        """Whether this number was stored."""
-        return seq <= self.recv or any(first <= seq <= last for first, last in self.held)
-
-    def missing(self) -> tuple[Range, ...]:
-        """What the peer has numbered and we do not have, as ranges."""
-        gaps: list[Range] = []
-        nxt = self.recv + 1
-        for first, last in (*self.held, (self.high + 1, self.high + 1)):
-            if nxt < first:
-                gaps.append((nxt, first - 1))
-            nxt = max(nxt, last + 1)
-        return tuple(gaps[: limits.ranges_max])
-
-
-def _lanes_out() -> Mapping[str, Sending]:
-    return dict.fromkeys(LANES, Sending())
-
-
-def _lanes_in() -> Mapping[str, Receiving]:
-    return dict.fromkeys(LANES, Receiving())
-
-
-@dataclass(frozen=True, slots=True)
-class LinkState:
-    """All that one link knows of its two streams."""
-
-    life: Life
-    boot: int
-    peer_life: Life
-    peer_boot: int = 0
-    phase: Phase = Phase.RUNNING
-    reason: str = ""
-    out: Mapping[str, Sending] = field(default_factory=_lanes_out)
-    into: Mapping[str, Receiving] = field(default_factory=_lanes_in)
-    ack_no: int = 0
-    peer_ack_no: int = 0
-    credit_messages: int = limits.window_messages
-    credit_bytes: int = limits.window_bytes
-    ack_due: float | None = None
-    ask_due: float | None = None
-    hello_due: float | None = None
-    hold_until: float | None = None
-    heard_at: float | None = None
-    spoke_at: float | None = None
-
-
-# Inputs
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """The process began: ``clean`` when the one before it ended in order."""
-
-    now: float
-    boot: int
-    clean: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Numbered:
-    """A message took the lane's next number; its digest is known."""
-
-    lane: str
-    digest: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A message whose signature is the pinned key's. The shell looks up what the numbers alone do not tell.
-
-    ``known`` is the digest under which this number was stored before; ``chains`` our own chain at what the peer says
-    it has applied, per lane, where we still have it; ``ahead_bytes`` what its lane would keep unapplied, with this one.
-    """
-
-    now: float
-    header: Header
-    known: bytes | None = None
-    chains: Mapping[str, bytes] = field(default_factory=dict)
-    ahead_bytes: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Took:
-    """The effects of the lane's next message are durable. ``prev`` and ``digest`` stand in its header."""
-
-    now: float
-    lane: str
-    digest: bytes
-    prev: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """Time went by."""
-
-    now: float
-
-
-@dataclass(frozen=True, slots=True)
-class Spoke:
-    """A message left, and with it our acknowledgement, which told ``said``: where ``into`` stood when it was made."""
-
-    now: float
-    said: Mapping[str, Receiving]
-
-
-@dataclass(frozen=True, slots=True)
-class Stopped:
-    """Something outside stops the link (the anchor, a person)."""
-
-    reason: str
-
-
-Input: TypeAlias = Started | Numbered | Received | Took | Tick | Spoke | Stopped
-
-# Effects
-
-
-@dataclass(frozen=True, slots=True)
-class Store:
-    """Keep the message that was received: it is new."""
-
-
-@dataclass(frozen=True, slots=True)
-class Drop:
-    """Nothing to keep: a repetition, or of an earlier life; ``reason`` for the log."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Refuse:
-    """Not for us or not as agreed: quarantine it and tell the admin."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
-    """The peer has stored and applied up to these numbers."""
-
-    lane: str
-    stored: int
-    applied: int
-
-
-@dataclass(frozen=True, slots=True)
-class Say:
-    """Send an unnumbered message of this kind."""
-
-    kind: Kind
-
-
-@dataclass(frozen=True, slots=True)
-class Halt:
-    """The link stops in a clear state; nothing more is emitted before a person has seen to it."""
-
-    reason: str
-
-
-Effect: TypeAlias = Store | Drop | Refuse | Acknowledged | Say | Halt
+from backbone.replication.link_events import (
+    Acknowledged,
+    Drop,
+    Effect,
+    Halt,
+    Input,
+    Numbered,
+    Received,
+    Refuse,
+    Say,
+    Spoke,
+    Started,
+    Stopped,
+    Store,
+    Tick,
+    Took,
+)
+from backbone.replication.link_state import (
+    START,
+    Identity,
+    Life,
+    LinkState,
+    Phase,
+    Range,
+    Receiving,
+    Sending,
+    Timing,
+    acknowledgement,
+    check,
+    foreign,
+)
+from backbone.replication.message import Header, Kind, chain
 
 
 def step(state: LinkState, given: Input, identity: Identity, timing: Timing) -> tuple[LinkState, tuple[Effect, ...]]:
@@ -256,36 +65,8 @@ def step(state: LinkState, given: Input, identity: Identity, timing: Timing) -> 
             state = _speak(state, given, timing)
         case _:
             state, effects = _halt(state, given.reason)
-    _check(state)
+    check(state)
     return state, effects
-
-
-def acknowledgement(state: LinkState) -> Ack:
-    """What the next message says of what we have."""
-    lanes = {
-        lane: LaneAck(recv=r.recv, applied=r.applied, chain=r.chain, held=r.held[: limits.ranges_max])
-        for lane, r in state.into.items()
-    }
-    return Ack(inc=state.peer_life, boot=state.peer_boot, no=state.ack_no + 1, lanes=lanes)
-
-
-def foreign(header: Header, identity: Identity) -> str | None:
-    """Why a well-signed message is not for this link, or ``None``: OpenPGP alone does not tell."""
-    expected = {
-        "link": (header.link, identity.link),
-        "sender": (header.sender, identity.peer),
-        "receiver": (header.receiver, identity.us),
-        "signing key": (header.sfp, identity.peer_fingerprint),
-        "receiving key": (header.rfp, identity.our_fingerprint),
-        "protocol version": (header.v, VERSION),
-        "suite": (header.suite, identity.suite),
-        "negotiated agreement": (header.caps, identity.caps),
-        "table of conflict policies": (header.pol, identity.policy_hash),
-    }
-    if header.sender == identity.us:
-        return "the message is our own: do both sides write into one directory?"
-    wrong = [what for what, (said, meant) in expected.items() if said != meant]
-    return f"the message names another {wrong[0]}" if wrong else None
 
 
 def _start(state: LinkState, given: Started, timing: Timing) -> LinkState:
@@ -337,7 +118,7 @@ def _receive(
     more: tuple[Effect, ...]
     if header.kind == Kind.HELLO:
         state, more = replace(state, ack_due=given.now), ()
-    elif header.kind == Kind.CHALLENGE:
+    elif header.kind == Kind.CHALLENGE and tuple(header.ack.inc) == tuple(state.life):
         state, more = _halt(state, "the partner has seen one of our numbers with two contents: this store was copied")
     elif header.seq == 0:
         more = ()
@@ -405,33 +186,13 @@ def _store(state: LinkState, given: Received, timing: Timing) -> tuple[LinkState
     if lane.has(header.seq):
         if given.known is not None and given.known != header.dig:
             state, effects = _halt(state, "the partner used one number for two contents: its store was copied")
-            return state, (Say(Kind.CHALLENGE), *effects)
+            due = now if state.challenges == 0 else state.challenge_due
+            return replace(state, challenge_due=due), effects
         return state, (Drop("a repetition"),)
-    if _too_far(lane, header.seq, given.ahead_bytes):
+    if lane.too_far(header.seq, given.ahead_bytes):
         return state, (Drop("further ahead than the window allows: it is asked for again when there is room"),)
-    state = _into(state, header.lane, _insert(replace(lane, high=max(lane.high, header.seq)), header.seq))
+    state = _into(state, header.lane, lane.storing(header.seq))
     return _watch_gaps(state, now, timing), (Store(),)
-
-
-def _too_far(lane: Receiving, seq: int, ahead_bytes: int) -> bool:
-    """Whether keeping this would be more than a peer can make us keep. What is applied next is always taken."""
-    ahead = seq - lane.applied
-    return ahead > limits.ahead_messages_max or (ahead > 1 and ahead_bytes > limits.ahead_bytes_max)
-
-
-def _insert(lane: Receiving, seq: int) -> Receiving:
-    """The lane with one more number stored."""
-    ranges = sorted((*lane.held, (seq, seq)))
-    joined: list[Range] = []
-    for first, last in ranges:
-        if joined and first == joined[-1][1] + 1:
-            joined[-1] = (joined[-1][0], last)
-        else:
-            joined.append((first, last))
-    recv = lane.recv
-    if joined[0][0] == recv + 1:
-        recv = joined.pop(0)[1]
-    return replace(lane, recv=recv, held=tuple(joined))
 
 
 def _watch_gaps(state: LinkState, now: float, timing: Timing) -> LinkState:
@@ -455,7 +216,7 @@ def _take(state: LinkState, given: Took, timing: Timing) -> tuple[LinkState, tup
 
 def _tick(state: LinkState, now: float, timing: Timing) -> tuple[LinkState, tuple[Effect, ...]]:
     if state.phase is Phase.STOPPED:
-        return state, ()
+        return _challenge(state, now, timing)
     effects: list[Effect] = []
     if state.hold_until is not None and now >= state.hold_until:
         state = replace(state, phase=Phase.RUNNING, hello_due=None, hold_until=None)
@@ -473,6 +234,16 @@ def _tick(state: LinkState, now: float, timing: Timing) -> tuple[LinkState, tupl
     return state, tuple(effects)
 
 
+def _challenge(state: LinkState, now: float, timing: Timing) -> tuple[LinkState, tuple[Effect, ...]]:
+    """The only word of a link that stopped because of its partner: any channel may lose it."""
+    if state.challenge_due is None or now < state.challenge_due:
+        return state, ()
+    said = state.challenges + 1
+    wait = timing.resend_floor * limits.challenge_growth**state.challenges
+    due = now + wait if said < limits.challenges_max else None
+    return replace(state, challenges=said, challenge_due=due), (Say(Kind.CHALLENGE),)
+
+
 def _halt(state: LinkState, reason: str) -> tuple[LinkState, tuple[Effect, ...]]:
     if state.phase is Phase.STOPPED:
         return state, ()
@@ -487,9 +258,8 @@ def _into(state: LinkState, name: str, lane: Receiving) -> LinkState:
     return replace(state, into={**state.into, name: lane})
 
 
-def _check(state: LinkState) -> None:
-    for out in state.out.values():
-        assert out.applied <= out.stored <= out.last, "the peer cannot have more than was numbered"
-    for into in state.into.values():
-        assert into.applied <= into.recv <= into.high, "applied <= stored <= numbered"
-        assert all(first > into.recv + 1 for first, _ in into.held), "held ranges lie beyond a gap"
+__all__ = [
+    "START", "Acknowledged", "Drop", "Effect", "Halt", "Identity", "Input", "Life", "LinkState", "Numbered", "Phase",
+    "Range", "Received", "Receiving", "Refuse", "Say", "Sending", "Spoke", "Started", "Stopped", "Store", "Tick",
+    "Timing", "Took", "acknowledgement", "foreign", "step",
+]  # fmt: skip

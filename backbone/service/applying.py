@@ -29,6 +29,7 @@ from backbone.model import (
     Touched,
     Write,
 )
+from backbone.points import passed
 from backbone.replication import diff
 from backbone.replication.diff import Plan
 from backbone.replication.identity import marker
@@ -77,6 +78,7 @@ async def resume(ep: Endpoint) -> None:
     if not begun:
         return
     found = await ep.tracker.find([one.key for one in begun])
+    passed("resume: found")
     tasks = await _interrupted(ep, [one for one in begun if one.key in found])
 
     def finish(tx: Connection) -> None:
@@ -86,6 +88,7 @@ async def resume(ep: Endpoint) -> None:
         lists.ended(tx, ep.row)
 
     await ep.store.run(finish)
+    passed("resume: finished")
 
 
 async def _interrupted(ep: Endpoint, begun: Sequence[Intent]) -> list[Task]:
@@ -196,9 +199,11 @@ async def _attempt(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object
         return planned
 
     planned = await ep.store.run(plan)
+    passed("apply: planned")
     if not planned:
         return []
     outcomes = await ep.tracker.apply([p.write for p in planned])
+    passed("apply: written")
     stale = {outcome.key for outcome in outcomes if isinstance(outcome, Stale)}
 
     def finish(tx: Connection) -> None:
@@ -207,6 +212,7 @@ async def _attempt(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object
             then(tx)
 
     await ep.store.run(finish)
+    passed("apply: finished")
     return [p.task for p in planned if p.task.key in stale]
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field, ValidationError
 
 from backbone.errors import PeerError
+from backbone.points import passed
 from backbone.replication.agreement import Strict
 from backbone.replication.message import Kind, decode_record, inflate
 from backbone.service import audit, pairing, quarantine, repair, scrubbing
@@ -35,6 +36,7 @@ async def take_control(ep: Endpoint) -> int:
             break
         answer = await _prepare(ep, incoming)
         await ep.store.run(lambda tx, i=incoming, a=answer: _take(tx, ep, i, a))  # type: ignore[misc]
+        passed("control: taken")
     return len(found)
 
 

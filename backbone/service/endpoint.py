@@ -28,22 +28,16 @@ async def side_by_side(work: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
     return await asyncio.gather(*work, return_exceptions=True)
 
 
-@dataclass(slots=True)
-class Endpoint:
-    """What the steps of ``outbound``, ``inbound`` and ``applying`` work with. Holds no state of the link."""
+@dataclass(slots=True, kw_only=True)
+class Voice:
+    """What it takes to send: a link that is stopped has no more. Holds no state of the link."""
 
     row: int
-    name: str
     link_id: str
     tag: str
-    side: Side
     identity: Identity
     timing: Timing
-    agreement: Agreement
-    translation: Translation
-    schema: Schema
     store: Store
-    tracker: Tracker
     channel: Channel
     keyring: KeyRing
     contents: Contents
@@ -55,6 +49,23 @@ class Endpoint:
     audit_seconds: float = 0.0
     """Between two audits that nobody asked for; 0 for none."""
     together: Together = side_by_side
+
+    @property
+    def label_life(self) -> str:
+        """Our store's life as it stands on the outside of parcels: 8 hex digits."""
+        return self.life[1].hex()[:8]
+
+
+@dataclass(slots=True, kw_only=True)
+class Endpoint(Voice):
+    """What the steps of ``outbound``, ``inbound`` and ``applying`` work with."""
+
+    name: str
+    side: Side
+    agreement: Agreement
+    translation: Translation
+    schema: Schema
+    tracker: Tracker
     policies: dict[str, Any] = field(init=False)
     naming: dict[str, str] = field(init=False)
     """The local fields whose elements are names, and of what kind of thing."""
@@ -73,11 +84,6 @@ class Endpoint:
     def part_bytes(self) -> int:
         """An attachment's part on this channel."""
         return min(limits.blob_part_bytes, self.channel.limits.parcel_bytes_max - limits.seal_bytes)
-
-    @property
-    def label_life(self) -> str:
-        """Our store's life as it stands on the outside of parcels: 8 hex digits."""
-        return self.life[1].hex()[:8]
 
     def names(self, book: Book) -> Names:
         """Names of issues, comments and attachments, as one transaction knows them."""

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from backbone.model import ATTACHMENT, ISSUE, Cells, Edit, Issue, Position, covers
+from backbone.points import passed
 from backbone.replication import limits
 from backbone.replication.link import LinkState, Phase, Say, Spoke, Tick, acknowledgement, step
 from backbone.replication.message import Header, Kind, Message, compress, digest, encode, encode_record
 from backbone.replication.sending import Waiting, due, due_at
-from backbone.service.endpoint import Endpoint
+from backbone.service.endpoint import Endpoint, Voice
 from backbone.service.recording import emit, record
 from backbone.store import links, messages
 from backbone.store.engine import Connection
@@ -42,12 +43,14 @@ async def capture(ep: Endpoint) -> int:
     if touched.position == row.cursor:
         return 0
     await _fetch_contents(ep, touched.edits)
+    passed("capture: contents fetched")
 
     def keep(tx: Connection) -> None:
         _keep(tx, ep, touched.edits)
         links.change(tx, ep.row, cursor=touched.position)
 
     await ep.store.run(keep)
+    passed("capture: recorded")
     return max(len(touched.edits), 1)
 
 
@@ -82,6 +85,7 @@ async def _populate(ep: Endpoint, after: str | None, cursor: Position, size: int
             links.change(tx, ep.row, populated=1)
 
     await ep.store.run(keep)
+    passed("populate: recorded")
     return max(len(page), 1)
 
 
@@ -139,7 +143,7 @@ class _Due:
     wait: float
 
 
-async def send(ep: Endpoint, at_once: int = 8) -> float:
+async def send(ep: Voice, at_once: int = 8) -> float:
     """Seal and send what is due now, up to ``at_once`` messages; returns the seconds until something is due again.
 
     What the channel did not take stays due. Raises what the channel raises, after recording what it did take.
@@ -153,13 +157,14 @@ async def send(ep: Endpoint, at_once: int = 8) -> float:
     sent = [m for m, result in zip(ready, results, strict=True) if not isinstance(result, BaseException)]
     if sent:
         await ep.store.run(lambda tx: _mark(tx, ep, sent, found.state))
+        passed("send: marked")
     for result in results:
         if isinstance(result, BaseException):
             raise result
     return 0.0
 
 
-def _find_due(tx: Connection, ep: Endpoint, at_once: int) -> _Due:
+def _find_due(tx: Connection, ep: Voice, at_once: int) -> _Due:
     now = ep.clock()
     state, effects = step(links.state(tx, ep.row), Tick(now), ep.identity, ep.timing)
     waiting = messages.waiting(tx, ep.row, state, limits.window_messages)
@@ -172,9 +177,9 @@ def _find_due(tx: Connection, ep: Endpoint, at_once: int) -> _Due:
     return _Due(state, numbered, say, _next_due(state, waiting, now, ep))
 
 
-def _next_due(state: LinkState, waiting: Sequence[Waiting], now: float, ep: Endpoint) -> float:
+def _next_due(state: LinkState, waiting: Sequence[Waiting], now: float, ep: Voice) -> float:
     if state.phase is Phase.STOPPED:
-        return limits.heartbeat_seconds
+        return limits.heartbeat_seconds if state.challenge_due is None else max(0.0, state.challenge_due - now)
     times = [t for t in (state.ack_due, state.ask_due, state.hello_due, state.hold_until) if t is not None]
     times.append((state.spoke_at or now) + limits.heartbeat_seconds)
     if state.phase is Phase.RUNNING:
@@ -182,7 +187,7 @@ def _next_due(state: LinkState, waiting: Sequence[Waiting], now: float, ep: Endp
     return max(0.0, min(times) - now)
 
 
-def _mark(tx: Connection, ep: Endpoint, sent: Sequence[Message], told: LinkState) -> None:
+def _mark(tx: Connection, ep: Voice, sent: Sequence[Message], told: LinkState) -> None:
     """``told`` is the state that the messages were made from: in the meantime more may have come in."""
     now = ep.clock()
     state = links.state(tx, ep.row)
@@ -194,16 +199,18 @@ def _mark(tx: Connection, ep: Endpoint, sent: Sequence[Message], told: LinkState
     links.save_state(tx, ep.row, state)
 
 
-async def post(ep: Endpoint, message: Message) -> None:
+async def post(ep: Voice, message: Message) -> None:
     """Seal one message and hand it to the channel."""
     sealed = await ep.keyring.seal(encode(message), recipient=ep.identity.peer_fingerprint, encrypt=ep.encrypt)
     header = message.header
     label = Label(ep.tag, ep.label_life, header.lane, header.seq)
+    passed("send: sealed")
     await ep.channel.send(Parcel(label, sealed))
+    passed("send: sent")
     ep.log.debug("sent", kind=header.kind, lane=header.lane, seq=header.seq, bytes=len(sealed))
 
 
-def _numbered(ep: Endpoint, state: LinkState, out: Outgoing) -> Message:
+def _numbered(ep: Voice, state: LinkState, out: Outgoing) -> Message:
     body = out.body
     if out.chunk is not None:
         body = ep.contents.read(out.chunk.sha256, out.chunk.offset, out.raw_len)
@@ -217,12 +224,12 @@ def _numbered(ep: Endpoint, state: LinkState, out: Outgoing) -> Message:
     return Message(header, body)
 
 
-def _unnumbered(ep: Endpoint, state: LinkState, kind: Kind) -> Message:
+def _unnumbered(ep: Voice, state: LinkState, kind: Kind) -> Message:
     missing = {lane: into.missing() for lane, into in state.into.items()}
     return unnumbered(ep, state, kind, encode_record(missing) if kind is Kind.NACK else b"")
 
 
-def unnumbered(ep: Endpoint, state: LinkState, kind: Kind, raw: bytes) -> Message:
+def unnumbered(ep: Voice, state: LinkState, kind: Kind, raw: bytes) -> Message:
     """A message outside the numbered streams. What is missing stands in its acknowledgement."""
     encoding, body = compress(raw)
     dig = digest(ep.link_id, ep.identity.us, state.life, "k", 0, kind, None, body)
@@ -230,7 +237,7 @@ def unnumbered(ep: Endpoint, state: LinkState, kind: Kind, raw: bytes) -> Messag
     return Message(header, body)
 
 
-def _header(ep: Endpoint, state: LinkState, kind: Kind) -> Header:
+def _header(ep: Voice, state: LinkState, kind: Kind) -> Header:
     identity = ep.identity
     return Header(
         caps=identity.caps,

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, and_, func, select
 
 from backbone.model import Value
 from backbone.replication.diff import Conflict
@@ -42,6 +42,24 @@ def set_aside_items(tx: Connection, link: int | None, *, everything: bool = Fals
     if not everything:
         query = query.where(quarantine.c.state == "open")
     return tx.execute(query).all()
+
+
+class ParcelsAside(NamedTuple):
+    """The open parcels in quarantine: how many, their bytes, and the last one with how often it was set aside."""
+
+    items: int
+    bytes_kept: int
+    last: int | None
+    attempts: int
+
+
+def parcels_aside(tx: Connection, link: int) -> ParcelsAside:
+    """What of a link's quarantine somebody outside could make grow."""
+    bad = and_(quarantine.c.link == link, quarantine.c.kind == "parcel", quarantine.c.state == "open")
+    query = select(func.count(), func.sum(func.length(quarantine.c.payload)), func.max(quarantine.c.id)).where(bad)
+    count, size, last = tx.execute(query).one()
+    attempts = tx.execute(select(quarantine.c.attempts).where(quarantine.c.id == last)).scalar_one_or_none()
+    return ParcelsAside(count, size or 0, last, attempts or 0)
 
 
 def set_aside_item(tx: Connection, item: int) -> Row[Any] | None:

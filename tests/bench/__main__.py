@@ -6,10 +6,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import latency, pipeline, population
+from tests.bench import latency, mapping, pipeline, population
 from tests.bench.report import Figure, Options, table
 
-BENCHES = {"population": population.measure, "pipeline": pipeline.measure, "latency": latency.measure}
+BENCHES = {
+    "population": population.measure, "pipeline": pipeline.measure, "latency": latency.measure,
+    "mapping": mapping.measure,
+}  # fmt: skip
 
 
 def main() -> int:

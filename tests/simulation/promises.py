@@ -54,7 +54,7 @@ def quiet(world: "World") -> bool:
     pairs = ((a.state(), b.state()), (b.state(), a.state()))
     return all(
         o.out[lane].last == i.into[lane].applied == o.out[lane].applied for o, i in pairs for lane in LANES
-    ) and not any(node.channel._into.flying for node in world.nodes)
+    ) and not any(air.flying or air.waiting for air in world.airs)
 
 
 def finally_(world: "World") -> list[str]:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from backbone.errors import TrackerUnavailable
 from backbone.replication.merge import Side
+from channels.base import ChannelUnavailable
 from tests.simulation import promises
-from tests.simulation.channel import Air, SimulatedChannel, Weather
+from tests.simulation.channel import DIRECTORY, Air, Carrier, SimulatedChannel, Weather
 from tests.simulation.faults import Cancelled, Crash, Ended
 from tests.simulation.node import Habits, Node, remove
 from tests.simulation.people import Person
@@ -25,8 +26,9 @@ STEPS = 150
 class World:
     """Two nodes, two people, two directions of air."""
 
-    def __init__(self, seed: int, habits: tuple[Habits, Habits] | None = None) -> None:
+    def __init__(self, seed: int, habits: tuple[Habits, Habits] | None = None, carrier: Carrier = DIRECTORY) -> None:
         """``habits`` are those of both trackers; otherwise the dice decide."""
+        self.pace = carrier.limits.resend_floor_seconds / DIRECTORY.limits.resend_floor_seconds
         self.dice = random.Random(seed)
         self.broom = random.Random(seed)
         self.now = 1_000.0
@@ -50,8 +52,24 @@ class World:
         there, back = self.airs
         master, slave = habits or (Habits.thrown(self.dice), Habits.thrown(self.dice))
         self.nodes = [
-            Node(Side.MASTER, "slave", self.folder, SimulatedChannel(there, back), self, lambda: self.now, master),
-            Node(Side.SLAVE, "master", self.folder, SimulatedChannel(back, there), self, lambda: self.now, slave),
+            Node(
+                Side.MASTER,
+                "slave",
+                self.folder,
+                SimulatedChannel(there, back, carrier, lambda: self.now),
+                self,
+                lambda: self.now,
+                master,
+            ),
+            Node(
+                Side.SLAVE,
+                "master",
+                self.folder,
+                SimulatedChannel(back, there, carrier, lambda: self.now),
+                self,
+                lambda: self.now,
+                slave,
+            ),
         ]
         counter = itertools.count(1)
         self.people = [
@@ -110,7 +128,7 @@ class World:
             remove(self.folder)
 
     async def _step(self) -> None:
-        self.now += self.dice.choice((0.01, 0.1, 1.0, 10.0))
+        self.now += self.dice.choice((0.01, 0.1, 1.0, 10.0)) * self.pace
         if self.dice.random() < 0.15:
             await self._person()
         else:
@@ -148,7 +166,7 @@ class World:
         self.busy.append((node, what))
         try:
             return await node.act(what)
-        except (Ended, TrackerUnavailable) as end:
+        except (Ended, TrackerUnavailable, ChannelUnavailable) as end:
             if sum(n is node for n, _ in self.busy) > 1:
                 raise (end if isinstance(end, Ended) else Cancelled) from None
             await self._restart(node, process=isinstance(end, Crash))
@@ -163,7 +181,7 @@ class World:
             try:
                 await (node.start() if process else node.open())
                 await node.recover()
-            except (Ended, TrackerUnavailable) as end:
+            except (Ended, TrackerUnavailable, ChannelUnavailable) as end:
                 process = process or isinstance(end, Crash)
             else:
                 break
@@ -181,7 +199,7 @@ class World:
                     node.retry(item)
             if not await self._round() and promises.quiet(self):
                 return promises.finally_(self) + promises.always(self)
-            self.now += 45.0
+            self.now += 45.0 * self.pace
         return ["no quiescence: " + "; ".join(self.story[-20:])]
 
     async def _round(self) -> bool:
@@ -200,7 +218,7 @@ class World:
         return state.hexdigest()[:16]
 
 
-def run(seed: int, steps: int = STEPS) -> tuple[list[str], World]:
+def run(seed: int, steps: int = STEPS, carrier: Carrier = DIRECTORY) -> tuple[list[str], World]:
     """One seed: the promises that it broke, and its world. The same seed gives the same story."""
-    world = World(seed)
+    world = World(seed, carrier=carrier)
     return asyncio.run(world.run(steps)), world

@@ -97,9 +97,17 @@ class Outgoing:
             return people.word_of.get(element)
         if rule.wording.lossy:
             for cell, register in self._shadow.items():
-                if cell.field == rule.name and register.value and rule.wording.back(cell.element) == element:
+                known = cell.field == rule.name and (register.value or register.image)
+                if known and _back(rule, cell.element) == element:
                     return cell.element
         return rule.wording.out(element)
+
+
+def _back(rule: Compiled, element: str) -> str | None:
+    try:
+        return rule.wording.back(element)
+    except NoRow:
+        return None
 
 
 def _shows(rule: Compiled, agreed: Value, local: Value, schema: Schema) -> bool:

@@ -1,6 +1,6 @@
 """One link's mapping, compiled once: cells out and cells in."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Cells, FieldType, Schema, Value
 from backbone.replication.agreement import Agreement
@@ -54,11 +54,11 @@ class Translation:
         self._empties = tuple(rule for rule in self.fields.values() if rule.send_if_empty is not None)
         self.on_create = _cells(rules.on_create)
         self._on_update = _cells(rules.on_update)
-        self.entry = self._entry()
+        self.entry = Entry(rules.only_if)
         self._noted = frozenset().union(self.entry.sources, *(rule.sources for rule in self.composed.values()))
-        every: list[Compiled | Composed] = [*self.fields.values(), *self.composed.values()]
-        self._quiet = self._always_quiet(every, side)
-        self._sometimes = tuple(rule for rule in every if rule.sends and rule.only - {Only.WITH_OTHERS})
+        self.every: tuple[Compiled | Composed, ...] = (*self.fields.values(), *self.composed.values())
+        self._quiet = self._always_quiet(side)
+        self._sometimes = tuple(rule for rule in self.every if rule.sends and rule.only - {Only.WITH_OTHERS})
 
     def _compile(self, name: str, side: Side | None) -> None:
         rule = self.rules.fields[name]
@@ -70,19 +70,13 @@ class Translation:
         except PatternError as error:
             raise RuleError(self._where, ("fields", name), str(error)) from error
 
-    def _entry(self) -> Entry:
-        try:
-            return Entry(self.rules.only_if)
-        except PatternError as error:
-            raise RuleError(self._where, ("only_if",), str(error)) from error
-
-    def _always_quiet(self, every: Sequence[Compiled | Composed], side: Side | None) -> Quiet:
-        kept = {rule.name for rule in every if not rule.sends}
+    def _always_quiet(self, side: Side | None) -> Quiet:
+        kept = {rule.name for rule in self.every if not rule.sends}
         kept |= {NOTE + name for name in self._noted}
         for kind in (COMMENT, ATTACHMENT):
             if side is not None and not self.agreement.direction_of(kind).allows(side):
                 kept.add(kind)
-        along = {rule.name for rule in every if Only.WITH_OTHERS in rule.only}
+        along = {rule.name for rule in self.every if Only.WITH_OTHERS in rule.only}
         return Quiet(frozenset(kept), frozenset(along)) if kept or along else NOT_QUIET
 
     def problems(self, schema: Schema) -> list[str]:
@@ -91,7 +85,8 @@ class Translation:
 
     def faults(self, schema: Schema) -> "list[fitting.Fault]":
         """The same, each with the keys that lead to its place."""
-        return fitting.faults(self.agreement, self.rules, self.fields, schema)
+        takes = {rule.name for rule in self.every if rule.takes}
+        return fitting.faults(self.agreement, self.rules, self.fields, takes, schema)
 
     def person(self, login: str, schema: Schema) -> str:
         """The word by which the peer may know the author of something."""

@@ -26,7 +26,10 @@ class Wording:
         self._replace_with = rule.replace_with
         self.lossy = bool(self._unfit or rule.characters_max or rule.values_to_local or (self._add and not self._set))
         self.changes = bool(self._table or self._strip or self._add or self.lossy)
-        self.has_table = self._table is not None
+
+    def agreed_words(self) -> set[str]:
+        """Those that its table names."""
+        return {self._add + word for word in self._table.local_of} if self._table is not None else set()
 
     def out(self, word: str) -> str | None:
         """``None``: a member of a set that stays at home. Raises ``NoRow``."""

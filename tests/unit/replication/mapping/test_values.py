@@ -49,6 +49,16 @@ class TestTables:
         assert alice.said_again() == {}
         assert said(alice.edit(state="deferred")) == "other"
 
+    def test_members_that_the_tracker_does_not_have_are_named(self) -> None:
+        alice = half({"local": "area"}, LABELS)
+        assert alice.hear({Cell("labels", "core"): True, Cell("labels", "odd"): True}) == {Cell("area", "core"): True}
+        assert alice.problems[0].startswith("labels: area has no value 'odd' here; add it to the tracker")
+
+    def test_what_could_not_be_written_does_not_hinder_what_is_edited_here(self) -> None:
+        alice = half({"local": "state", "values": {"new": "unread"}, "values_to_local": {"clo*": "resolved"}}, STATUS)
+        assert alice.hear({Cell("status"): "odd"}) == {}
+        assert said(alice.edit(state="unread")) == "new"
+
     def test_a_table_in_one_way_leaves_the_other_as_it_is(self) -> None:
         alice = half({"local": "state", "values_to_local": {"done": "resolved"}}, STATUS)
         assert said(alice.edit(state="unread")) == "unread"
@@ -144,6 +154,13 @@ class TestCharacters:
         assert alice.said_again() == {}
         assert alice.edit(keyword=[]) == {Cell("labels", "needs work!"): None}
         assert alice.edit(keyword=["own"]) == {Cell("labels", "own"): True}
+
+    def test_what_had_no_row_here_does_not_hinder_the_others(self) -> None:
+        rule = {"local": "keyword", "values_to_local": {"new*": "n"}, "values": {"UI": "ui"}}
+        alice = half(rule, LABELS)
+        alice.hear({Cell("labels", "odd"): True})
+        assert alice.problems
+        assert alice.edit(keyword=["ui"]) == {Cell("labels", "UI"): True}
 
     def test_long_texts_are_cut_here_and_stay_whole_there(self) -> None:
         alice = half({"local": "subject", "characters_max": 4}, TEXT)

@@ -20,6 +20,23 @@ QUICK = "linger_seconds = 4\nack_delay_seconds = 1\nresend_floor_seconds = 60\n"
 """Where nobody pays for mails, and a test waits for them."""
 
 
+BOUNCE = """From: Mail Delivery System <mailer-daemon@elsewhere.example>
+Content-Type: multipart/report; report-type=delivery-status; boundary="b"
+
+--b
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; elsewhere.example
+
+Final-Recipient: rfc822; {address}
+Action: failed
+Status: 5.1.1
+Diagnostic-Code: smtp; 550 works here no more
+
+--b--
+"""
+
+
 @dataclass
 class Mailed:
     """A node with its account."""
@@ -34,22 +51,28 @@ class Mailed:
 
 
 @pytest.fixture
-def pair(mail_stack: MailStack, short_folder: Path) -> Iterator[tuple[Mailed, Mailed]]:
+def pace() -> str:
+    """What the accounts say about time."""
+    return QUICK
+
+
+@pytest.fixture
+def pair(mail_stack: MailStack, short_folder: Path, pace: str) -> Iterator[tuple[Mailed, Mailed]]:
     """Alice and Bob, each with an account in backbone.toml; no link yet."""
     with two_nodes(short_folder) as nodes:
         mailed = [Mailed(node, mail_stack.add_account()) for node in nodes]
         for one in mailed:
-            one.node.cli("mail", "add", "--file", str(account_file(short_folder, mail_stack, one)))
+            one.node.cli("mail", "add", "--file", str(account_file(short_folder, mail_stack, one, pace)))
         yield mailed[0], mailed[1]
 
 
-def account_file(folder: Path, stack: MailStack, one: Mailed) -> Path:
+def account_file(folder: Path, stack: MailStack, one: Mailed, pace: str) -> Path:
     """What an admin writes about an account, for ``mail add --file``."""
     secret = folder / f"{one.node.name}.password"
     secret.write_text(one.account.password)
     secret.chmod(0o600)
     file = folder / f"{one.node.name}.toml"
-    file.write_text(QUICK + account_text(stack, one.account.address, secret))
+    file.write_text(pace + account_text(stack, one.account.address, secret))
     return file
 
 
@@ -78,3 +101,46 @@ def test_issues_travel_by_mail_and_nobody_carries_a_second_file(
     for one in pair:
         done = mail_stack.mails(one.account, "Backbone/done")
         assert sum(len(mail) > LARGE_BYTES for mail in done) == 1, "the connection test goes once"
+
+
+def rests(one: Mailed, stack: MailStack) -> bool:
+    """Nothing is on the way to or from this node."""
+    status = one.node.status()
+    return not status["waiting"] and not lies_in(stack, one.account)
+
+
+@pytest.mark.parametrize("pace", ["linger_seconds = 20\nack_delay_seconds = 3\nresend_floor_seconds = 120\n"])
+def test_a_burst_and_its_acknowledgement_are_one_mail_each_way(
+    pair: tuple[Mailed, Mailed], mail_stack: MailStack, short_folder: Path
+) -> None:
+    alice, bob = pair
+    link(alice, bob, short_folder / "offer")
+    first = alice.node.tracker.create({TITLE: "0"}, "ann")
+    until("the issue is at Bob's", lambda: list(bob.titles().values()) == ["0"])
+    until("all rests", lambda: all(rests(one, mail_stack) for one in pair))
+    before = [taken(mail_stack, one) for one in pair]
+    for number in range(1, 6):
+        alice.node.tracker.edit(first, {TITLE: str(number)}, "ann")
+        alice.node.tracker.comment(first, f"again {number}", "ann")
+    until("the last edit is at Bob's", lambda: list(bob.titles().values()) == ["5"])
+    until("all rests", lambda: all(rests(one, mail_stack) for one in pair))
+    assert [taken(mail_stack, one) - count for one, count in zip(pair, before, strict=True)] == [1, 1]
+
+
+def taken(stack: MailStack, one: Mailed) -> int:
+    """Mails of the link that this node has taken."""
+    return len(stack.mails(one.account, "Backbone/done"))
+
+
+def test_a_bounce_is_shown_until_the_partner_is_heard(
+    pair: tuple[Mailed, Mailed], mail_stack: MailStack, short_folder: Path
+) -> None:
+    alice, bob = pair
+    link(alice, bob, short_folder / "offer")
+    until("all rests", lambda: all(rests(one, mail_stack) for one in pair))
+    bob.node.stop()
+    mail_stack.put_mails(alice.account, [BOUNCE.format(address=bob.account.address).replace("\n", "\r\n").encode()])
+    until("the bounce is shown", lambda: "works here no more" in alice.node.status()["reason"])
+    assert alice.node.status()["state"] == "active"
+    bob.node.start()
+    until("it is over when Bob answers", lambda: alice.node.status()["reason"] == "")
