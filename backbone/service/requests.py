@@ -38,7 +38,7 @@ async def carry_out(ep: Endpoint) -> int:
 async def _audit_by_schedule(ep: Endpoint) -> int:
     if not await ep.store.read(lambda tx: _audit_due(tx, ep)):
         return 0
-    await ep.store.run(lambda tx: lists.ask(tx, ep.row, "audit", {"share": _share(ep)}, ep.clock()))
+    await ep.store.run(lambda tx: lists.ask(tx, ep.row, "audit", {"share": _share(tx, ep)}, ep.clock()))
     return 1
 
 
@@ -50,8 +50,10 @@ def _audit_due(tx: Connection, ep: Endpoint) -> bool:
     return last is None or ep.clock() >= last.created_at + ep.audit_seconds
 
 
-def _share(ep: Endpoint) -> int:
-    """Which of the issues are read from the trackers today."""
+def _share(tx: Connection, ep: Endpoint) -> int | None:
+    """Which of the issues are read from the trackers today: all of them until what was found is settled."""
+    if audit.count(lists.last_audit(tx, ep.row)):
+        return None
     return int(ep.clock() // ep.audit_seconds) % scrubbing.SHARES
 
 

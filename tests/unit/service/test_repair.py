@@ -227,9 +227,9 @@ def test_an_audit_goes_on_while_changes_are_in_flight() -> None:
 
 def last(pair: Pair) -> tuple[int, dict[str, Any]]:
     """Number and result of Alice's last audit."""
-    row = pair.alice.store.read_now(lambda tx: lists.last_asked(tx, 1, "audit", done=True))
+    row = pair.alice.store.read_now(lambda tx: lists.last_asked(tx, 1, "audit"))
     assert row is not None
-    return row.id, json.loads(row.result)
+    return row.id, pair.alice.store.read_now(lambda tx: lists.last_audit(tx, 1))
 
 
 def test_a_link_is_audited_by_its_schedule() -> None:
@@ -246,6 +246,11 @@ def test_a_link_is_audited_by_its_schedule() -> None:
         pair.world.now += 86_400.0
         await pair.settle()
         assert last(pair)[1]["differences"] == ["1: status"]
+        lose(pair.bob, "1", Cell("title"), "other")
+        for _ in range(2):
+            pair.world.now += 86_400.0
+            await pair.settle()
+            assert last(pair)[1]["drift_there"] == ["1: title changed in the tracker and not captured yet"]
 
     run(story)
 
@@ -270,6 +275,24 @@ def test_a_malformed_command_is_set_aside_and_the_link_goes_on(record: dict[str,
         issue(pair, "and on")
         await pair.settle()
         assert pair.title(pair.bob, 1) == "and on"
+
+    run(story)
+
+
+def test_a_partner_who_asks_many_times_makes_us_read_the_tracker_once() -> None:
+    async def story(pair: Pair) -> None:
+        issue(pair, "fine")
+        await pair.settle()
+        record = {"type": "repair", "clock": 5, "drift": True, "cells": ()}
+        for _ in range(5):
+            pair.alice.store.run_now(
+                lambda tx: number(tx, pair.alice.ep, [(Kind.CTRL, encode_record(record), 0, None)])
+            )
+        while len(asked := pair.bob.store.read_now(lambda tx: lists.asked(tx, 1))) < 5:
+            await pair.alice.act("send")
+            await pair.bob.act("receive")
+            await pair.bob.act("control")
+        assert [arguments["drift"] for _, _, arguments in asked] == [True, False, False, False, False]
 
     run(story)
 
