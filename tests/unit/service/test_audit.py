@@ -112,6 +112,9 @@ def test_a_link_is_audited_by_its_schedule() -> None:
         await pair.settle()
         pair.alice.ep.audit_seconds = 86_400.0
         await pair.settle()
+        assert pair.alice.store.read_now(lambda tx: lists.last_asked(tx, 1, "audit")) is None
+        pair.world.now += 86_400.0
+        await pair.settle()
         first, found = last(pair)
         assert found["differences"] == []
         spoil(pair, pair.bob, Cell("status"), "closed", Stamp(1, 900, 1, 900))
