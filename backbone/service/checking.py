@@ -8,6 +8,7 @@ from backbone.model import ATTACHMENT, COMMENT, Cell, Cells, Issue, Schema, Valu
 from backbone.replication.agreement import Agreement
 from backbone.replication.mapping import Fault, Names, Occasion, RuleError, Rules, Translation, proving
 from backbone.replication.merge import Side
+from backbone.richtext import CONVERT
 from backbone.service.node import Node
 from backbone.service.parties import open_tracker
 from backbone.store.links import LinkRow
@@ -54,7 +55,7 @@ async def check_link(node: Node, row: LinkRow, *, samples: int = 0, invert: bool
         try:
             rules = Rules.parse(config.rules, str(file))
             agreement = Agreement.parse(row.agreement, f"the agreement of link {row.name}")
-            words = Translation(agreement, rules, node.name, tracker.user, Side(row.side), str(file))
+            words = Translation(agreement, rules, node.name, tracker.user, Side(row.side), str(file), CONVERT)
         except RuleError as error:
             return Checked((placed(Fault(error.place, f": {error.sentence}")),), 0, 0, ())
         schema = await tracker.describe()

@@ -15,6 +15,7 @@ from backbone.replication.agreement import Agreement
 from backbone.replication.alarm import FREE_BYTES_MIN, KEY_DAYS
 from backbone.replication.mapping import Rules, Translation
 from backbone.replication.merge import Side
+from backbone.richtext import CONVERT
 from backbone.service import alarms
 from backbone.service.node import Node, judge, open_node
 from backbone.service.parties import open_channel, open_keyring, open_tracker
@@ -204,7 +205,8 @@ async def _mapping(node: Node, row: LinkRow) -> list[Finding]:
         schema = await tracker.describe()
     finally:
         await tracker.close()
-    problems = Translation(agreement, rules, node.name, tracker.user, Side(row.side), str(file)).problems(schema)
+    words = Translation(agreement, rules, node.name, tracker.user, Side(row.side), str(file), CONVERT)
+    problems = words.problems(schema)
     fits = Finding(what, "ok", f"{len(rules.fields)} fields fit tracker {config.link.tracker}")
     return [Finding(what, "problem", f"{file}: {sentence}") for sentence in problems] or [fits]
 

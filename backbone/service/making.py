@@ -15,6 +15,7 @@ from backbone.model import FieldType, Schema
 from backbone.replication.agreement import Agreement
 from backbone.replication.mapping import Rules, Translation
 from backbone.replication.merge import Side
+from backbone.richtext import CONVERT
 from backbone.service.node import Node
 from backbone.service.parties import channel_settings, open_tracker
 from backbone.service.progress import Progress, save
@@ -130,7 +131,7 @@ def check_mapping(
     agreement: Agreement, rules: Rules, schema: Schema, node: Node, file: Path | None, side: Side
 ) -> None:
     """Whether the mapping fits agreement and tracker. Raises ``ConfigError``."""
-    words = Translation(agreement, rules, node.name, side=side, where=str(file or "the mapping"))
+    words = Translation(agreement, rules, node.name, side=side, where=str(file or "the mapping"), convert=CONVERT)
     problems = words.problems(schema)
     if problems:
         advice = "" if file else "; write a mapping file and name it with --mapping"

@@ -14,6 +14,7 @@ from backbone.replication.agreement import Agreement
 from backbone.replication.link import Identity, Timing
 from backbone.replication.mapping import Rules, Translation
 from backbone.replication.merge import Side
+from backbone.richtext import CONVERT
 from backbone.service.contents import Contents
 from backbone.service.endpoint import Endpoint, Voice
 from backbone.service.logs import logger
@@ -152,7 +153,7 @@ async def open_endpoint(node: Node, row: LinkRow) -> Endpoint:
     file = str(node.folder.link_file(row.name))
     rules = Rules.parse(config.rules, file)
     tracker = open_tracker(node, config.link.tracker)
-    translation = Translation(agreement, rules, node.name, tracker.user, Side(row.side), file)
+    translation = Translation(agreement, rules, node.name, tracker.user, Side(row.side), file, CONVERT)
     schema = await tracker.describe()
     problems = translation.problems(schema)
     if problems:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from backbone.model import CHOSEN, SETS, Cell, Field, FieldType, Value
 from backbone.replication import forms
 from backbone.replication.agreement import Agreement, SharedField
+from backbone.replication.mapping.marked import UNMARKED, Marked
 from backbone.replication.mapping.rules import FieldRule, Only, Way
 from backbone.replication.mapping.wording import Wording
 from backbone.replication.merge import Side
@@ -37,10 +38,12 @@ class Compiled:
     """Whether the agreement takes this word."""
 
     @classmethod
-    def of(cls, name: str, rule: FieldRule, agreement: Agreement, side: Side | None) -> "Compiled":
+    def of(
+        cls, name: str, rule: FieldRule, agreement: Agreement, side: Side | None, marked: Marked = UNMARKED
+    ) -> "Compiled":
         """``side`` is ours. Raises ``PatternError``."""
         shared = agreement.fields[name]
-        wording = Wording(rule, shared.type)
+        wording = Wording(rule, shared.type, marked)
         empty = rule.send_if_empty is not None or rule.write_if_empty is not None
         plain = not (wording.changes or empty or rule.separator or rule.only or shared.characters_max)
         sends, takes = ways(rule, shared, side)

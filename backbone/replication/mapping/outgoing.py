@@ -27,11 +27,11 @@ class Outgoing:
 
     def content(self, cell: Cell, value: Value, contents: Contents) -> None:
         """A comment or attachment."""
-        if cell.field in (COMMENT, ATTACHMENT) and not contents.out(
-            cell, value, self._schema, self._names, self._shadow, self.agreed
-        ):
-            target = Cell(cell.field, self._names.gid_of(cell.field, cell.element))
-            self.problems[target] = f"comment {cell.element}: it is longer than the agreement allows"
+        if cell.field not in (COMMENT, ATTACHMENT):
+            return
+        problem = contents.out(cell, value, self._schema, self._names, self._shadow, self.agreed)
+        if problem is not None:
+            self.problems[Cell(cell.field, self._names.gid_of(cell.field, cell.element))] = problem
 
     def field(self, rule: Compiled, cell: Cell, value: Value, people: People) -> None:
         """A field that is not the same on both sides."""

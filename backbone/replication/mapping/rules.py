@@ -8,7 +8,9 @@ import pydantic
 from pydantic import Field, model_validator
 
 from backbone.errors import ConfigError
+from backbone.model import FieldType
 from backbone.replication.agreement import FieldName, Strict
+from backbone.replication.markup import Markup
 
 Text = Annotated[str, Field(min_length=1)]
 _ONE_OF = "local, constant, concatenate, first_match, as_comment"
@@ -87,6 +89,8 @@ class FieldRule(Strict):
     allowed_characters: str = ""
     """What a local value is made of, as within the brackets of a regular expression (``a-z0-9-``)."""
     replace_with: str = "_"
+    markup: Markup | None = None
+    """Of a rich text, where it is another than ``[text]`` says."""
     characters_max: Annotated[int, Field(ge=1)] | None = None
     """Longer values are written here cut off."""
     separator: str = ""
@@ -152,6 +156,13 @@ class Condition(Strict):
         return self
 
 
+class Texts(Strict):
+    """The ``[text]`` table."""
+
+    markup: Markup = Markup.MARKDOWN
+    """In which the tracker keeps comments and rich text."""
+
+
 class Comments(Strict):
     """The ``[comments]`` table."""
 
@@ -172,6 +183,11 @@ class Rules(Strict):
     only_if: tuple[Condition, ...] = ()
     """An issue enters the link when all of these are so."""
     comments: Comments = Comments()
+    text: Texts = Texts()
+
+    def markup_of(self, rule: FieldRule, kind: FieldType) -> Markup:
+        """How a field's text is marked up here."""
+        return (rule.markup or self.text.markup) if kind is FieldType.RICHTEXT else Markup.MARKDOWN
 
     @classmethod
     def parse(cls, data: Mapping[str, Any], where: str) -> "Rules":

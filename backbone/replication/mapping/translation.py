@@ -13,6 +13,7 @@ from backbone.replication.mapping.draft import Draft
 from backbone.replication.mapping.entry import Entry, has_entered
 from backbone.replication.mapping.incoming import composed_in, field_in, is_taken, refuse
 from backbone.replication.mapping.joined import joined_in
+from backbone.replication.mapping.marked import UNMARKED, Marked
 from backbone.replication.mapping.outgoing import Outgoing
 from backbone.replication.mapping.patterns import PatternError
 from backbone.replication.mapping.people import People
@@ -20,6 +21,7 @@ from backbone.replication.mapping.rules import Only, RuleError, Rules
 from backbone.replication.mapping.sources import Sources, note
 from backbone.replication.mapping.tables import NoRow
 from backbone.replication.mapping.words import Inward, Names, Occasion, Outward
+from backbone.replication.markup import Convert, Markup
 from backbone.replication.merge import Side
 
 _BY_ITSELF = Occasion()
@@ -30,16 +32,18 @@ class Translation:
 
     def __init__(
         self, agreement: Agreement, rules: Rules, node_name: str, user: str = "", side: Side | None = None,
-        where: str = "the mapping",
+        where: str = "the mapping", convert: Convert | None = None,
     ) -> None:  # fmt: skip
         """``user`` is the synchronization user's log-in: the author of what nobody here wrote. ``side`` is ours: what
-        only one side may write depends on it. Raises ``ConfigError`` for an expression that cannot be.
+        only one side may write depends on it. ``convert`` is needed where the tracker's markup is not Markdown.
+        Raises ``ConfigError`` for an expression that cannot be.
         """
         self.agreement = agreement
         self.rules = rules
         self._where = where
         self._people = People(rules.users, hidden=agreement.authors == "hidden", node_name=node_name)
-        self._contents = Contents(agreement, self._people, user)
+        self._convert = convert
+        self._contents = Contents(agreement, self._people, user, self._marked(rules.text.markup))
         self.fields: dict[str, Compiled] = {}
         self.composed: dict[str, Composed] = {}
         for name in rules.fields.keys() & agreement.fields.keys():
@@ -64,11 +68,15 @@ class Translation:
         rule = self.rules.fields[name]
         try:
             if rule.local is not None:
-                self.fields[name] = Compiled.of(name, rule, self.agreement, side)
+                marked = self._marked(self.rules.markup_of(rule, self.agreement.fields[name].type))
+                self.fields[name] = Compiled.of(name, rule, self.agreement, side, marked)
             elif not rule.as_comment:
                 self.composed[name] = Composed.of(name, rule, self.agreement, side)
         except PatternError as error:
             raise RuleError(self._where, ("fields", name), str(error)) from error
+
+    def _marked(self, markup: Markup) -> Marked:
+        return UNMARKED if markup is Markup.MARKDOWN or self._convert is None else Marked(markup, self._convert)
 
     def _always_quiet(self, side: Side | None) -> Quiet:
         kept = {rule.name for rule in self.every if not rule.sends}

@@ -43,11 +43,12 @@ def names() -> Names:
 
 
 def translation(fields: Mapping[str, Any], agreed: Mapping[str, Any], **more: Any) -> Translation:
-    """``more``: other tables of the link's file, ``side``, and ``terms`` of the agreement."""
+    """``more``: other tables of the link's file, ``side``, ``convert``, and ``terms`` of the agreement."""
     side = more.pop("side", None)
-    terms = more.pop("terms", {})
+    terms, convert = more.pop("terms", {}), more.pop("convert", None)
     agreement = Agreement.parse({"fields": agreed, **terms}, "agreement")
-    return Translation(agreement, Rules.parse({"fields": fields, **more}, "links/bob.toml"), "alice's", "bot", side)
+    rules = Rules.parse({"fields": fields, **more}, "links/bob.toml")
+    return Translation(agreement, rules, "alice's", "bot", side, convert=convert)
 
 
 class Half:

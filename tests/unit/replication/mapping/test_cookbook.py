@@ -12,6 +12,7 @@ from backbone.model import COMMENT, Cell, Value
 from backbone.replication.agreement import Agreement
 from backbone.replication.mapping import Rules, Translation
 from backbone.replication.merge import Side
+from backbone.richtext import CONVERT
 from tests.unit.replication.mapping.half import SCHEMA, Half
 
 PAGE = (Path(__file__).parents[4] / "docs" / "mapping.md").read_text(encoding="utf-8")
@@ -47,7 +48,7 @@ def agreement(names: set[str]) -> Agreement:
 def half(mapping: str) -> Half:
     rules = Rules.parse(tomllib.loads(mapping), "docs/mapping.md")
     side = None if "supplier" in rules.fields else Side.MASTER
-    words = Translation(agreement(set(rules.fields)), rules, "acme", "bot", side)
+    words = Translation(agreement(set(rules.fields)), rules, "acme", "bot", side, convert=CONVERT)
     assert words.problems(SCHEMA) == []
     return Half(words)
 
