@@ -51,9 +51,9 @@ class NodeTable(_Fixed):
     """The anchor's file, outside the folder; ``None`` for the usual place."""
     poll_seconds: Seconds = 5.0
     """How often trackers and channels are looked at when nothing wakes us."""
+    log_format: Literal["text", "json"] = "text"
     audit_hours: Annotated[float, Field(ge=0, le=10_000, allow_inf_nan=False)] = 24.0
     """How often each link is audited without being asked; 0 for never."""
-    log_format: Literal["text", "json"] = "text"
 
 
 class TrackerTable(_Free):

@@ -86,6 +86,11 @@ def parse(record: Mapping[str, Any]) -> Question:
         raise PeerError("a digest message is malformed") from error
 
 
+def count(result: Mapping[str, Any]) -> int:
+    """How much an audit found, on both sides."""
+    return sum(len(result.get(name, ())) for name in ("differences", "drift_here", "drift_there"))
+
+
 def share_of(record: Mapping[str, Any]) -> int | None:
     """Which share of the issues a question wants to be read; all for whatever is none."""
     share = record.get("share")

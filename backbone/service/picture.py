@@ -1,7 +1,6 @@
 """A node at one moment, as the alarms' rules look at it. Nothing is written."""
 
 import asyncio
-import json
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
@@ -11,6 +10,7 @@ from pathlib import Path
 from backbone.config import load_link
 from backbone.errors import BackboneError
 from backbone.replication.alarm import LinkPicture, NodePicture
+from backbone.service import audit
 from backbone.service.node import Node
 from backbone.service.parties import MAIL, channel_settings, mail_account, open_keyring
 from backbone.service.progress import load
@@ -87,9 +87,7 @@ def _link(tx: Connection, row: LinkRow, slow: Slow) -> LinkPicture:
 
 def _differences(tx: Connection, link: int) -> int:
     """How much the last audit found, on both sides."""
-    last = lists.last_asked(tx, link, "audit", done=True)
-    result = json.loads(last.result or "{}") if last is not None else {}
-    return sum(len(result.get(name, ())) for name in ("differences", "drift_here", "drift_there"))
+    return audit.count(lists.last_audit(tx, link))
 
 
 def _disks(node: Node, rows: list[LinkRow]) -> dict[str, int]:

@@ -96,7 +96,9 @@ def take(tx: Connection, ep: Endpoint, record: Mapping[str, Any]) -> None:
         raise PeerError("a command to repair is malformed") from error
     links.saw_number(tx, ep.row, command.clock)
     if command.type == REPAIR:
-        arguments = {"drift": command.drift, "cells": command.cells}
+        # To read the whole tracker is dear: what a partner asks for many times is done once.
+        waiting = any(kind == "settle" and asked["drift"] for _, kind, asked in lists.asked(tx, ep.row))
+        arguments = {"drift": command.drift and not waiting, "cells": command.cells}
         lists.ask(tx, ep.row, "settle", arguments, ep.clock())
         return
     rewrite(tx, ep, [Said(gid, Cell(field, element), Stamp(*stamp)) for gid, field, element, stamp in command.cells])

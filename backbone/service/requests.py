@@ -12,7 +12,7 @@ from backbone.replication.message import Kind
 from backbone.service import audit, quarantine, repair, scrubbing
 from backbone.service.endpoint import Endpoint
 from backbone.service.outbound import post, unnumbered
-from backbone.store import links, lists
+from backbone.store import counts, links, lists
 from backbone.store.engine import Connection
 from backbone.store.shadows import Book
 
@@ -38,20 +38,23 @@ async def carry_out(ep: Endpoint) -> int:
 async def _audit_by_schedule(ep: Endpoint) -> int:
     if not await ep.store.read(lambda tx: _audit_due(tx, ep)):
         return 0
-    await ep.store.run(lambda tx: lists.ask(tx, ep.row, "audit", {"share": _share(ep)}, ep.clock()))
+    await ep.store.run(lambda tx: lists.ask(tx, ep.row, "audit", {"share": _share(tx, ep)}, ep.clock()))
     return 1
 
 
 def _audit_due(tx: Connection, ep: Endpoint) -> bool:
-    """By schedule: the last one, whoever asked for it, is old enough, and the first snapshots are through."""
+    """By schedule: the last one (or the link, before the first) is old enough, and the first snapshots are through."""
     if not ep.audit_seconds or not links.get(tx, ep.row).populated:
         return False
     last = lists.last_asked(tx, ep.row, "audit")
-    return last is None or ep.clock() >= last.created_at + ep.audit_seconds
+    since = counts.made_at(tx, ep.row) if last is None else last.created_at
+    return ep.clock() >= since + ep.audit_seconds
 
 
-def _share(ep: Endpoint) -> int:
-    """Which of the issues are read from the trackers today."""
+def _share(tx: Connection, ep: Endpoint) -> int | None:
+    """Which of the issues are read from the trackers today: all of them until what was found is settled."""
+    if audit.count(lists.last_audit(tx, ep.row)):
+        return None
     return int(ep.clock() // ep.audit_seconds) % scrubbing.SHARES
 
 

@@ -259,12 +259,23 @@ def withdraw(tx: Connection, item: int) -> bool:
     return bool(tx.execute(request.update().where(request.c.id == item, waiting).values(state="expired")).rowcount)
 
 
-def last_asked(tx: Connection, link: int, kind: str, *, done: bool = False) -> Row[Any] | None:
-    """The newest request of that kind; with ``done``, the newest that was answered."""
+def last_asked(tx: Connection, link: int, kind: str) -> Row[Any] | None:
+    """The newest request of that kind."""
     query = select(request).where(request.c.link == link, request.c.kind == kind)
-    if done:
-        query = query.where(request.c.state == "done")
     return tx.execute(query.order_by(request.c.id.desc()).limit(1)).one_or_none()
+
+
+def last_audit(tx: Connection, link: int) -> dict[str, Any]:
+    """What the newest audit found that came to an end; empty where there is none."""
+    query = select(request.c.result).where(
+        request.c.link == link,
+        request.c.kind == "audit",
+        request.c.state == "done",
+        request.c.result.like('%"issues"%'),
+    )
+    text = tx.execute(query.order_by(request.c.id.desc()).limit(1)).scalar_one_or_none()
+    found: dict[str, Any] = json.loads(text or "{}")
+    return found
 
 
 def request_item(tx: Connection, item: int) -> Row[Any] | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from backbone.model import ISSUE, Cell
-from backbone.replication.merge import Stamp
+from backbone.replication.merge import NEVER, Stamp
 from backbone.replication.message import ChangeSet, Operation
 from backbone.store import lists
 from backbone.store.engine import Connection
@@ -58,6 +58,33 @@ def test_an_audit_names_what_differs_and_ends_with_6(pairs: tuple[Company, Compa
         said = acme.run("audit", "beta", "--timeout", 60, code=6)
     assert f"at the partner: {issues}: deleted in the tracker" in said.stdout
     assert f"{issues} issues compared, 1 differences" in said.stderr
+
+
+def test_a_repair_settles_what_an_audit_found(pairs: tuple[Company, Company]) -> None:
+    acme, beta = pairs
+    local = acme.tracker.create({Cell("title"): "a drawer jams", Cell("status"): "new"}, "ann")
+    settle(acme, beta)
+    there = str(beta.link()["issues"])
+
+    def spoil(tx: Connection) -> None:
+        book = Book(tx, 1)
+        book.load_locals([(ISSUE, there)])
+        known = book.by_local(ISSUE, there)
+        assert known is not None
+        register = book.load_whole(known.gid)[Cell("status")]
+        book.put(known.gid, {Cell("status"): register._replace(write=NEVER, known=NEVER, value="closed")})
+        book.flush()
+
+    beta.write(spoil)
+    with beta.running():
+        shown = acme.run("repair", "beta", "--dry-run", "--timeout", 60).stdout
+        assert f"{local}: status (here " in shown
+        assert "'new', at the partner " in shown
+        assert acme.json("audit", "beta", "--timeout", 60, code=6)["differences"] == [f"{local}: status"]
+        assert "1 differences are settled" in acme.run("repair", "beta", "--timeout", 60).stdout
+    settle(acme, beta)
+    with beta.running():
+        assert f"{local}: status" not in acme.run("repair", "beta", "--dry-run", "--timeout", 60).stdout
 
 
 def test_without_the_partner_an_audit_ends_in_time_and_says_so(pairs: tuple[Company, Company]) -> None:

@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from backbone.config import load_node
-from backbone.errors import ConfigError, UsageError
+from backbone.errors import UsageError
 from backbone.service import alarms, telling
 from backbone.service.metrics import Figures, serving
 from backbone.service.node import Node, create_node, open_node
@@ -83,6 +83,22 @@ def test_an_alarm_is_told_once_and_once_when_it_is_over(tmp_path: Path, hook: Ho
         assert "(it lasted 18 minutes)" in hook.came[1]["text"]
 
     run(tmp_path, f'webhook = "{hook.url}"\n{FULL}', story)
+
+
+def test_what_a_process_did_not_come_to_tell_the_next_one_tells(tmp_path: Path, hook: Hook) -> None:
+    async def story(one: Watched) -> None:
+        await alarms.look(one.node, Slow())
+        assert hook.came == []
+
+    run(tmp_path, f'webhook = "{hook.url}"\nsettle_minutes = 0\n{FULL}', story)
+
+    async def next_one() -> None:
+        async with open_node(tmp_path / "node", exclusive=True) as node:
+            await alarms.once(node)
+            await alarms.once(node)
+
+    asyncio.run(next_one())
+    assert [said["event"] for said in hook.came] == ["alarm"]
 
 
 def test_what_is_wrong_together_is_told_together(tmp_path: Path, hook: Hook) -> None:
@@ -255,29 +271,6 @@ def test_a_port_that_is_taken_is_only_logged(tmp_path: Path) -> None:
 def _free_port() -> int:
     with webhook() as once:
         return int(once.url.split(":")[2].split("/")[0])
-
-
-@pytest.mark.parametrize(
-    ("line", "words"),
-    [
-        ('mail = "main"', "mail and to belong together"),
-        ('to = ["ops@acme.example"]', "mail and to belong together"),
-        ('to = ["nobody"]', "must be a mail address"),
-        ('webhook = "http://acme.example/s3cret"', "begins with https://"),
-        ('webhook = "https://a.example"\nwebhook_file = "x"', "leave one"),
-        ('digest_at = "7"', "must be a time of the day"),
-        ("silent_hour = 5", "did you mean 'silent_hours'"),
-        ("silent_hours = 0", "greater than 0"),
-    ],
-)
-def test_a_table_that_cannot_be_is_named_with_its_line(tmp_path: Path, line: str, words: str) -> None:
-    async def never(_: Watched) -> None:
-        raise AssertionError("this node does not open")
-
-    with pytest.raises(ConfigError, match=words) as error:
-        run(tmp_path, line, never)
-    assert "backbone.toml:" in str(error.value)
-    assert "s3cret" not in str(error.value)
 
 
 def test_an_account_that_is_none_is_found_by_the_doctor(tmp_path: Path) -> None:

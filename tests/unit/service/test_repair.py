@@ -1,32 +1,17 @@
 """What an audit finds is settled by the policy, by the ordinary path; a write that a tracker lost is made again."""
 
-import json
 from typing import Any
 
 import pytest
 
 from backbone.model import Cell
-from backbone.replication.merge import Register, Stamp
+from backbone.replication.merge import Stamp
 from backbone.replication.message import Kind, encode_record
 from backbone.service.recording import number
-from backbone.store import links, lists
-from backbone.store.engine import Connection
-from backbone.store.shadows import Book
+from backbone.store import lists
 from tests.simulation.node import Node
+from tests.unit.service.drifting import audited, lose, spoil
 from tests.unit.service.pair import Pair, issue, run
-
-
-async def audited(pair: Pair, node: Node) -> dict[str, Any]:
-    """What an audit by that node finds."""
-    item = await pair.ask(node, "audit")
-    for _ in range(4):
-        await pair.settle()
-        row = node.store.read_now(lambda tx: lists.request_item(tx, item))
-        assert row is not None
-        if row.state == "done":
-            result: dict[str, Any] = json.loads(row.result)
-            return result
-    raise AssertionError("no answer")
 
 
 async def repaired(pair: Pair, node: Node) -> dict[str, Any]:
@@ -45,29 +30,6 @@ async def repaired(pair: Pair, node: Node) -> dict[str, Any]:
 
 def equal(result: dict[str, Any]) -> bool:
     return not (result["differences"] or result["drift_here"] or result["drift_there"])
-
-
-def lose(node: Node, local: str, cell: Cell, value: str) -> None:
-    """The tracker shows an older value again, and no journal tells of it."""
-    held = node.tracker._state.issues[local]
-    held.cells = {**held.cells, cell: value}
-
-
-def spoil(pair: Pair, node: Node, cell: Cell, value: str, stamp: Stamp) -> None:
-    """A register of an issue that is not what the merge would have made it."""
-
-    def change(tx: Connection) -> None:
-        book = Book(tx, 1)
-        book.load_locals([("issue", "1")])
-        known = book.by_local("issue", "1")
-        assert known is not None
-        image = book.load_whole(known.gid)[cell].image
-        book.put(known.gid, {cell: Register(stamp, stamp, value, image)})
-        book.flush()
-
-    node.store.run_now(change)
-    for one in (pair.alice, pair.bob):
-        one.store.run_now(lambda tx: links.saw_number(tx, 1, stamp.newest))
 
 
 @pytest.mark.parametrize("asking", ["alice", "bob"])
@@ -201,55 +163,6 @@ def test_what_was_skipped_can_be_settled_later() -> None:
     run(story)
 
 
-def test_an_audit_goes_on_while_changes_are_in_flight() -> None:
-    async def story(pair: Pair) -> None:
-        for number_ in range(4):
-            issue(pair, f"issue {number_}", status="new")
-        await pair.settle()
-        spoil(pair, pair.bob, Cell("status"), "closed", Stamp(1, 900, 1, 900))
-        item = await pair.ask(pair.alice, "audit")
-        for turn in range(60):
-            pair.alice.tracker.edit("2", {Cell("title"): f"a{turn}"}, "alice")
-            pair.bob.tracker.edit("3", {Cell("title"): f"b{turn}"}, "bob")
-            await pair.world._round()
-            pair.world.now += 1.0
-            row = pair.alice.store.read_now(lambda tx: lists.request_item(tx, item))
-            assert row is not None
-            if row.state == "done":
-                break
-        assert row is not None
-        result = json.loads(row.result)
-        assert result["differences"] == ["1: status"]
-        assert 1 <= result["in_flight"] <= 2
-
-    run(story)
-
-
-def last(pair: Pair) -> tuple[int, dict[str, Any]]:
-    """Number and result of Alice's last audit."""
-    row = pair.alice.store.read_now(lambda tx: lists.last_asked(tx, 1, "audit", done=True))
-    assert row is not None
-    return row.id, json.loads(row.result)
-
-
-def test_a_link_is_audited_by_its_schedule() -> None:
-    async def story(pair: Pair) -> None:
-        issue(pair, "fine", status="new")
-        await pair.settle()
-        pair.alice.ep.audit_seconds = 86_400.0
-        await pair.settle()
-        first, found = last(pair)
-        assert found["differences"] == []
-        spoil(pair, pair.bob, Cell("status"), "closed", Stamp(1, 900, 1, 900))
-        await pair.settle()
-        assert last(pair)[0] == first
-        pair.world.now += 86_400.0
-        await pair.settle()
-        assert last(pair)[1]["differences"] == ["1: status"]
-
-    run(story)
-
-
 @pytest.mark.parametrize(
     "record",
     [
@@ -270,6 +183,24 @@ def test_a_malformed_command_is_set_aside_and_the_link_goes_on(record: dict[str,
         issue(pair, "and on")
         await pair.settle()
         assert pair.title(pair.bob, 1) == "and on"
+
+    run(story)
+
+
+def test_a_partner_who_asks_many_times_makes_us_read_the_tracker_once() -> None:
+    async def story(pair: Pair) -> None:
+        issue(pair, "fine")
+        await pair.settle()
+        record = {"type": "repair", "clock": 5, "drift": True, "cells": ()}
+        for _ in range(5):
+            pair.alice.store.run_now(
+                lambda tx: number(tx, pair.alice.ep, [(Kind.CTRL, encode_record(record), 0, None)])
+            )
+        while len(asked := pair.bob.store.read_now(lambda tx: lists.asked(tx, 1))) < 5:
+            await pair.alice.act("send")
+            await pair.bob.act("receive")
+            await pair.bob.act("control")
+        assert [arguments["drift"] for _, _, arguments in asked] == [True, False, False, False, False]
 
     run(story)
 
