@@ -29,6 +29,7 @@ HOMES = {
     "msgpack": ("backbone.replication.message", "backbone.store", "backbone.trackers.memory"),
     "prometheus_client": ("backbone.service.metrics",),
     "pydantic": ("backbone.config", "backbone.replication", "backbone.service", "handshake"),
+    "pypandoc": ("backbone.richtext.pandoc",),
     "re2": ("backbone.replication.mapping.patterns",),
     "rich": ("backbone.cli", "backbone.demo"),
     "roundup": ("backbone.trackers.roundup", "backbone.demo"),
