@@ -1,25 +1,16 @@
 """Two nodes that share nothing but mail: whole nodes, the real command line, Postfix and Dovecot."""
 
-import asyncio
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from backbone.demo.mailstack import Account, MailStack
-from backbone.demo.mailstack.standing import account_text
-from backbone.model import Cell
-from tests.acceptance.nodes import NodeAtWork, two_nodes, until
+from backbone.demo.mailstack import MailStack
+from tests.acceptance.mail.mailed import TITLE, Mailed, link, taken
+from tests.acceptance.nodes import until
 from tests.support.mail import lies_in
 
-TITLE = Cell("title")
 LARGE_BYTES = 2**22
 """Only the connection test's largest mail is larger here."""
-QUICK = "linger_seconds = 4\nack_delay_seconds = 1\nresend_floor_seconds = 60\n"
-"""Where nobody pays for mails, and a test waits for them."""
-
-
 BOUNCE = """From: Mail Delivery System <mailer-daemon@elsewhere.example>
 Content-Type: multipart/report; report-type=delivery-status; boundary="b"
 
@@ -35,54 +26,6 @@ Diagnostic-Code: smtp; 550 works here no more
 
 --b--
 """
-
-
-@dataclass
-class Mailed:
-    """A node with its account."""
-
-    node: NodeAtWork
-    account: Account
-
-    def titles(self) -> dict[str, str]:
-        """By their number here."""
-        issues = asyncio.run(self.node.tracker.issues(None, 1000))
-        return {issue.local: str(issue.cells[TITLE]) for issue in issues}
-
-
-@pytest.fixture
-def pace() -> str:
-    """What the accounts say about time."""
-    return QUICK
-
-
-@pytest.fixture
-def pair(mail_stack: MailStack, short_folder: Path, pace: str) -> Iterator[tuple[Mailed, Mailed]]:
-    """Alice and Bob, each with an account in backbone.toml; no link yet."""
-    with two_nodes(short_folder) as nodes:
-        mailed = [Mailed(node, mail_stack.add_account()) for node in nodes]
-        for one in mailed:
-            one.node.cli("mail", "add", "--file", str(account_file(short_folder, mail_stack, one, pace)))
-        yield mailed[0], mailed[1]
-
-
-def account_file(folder: Path, stack: MailStack, one: Mailed, pace: str) -> Path:
-    """What an admin writes about an account, for ``mail add --file``."""
-    secret = folder / f"{one.node.name}.password"
-    secret.write_text(one.account.password)
-    secret.chmod(0o600)
-    file = folder / f"{one.node.name}.toml"
-    file.write_text(pace + account_text(stack, one.account.address, secret))
-    return file
-
-
-def link(alice: Mailed, bob: Mailed, file: Path) -> None:
-    """The handshake: one file is carried by hand, everything else goes by mail."""
-    alice.node.cli("link", "create", "bob", "--channel", "mail", "--out", str(file))
-    bob.node.cli("link", "join", str(file), "--name", "alice", "--yes")
-    for one in (alice, bob):
-        one.node.start()
-    until("the link is active", lambda: all(one.node.status()["state"] == "active" for one in (alice, bob)))
 
 
 def test_issues_travel_by_mail_and_nobody_carries_a_second_file(
@@ -125,11 +68,6 @@ def test_a_burst_and_its_acknowledgement_are_one_mail_each_way(
     until("the last edit is at Bob's", lambda: list(bob.titles().values()) == ["5"])
     until("all rests", lambda: all(rests(one, mail_stack) for one in pair))
     assert [taken(mail_stack, one) - count for one, count in zip(pair, before, strict=True)] == [1, 1]
-
-
-def taken(stack: MailStack, one: Mailed) -> int:
-    """Mails of the link that this node has taken."""
-    return len(stack.mails(one.account, "Backbone/done"))
 
 
 def test_a_bounce_is_shown_until_the_partner_is_heard(
