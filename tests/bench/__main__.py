@@ -6,12 +6,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import latency, mapping, pipeline, population
+from tests.bench import latency, mail, mapping, pipeline, population
 from tests.bench.report import Figure, Options, table
 
 BENCHES = {
     "population": population.measure, "pipeline": pipeline.measure, "latency": latency.measure,
-    "mapping": mapping.measure,
+    "mapping": mapping.measure, "mail": mail.measure,
 }  # fmt: skip
 
 
