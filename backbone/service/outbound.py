@@ -25,6 +25,8 @@ from channels.base import Label, Parcel
 CAPTURED_AT_ONCE = limits.change_sets_per_message
 POPULATED_FIRST = 50
 """The first pages of a population are small, so that the partner soon has something to do while we read on."""
+PATIENT_SECONDS = 1.0
+"""Where changes linger so long before they leave, a parcel is dear: pages are as large as a message from the first."""
 BACKLOG = limits.window_messages
 """Capture rests while so many messages wait for the peer: the tracker's own journal is the queue then."""
 
@@ -37,7 +39,8 @@ async def capture(ep: Endpoint) -> int:
         await ep.store.run(lambda tx: links.change(tx, ep.row, cursor=head))
         return await capture(ep)
     if not row.populated:
-        size = max(POPULATED_FIRST, min(row.clock, CAPTURED_AT_ONCE))
+        patient = ep.channel.limits.linger_seconds >= PATIENT_SECONDS
+        size = CAPTURED_AT_ONCE if patient else max(POPULATED_FIRST, min(row.clock, CAPTURED_AT_ONCE))
         return await _populate(ep, row.populate_after, row.cursor, size)
     touched = await ep.tracker.touched(row.cursor, CAPTURED_AT_ONCE)
     if touched.position == row.cursor:

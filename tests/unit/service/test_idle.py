@@ -1,8 +1,10 @@
-"""A link where nothing happens says nothing, but for a heartbeat each day."""
+"""A link where nothing happens says nothing, but for a heartbeat each day; and no parcel goes half empty by mail."""
+
+import pytest
 
 from backbone.model import Cell
 from backbone.replication import limits
-from tests.simulation.channel import MAIL
+from tests.simulation.channel import DIRECTORY, MAIL, Carrier
 from tests.unit.service.pair import Pair, issue, run
 
 LOOK_SECONDS = 600.0
@@ -43,3 +45,17 @@ def test_a_change_and_its_acknowledgement_are_one_parcel_each_way() -> None:
         assert [len(air.log) - count for air, count in zip(pair.world.airs, before, strict=True)] == [1, 1]
 
     run(story, MAIL)
+
+
+@pytest.mark.parametrize(("carrier", "parcels"), [(MAIL, 1), (DIRECTORY, 3)])
+def test_a_population_takes_no_more_mails_than_it_fills(carrier: Carrier, parcels: int) -> None:
+    """Through a directory the first pages are small, so that the partner begins early."""
+
+    async def story(pair: Pair) -> None:
+        for number in range(120):
+            issue(pair, str(number))
+        await pair.settle()
+        numbers = {parcel.label.number for parcel in pair.world.airs[0].log if parcel.label.lane == "c"}
+        assert len(numbers) == parcels
+
+    run(story, carrier)
