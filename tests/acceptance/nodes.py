@@ -32,7 +32,7 @@ class NodeAtWork:
     _service: "subprocess.Popen[bytes] | None" = None
 
     def __post_init__(self) -> None:
-        journal = self.root / f"{self.name}.tracker"
+        journal = self.tracker_file
         self.cli("init", str(self.folder), "--name", self.name, "--anchor", str(self.root / f"{self.name}.anchor"))
         config = self.folder / "backbone.toml"
         text = config.read_text().replace("#poll_seconds = 5", "poll_seconds = 0.2")
@@ -42,6 +42,11 @@ class NodeAtWork:
     @property
     def folder(self) -> Path:
         return self.root / self.name
+
+    @property
+    def tracker_file(self) -> Path:
+        """The memory tracker's journal."""
+        return self.root / f"{self.name}.tracker"
 
     @property
     def receive(self) -> Path:
