@@ -6,6 +6,7 @@ WORKERS ?= 2
 SEEDS ?= 500
 FROM ?= 0
 SECONDS ?= 600
+PASSINGS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup check test lint demo simulate mutants crash fuzz bench lock clean
@@ -48,6 +49,9 @@ mutants: $(READY)  ## each safeguard taken away: which seed misses it (ARGS=name
 
 fuzz: $(READY)  ## hostile bytes for every parser; what is found goes into tests/fuzz/corpus (SECONDS=600 SEED=)
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+crash: $(READY)  ## a real node killed at every named point, on both sides (PASSINGS=2 ARGS=word …)
+	$(BIN)/python -m tests.crash --passings $(PASSINGS) $(ARGS)
 
 bench: $(READY)  ## the figures of the README, each beside its limit
 	$(BIN)/python -m tests.bench $(ARGS)

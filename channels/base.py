@@ -107,4 +107,11 @@ class Channel(Protocol):
         """Yields when something may have arrived. A hint: it may come for nothing, late or never."""
         ...
 
+    def notices(self) -> Sequence[str]:
+        """What the transport said about earlier parcels since the last call (a bounce), a sentence each.
+
+        Hints: anybody can forge one.
+        """
+        ...
+
     async def close(self) -> None: ...

@@ -37,6 +37,8 @@ class MemoryChannel:
         self.limits = limits
         self.away: str | None = None
         """While set, nothing goes: the sentence that is raised."""
+        self.told: list[str] = []
+        """What ``notices`` gives next."""
         self._outbound = outbound
         self._inbound = inbound
         self._handed: set[str] = set()
@@ -97,6 +99,10 @@ class MemoryChannel:
                 await bell.wait()
         finally:
             self._inbound.bells.remove(bell)
+
+    def notices(self) -> Sequence[str]:
+        told, self.told = self.told, []
+        return told
 
     async def close(self) -> None:
         self._closed = True

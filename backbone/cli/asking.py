@@ -87,7 +87,8 @@ async def _answer(node: "Node", asked: _Asked) -> dict[str, Any] | None:
     def look(tx: "Connection") -> dict[str, Any] | None:
         row = lists.request_item(tx, asked.item)
         assert row is not None
-        return json.loads(row.result or "{}") if row.state == "done" and asked.request.settled(tx) else None
+        found: dict[str, Any] = json.loads(row.result or "{}")
+        return found if row.state == "done" and (found.get("problem") or asked.request.settled(tx)) else None
 
     return await node.store.read(look)
 

@@ -13,11 +13,14 @@ from backbone.cli.here import Here, here
 from backbone.errors import HandshakeRefused, UsageError
 
 if TYPE_CHECKING:
+    from backbone.replication.agreement import Agreement
     from backbone.service.linking import Offered
     from backbone.service.node import Node
 
 FILE_BYTES_MAX = 4 * 2**20
 """Longer than any handshake file; nothing longer is read."""
+WRITES = {"both": "both sides", "to_master": "the slave", "to_slave": "the master"}
+"""Who writes, by the agreement's direction."""
 PASSPHRASE_BYTES_MAX = 4096
 """Longer than anybody reads out on the telephone."""
 
@@ -133,17 +136,25 @@ def print_offer(offered: "Offered") -> None:
         "can be joined until": offer.expires,
         "channel": offer.channel.kind,
         "encrypted": offered.encrypt,
-        "comments": agreement.comments,
-        "attachments": f"up to {agreement.attachment_bytes_max // 2**20} MB" if agreement.attachments else "no",
+        "comments": WRITES[agreement.comment_direction] if agreement.comments else "no",
+        "attachments": _attachments(agreement) if agreement.attachments else "no",
         "authors": agreement.authors,
     })  # fmt: skip
     show.table(
-        ("shared field", "type", "who wins"),
-        [(name, field.type, field.policy) for name, field in agreement.fields.items()],
+        ("shared field", "type", "who wins", "who writes", "values"),
+        [
+            (name, field.type, field.policy, WRITES[field.direction], ", ".join(field.values) or "any")
+            for name, field in agreement.fields.items()
+        ],
         empty="No field is shared.",
     )
     typer.echo("The signature shows that nobody changed the file, not who wrote it: compare the key, and after joining")
     typer.echo("the ten words, with the partner's admin by telephone.")
+
+
+def _attachments(agreement: "Agreement") -> str:
+    types = f", {', '.join(agreement.attachment_types)} only" if agreement.attachment_types else ""
+    return f"{WRITES[agreement.attachment_direction]}, up to {agreement.attachment_bytes_max // 2**20} MB{types}"
 
 
 def _words(place: Here, offered: "Offered") -> tuple[str, ...]:

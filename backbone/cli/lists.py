@@ -1,4 +1,4 @@
-"""``queue`` and ``conflict``: what waits for a person."""
+"""``conflict``: values that lost, and wait for a person or do not."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -7,14 +7,12 @@ import typer
 
 from backbone.cli import show
 from backbone.cli.asking import Request, ask
-from backbone.cli.here import Here, here, link_named
-from backbone.errors import BackboneError, Differences, UsageError
+from backbone.cli.here import here, link_named
+from backbone.errors import BackboneError, UsageError
 
 if TYPE_CHECKING:
     from backbone.service.node import Node
-    from backbone.store.engine import Connection
 
-queue = typer.Typer(help="What could not be applied, and why.", no_args_is_help=True, rich_markup_mode=None)
 conflict = typer.Typer(help="Values that lost against a concurrent edit.", no_args_is_help=True, rich_markup_mode=None)
 Json = Annotated[bool, typer.Option("--json", help="For programs: stable keys.")]
 Number = Annotated[int, typer.Argument(help="The number in the list.")]
@@ -23,79 +21,12 @@ All = Annotated[bool, typer.Option("--all", help="Also what is settled.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
 TIMEOUT = Annotated[float, typer.Option(help="How long to wait for the running service, in seconds.")]
 
-RETRYABLE = ("issue", "outbound")
-_QUEUE = ("id", "link", "kind", "gid", "local", "reason", "advice", "state", "attempts", "created_at", "changed_at")
 _CONFLICT = ("id", "link", "gid", "local", "field", "element", "stands", "lost", "lost_here", "state", "created_at")
 
 
 def add_to(app: typer.Typer) -> None:
     """Put these commands into the program."""
-    app.add_typer(queue, name="queue")
     app.add_typer(conflict, name="conflict")
-
-
-@queue.command("list")
-def queue_list(context: typer.Context, link: Link = None, everything: All = False, json: Json = False) -> None:
-    """What waits for a person.
-
-    JSON: a list of id, link, kind, gid, local, reason, advice, state, attempts, created_at, changed_at.
-    """
-    rows = here(context).run(lambda node: _queue(node, link, everything))
-    if json:
-        show.as_json(rows)
-        return
-    show.table(
-        ("number", "link", "kind", "issue", "reason", "tries", "since"),
-        [
-            (r["id"], r["link"], r["kind"], r["local"] or "-", r["reason"], r["attempts"], show.moment(r["created_at"]))
-            for r in rows
-        ],
-        empty="Nothing waits.",
-    )
-
-
-@queue.command("show")
-def queue_show(context: typer.Context, number: Number, json: Json = False) -> None:
-    """One item with what to do. JSON: the keys of `queue list`."""
-    found = _one(here(context).run(lambda node: _queue(node, None, everything=True)), number, "queue")
-    if json:
-        show.as_json(found)
-    else:
-        times = {key: show.moment(found[key]) for key in ("created_at", "changed_at")}
-        show.pairs({**found, **times, "advice": found["advice"].replace("NUMBER", str(number))})
-
-
-@queue.command("retry")
-def queue_retry(context: typer.Context, number: Number, timeout: TIMEOUT = 120.0) -> None:
-    """Try an item again, after its cause was removed."""
-    place = here(context)
-    found = _waiting(place, number)
-    if found["kind"] not in RETRYABLE:
-        raise UsageError(f"item {number} is a {found['kind']}: nothing can be tried again; skip it")
-
-    def settled(tx: "Connection") -> bool:
-        from backbone.store import lists
-
-        row = lists.set_aside_item(tx, number)
-        return row is None or row.state != "open" or row.attempts > found["attempts"]
-
-    ask(place, Request(found["link"], "retry", {"item": number}, settled), timeout)
-    after = _one(place.run(lambda node: _queue(node, None, everything=True)), number, "queue")
-    if after["state"] == "open":
-        raise Differences(f"item {number} was refused again: {after['reason']}")
-    typer.echo(f"Item {number}: {after['state']}.")
-
-
-@queue.command("skip")
-def queue_skip(context: typer.Context, number: Number, timeout: TIMEOUT = 120.0, dry_run: DryRun = False) -> None:
-    """Pass over an item for good; the partner is told. It stays on the list of all."""
-    place = here(context)
-    found = _waiting(place, number)
-    if dry_run:
-        typer.echo(f"Item {number} would be skipped: {show.printable(found['reason'])}")
-        return
-    ask(place, Request(found["link"], "skip", {"item": number}), timeout)
-    typer.echo(f"Item {number} was skipped.")
 
 
 @conflict.command("list")
@@ -119,7 +50,7 @@ def conflict_list(context: typer.Context, link: Link = None, everything: All = F
 @conflict.command("show")
 def conflict_show(context: typer.Context, number: Number, json: Json = False) -> None:
     """One conflict, both values in full. JSON: the keys of `conflict list`."""
-    found = _one(here(context).run(lambda node: _conflicts(node, None, everything=True)), number, "conflict")
+    found = one(here(context).run(lambda node: _conflicts(node, None, everything=True)), number, "conflict")
     if json:
         show.as_json(found)
     else:
@@ -130,7 +61,7 @@ def conflict_show(context: typer.Context, number: Number, json: Json = False) ->
 def conflict_take(context: typer.Context, number: Number, timeout: TIMEOUT = 120.0, dry_run: DryRun = False) -> None:
     """Let the losing value stand after all: it is written here like any edit, and travels."""
     place = here(context)
-    found = _one(place.run(lambda node: _conflicts(node, None, everything=True)), number, "conflict")
+    found = one(place.run(lambda node: _conflicts(node, None, everything=True)), number, "conflict")
     if found["state"] == "taken":
         raise UsageError(f"the losing value of conflict {number} was taken already")
     if dry_run:
@@ -142,16 +73,6 @@ def conflict_take(context: typer.Context, number: Number, timeout: TIMEOUT = 120
     typer.echo(f"{found['local']}: {found['field']} is now {_short(found['lost'])}")
 
 
-async def _queue(node: "Node", link: str | None, everything: bool) -> list[dict[str, Any]]:
-    from backbone.store import links, lists
-
-    names = {row.id: row.name for row in node.store.read_now(links.every)}
-    only = link_named(node, link).id if link else None
-    rows = node.store.read_now(lambda tx: lists.set_aside_items(tx, only, everything=everything))
-    called = node.store.read_now(lambda tx: lists.local_names(tx, [(row.link, row.gid) for row in rows if row.gid]))
-    return [{**_plain(row, names, _QUEUE), "local": row.local or called.get((row.link, row.gid))} for row in rows]
-
-
 async def _conflicts(node: "Node", link: str | None, everything: bool) -> list[dict[str, Any]]:
     from backbone.store import links, lists
 
@@ -159,24 +80,18 @@ async def _conflicts(node: "Node", link: str | None, everything: bool) -> list[d
     only = link_named(node, link).id if link else None
     rows = node.store.read_now(lambda tx: lists.conflicts(tx, only, everything=everything))
     locals_ = node.store.read_now(lambda tx: lists.local_names(tx, [(row.link, row.gid) for row in rows]))
-    return [{**_plain(row, names, _CONFLICT), "local": locals_.get((row.link, row.gid)),
+    return [{**plain(row, names, _CONFLICT), "local": locals_.get((row.link, row.gid)),
              "stands": lists.value_of(row.stands), "lost": lists.value_of(row.lost)} for row in rows]  # fmt: skip
 
 
-def _plain(row: Any, names: dict[int, str], keys: Sequence[str]) -> dict[str, Any]:
+def plain(row: Any, names: dict[int, str], keys: Sequence[str]) -> dict[str, Any]:
+    """A row of a list, for programs."""
     found = {key: getattr(row, key, None) for key in keys}
     return {**found, "link": names[row.link]}
 
 
-def _waiting(place: Here, number: int) -> dict[str, Any]:
-    """An item that nobody has settled yet."""
-    found = _one(place.run(lambda node: _queue(node, None, everything=True)), number, "queue")
-    if found["state"] != "open":
-        raise UsageError(f"item {number} is settled: it was {found['state']} at {show.moment(found['changed_at'])}")
-    return found
-
-
-def _one(rows: list[dict[str, Any]], number: int, what: str) -> dict[str, Any]:
+def one(rows: list[dict[str, Any]], number: int, what: str) -> dict[str, Any]:
+    """The row with that number. Raises ``UsageError``."""
     for row in rows:
         if row["id"] == number:
             return row

@@ -38,7 +38,7 @@ def add(
     password_file: Annotated[Path | None, typer.Option(help="A file with the password, mode 600.")] = None,
     password_env: Annotated[str | None, typer.Option(help="The environment variable that holds it.")] = None,
     password_command: Annotated[str | None, typer.Option(help="A command that prints it.")] = None,
-    password_keyring: Annotated[str | None, typer.Option(help="Its service in the system key ring.")] = None,
+    password_keyring: Annotated[str | None, typer.Option(help="service/user in the system key ring.")] = None,
     token_command: Annotated[str | None, typer.Option(help="A command that prints an OAuth2 access token.")] = None,
     ca_file: Annotated[Path | None, typer.Option(help="The certificate authority, where it is an own one.")] = None,
     processed: Annotated[str | None, typer.Option(help="The folder for processed mail, or delete.")] = None,

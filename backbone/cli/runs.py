@@ -1,4 +1,4 @@
-"""``run``, ``sync``, ``status`` and ``audit``."""
+"""``run``, ``sync`` and ``status``."""
 
 import signal
 import sys
@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from backbone.cli import show
-from backbone.cli.asking import Request, ask
-from backbone.cli.here import here, link_named
+from backbone.cli.here import Here, here, link_named
 from backbone.errors import BackboneError, Differences, Unreachable, UsageError
 
 if TYPE_CHECKING:
@@ -23,12 +22,11 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="For programs: stable keys.")]
 WATCH_SECONDS = 1.0
-_STOPPED = ("failed", "resync", "expired")
 
 
 def add_to(app: typer.Typer) -> None:
     """Put these commands into the program."""
-    for command in (run, sync, status, audit):
+    for command in (run, sync, status):
         app.command()(command)
 
 
@@ -89,7 +87,7 @@ def sync(
 
     async def work(node: "Node") -> "tuple[bool, list[LinkStatus]]":
         from backbone.config import load_link
-        from backbone.service import runner
+        from backbone.service import alarms, runner
         from backbone.service.status import status as read
 
         wanted = [name] if name else [row.name for row in read(node.store)]
@@ -97,6 +95,7 @@ def sync(
             load_link(node.folder, link_named(node, one).name, node.config)
         with _Bars() as bars:
             quiet = await runner.sync(node, wanted, bars.show, timeout_seconds=timeout)
+        await alarms.once(node)
         return quiet, [row for row in read(node.store) if row.name in wanted]
 
     quiet, rows = here(context).run(work, exclusive=True)
@@ -160,19 +159,20 @@ def status(
     context: typer.Context,
     json: Json = False,
     watch: Annotated[bool, typer.Option("--watch", help="Again and again, until Ctrl-C.")] = False,
-    check: Annotated[bool, typer.Option("--check", help="End with 6 when a person is needed.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="One line for monitoring; ends with 6 on an alarm.")] = False,
 ) -> None:
     """How each link stands: sent, acknowledged, applied, waiting, quarantined, conflicts, last heard.
 
     JSON: a list with name, side, state, stage, reason, peer, issues, populated, sent, acknowledged, applied_there,
     received, applied_here, waiting, quarantined, conflicts_open, conflicts, heard_at (seconds since 1970) and more;
-    with --watch one line for each look.
+    with --watch one line for each look. With --check and without --json: "OK: ..." or "ALARM: ...".
     """
     look: Callable[[list[LinkStatus]], None] = _print if not json else _print_line if watch else _print_json
-    rows = here(context).run(lambda node: _watch(node, look, watch=watch))
-    needed = [f"link {row.name}: {'; '.join(found)}" for row in rows if (found := _needed(row))]
-    if check and needed:
-        raise Differences(" | ".join(needed))
+    if check and not json:
+        look = _print_nothing
+    here(context).run(lambda node: _watch(node, look, watch=watch))
+    if check:
+        _end_by_alarms(here(context), said=not json)
 
 
 async def _watch(node: "Node", look: "Callable[[list[LinkStatus]], None]", *, watch: bool) -> "list[LinkStatus]":
@@ -190,16 +190,22 @@ async def _watch(node: "Node", look: "Callable[[list[LinkStatus]], None]", *, wa
     return rows
 
 
-def _needed(row: "LinkStatus") -> list[str]:
-    """Why a person has to look at this link; empty when nobody has to."""
-    found = [row.reason] if row.reason else []
-    if row.quarantined:
-        found.append(f"{row.quarantined} set aside: backbone queue list")
-    if row.conflicts_open:
-        found.append(f"{row.conflicts_open} conflicts to decide: backbone conflict list")
-    if not found and row.state in _STOPPED:
-        found.append(row.state)
-    return found
+def _print_nothing(_rows: "list[LinkStatus]") -> None:
+    """For monitoring systems, which show the first line."""
+
+
+def _end_by_alarms(place: Here, *, said: bool) -> None:
+    """One line on standard output, as monitoring systems want it. Raises ``Differences`` when something is wrong."""
+    from backbone.replication.alarm import TOLD_ONLY
+    from backbone.service import alarms
+
+    found = [one for one in place.run(alarms.check) if one.kind not in TOLD_ONLY]
+    sentences = [f"{one.about}: {one.sentence}" if one.about else one.sentence for one in found]
+    if said:
+        line = f"ALARM: {' | '.join(sentences)}" if sentences else "OK: nothing is wrong"
+        typer.echo(show.printable(line))
+    if sentences:
+        raise Differences(f"alarms: {len(sentences)}; see backbone alarm list")
 
 
 def _print_json(rows: "list[LinkStatus]") -> None:
@@ -227,31 +233,3 @@ def _print(rows: "list[LinkStatus]") -> None:
     for row in rows:
         if row.reason:
             typer.echo(f"{row.name}: {show.printable(row.reason)}")
-
-
-def audit(
-    context: typer.Context,
-    name: Annotated[str, typer.Argument(help="The link.")],
-    timeout: Annotated[float, typer.Option(help="How long to wait for the partner, in seconds.")] = 120.0,
-    json: Json = False,
-) -> None:
-    """Compare both sides over the channel; ends with 6 when they differ.
-
-    JSON: issues, theirs, equal, differences, drift_here, drift_there.
-    """
-    result = ask(here(context), Request(name, "audit", {}, linger=False), timeout)
-    if result.get("busy"):
-        raise BackboneError("something was in flight all the time: try again when it is quieter")
-    problems = [
-        *result["differences"],
-        *(f"here: {text}" for text in result["drift_here"]),
-        *(f"at the partner: {text}" for text in result["drift_there"]),
-    ]
-    if json:
-        show.as_json({**result, "equal": not problems})
-    elif not problems:
-        typer.echo(f"{result['issues']} issues compared, all equal")
-    for text in problems if not json else ():
-        typer.echo(show.printable(text))
-    if problems:
-        raise Differences(f"{result['issues']} issues compared, {len(problems)} differences")

@@ -1,5 +1,6 @@
 """What an admin says: the node's folder, ``backbone.toml`` and ``links/NAME.toml``."""
 
+from backbone.config.alarms import AlarmTable, check_webhook
 from backbone.config.files import (
     ChannelTable,
     LinkConfig,
@@ -18,6 +19,7 @@ from backbone.config.reading import find_line, read_tables
 from backbone.config.template import link_template, node_template, quoted
 
 __all__ = [
+    "AlarmTable",
     "ChannelTable",
     "Folder",
     "LinkConfig",
@@ -29,6 +31,7 @@ __all__ = [
     "add_mail",
     "add_tracker",
     "check_name",
+    "check_webhook",
     "find_line",
     "link_template",
     "load_link",

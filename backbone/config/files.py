@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from backbone.config.alarms import AlarmTable
 from backbone.config.folder import NAME, NAME_RULE, Folder
 from backbone.config.reading import fault, nearest, parse, read_text
 from backbone.config.template import mail_template, tracker_template
@@ -51,6 +52,8 @@ class NodeTable(_Fixed):
     poll_seconds: Seconds = 5.0
     """How often trackers and channels are looked at when nothing wakes us."""
     log_format: Literal["text", "json"] = "text"
+    audit_hours: Annotated[float, Field(ge=0, le=10_000, allow_inf_nan=False)] = 24.0
+    """How often each link is audited without being asked; 0 for never."""
 
 
 class TrackerTable(_Free):
@@ -74,6 +77,7 @@ class NodeConfig(_Fixed):
     node: NodeTable
     trackers: dict[Name, TrackerTable] = Field(default_factory=dict)
     mail: dict[Name, MailTable] = Field(default_factory=dict)
+    alarms: AlarmTable = Field(default_factory=AlarmTable)
 
     def anchor(self, folder: Folder) -> Path | None:
         """The anchor's file where the admin named one."""

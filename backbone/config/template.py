@@ -25,8 +25,20 @@ name = {name}
 # How often trackers and exchange directories are looked at when no event wakes us.
 #poll_seconds = 5
 
+# How often each link compares both sides by itself (backbone audit does it at once); 0 for never.
+#audit_hours = 24
+
 # "text" for people, "json" for a program that collects logs.
 #log_format = "text"
+
+# Who is told when something is wrong, once, and again when it is over. README.md explains each line.
+#[alarms]
+#mail = "main"                           # the account in [mail.NAME] that sends
+#to = ["ops@acme.example"]
+#webhook_file = "webhook.secret"         # a file with an https:// address, mode 600; or webhook = "https://..."
+#digest_at = "07:00"                     # how everything stands, once a day
+#silent_hours = 50
+#metrics_port = 9464                     # for Prometheus, on 127.0.0.1 only
 
 # One table for each tracker; links name it by the word after the dot.
 """

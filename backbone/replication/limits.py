@@ -21,6 +21,12 @@ body_bytes = 4 * 2**20
 ack_gathered = 10.0
 """While messages wait to be applied, an acknowledgement may wait this many times its delay: each costs a seal."""
 
+parcels_aside_max = 1_000
+"""Parcels that could not be opened and are on the list; of more only the number is kept. Nobody reads more."""
+
+parcels_aside_bytes_max = 64 * 2**20
+"""So much of them is kept to look at. Anybody who can write to the share can bring more."""
+
 seal_bytes = 16 * 2**10
 """What header and OpenPGP add to a body, at most: by so much a body stays below what the channel carries."""
 
@@ -67,6 +73,12 @@ resend_growth = 2.0
 
 asked_share = 0.25
 """What the peer asks for is sent again at once, but not more often than this share of the resend floor."""
+
+challenges_max = 5
+"""A challenge is not acknowledged, and who sends it says nothing else any more: it is said a few times."""
+
+challenge_growth = 8.0
+"""Each challenge waits so many times as long as the one before: from half a minute in a directory to days."""
 
 heartbeat_seconds = 24 * 3600
 """An idle link says once a day that it lives."""

@@ -13,9 +13,7 @@ restored, and goes on when the peer has told its whole state (PROTOCOL 2.7, ``re
 from dataclasses import replace
 
 from backbone.replication import limits
-from backbone.replication.message import VERSION, Ack, Header, Kind, LaneAck, chain
-from backbone.replication.states import (
-    START,
+from backbone.replication.link_events import (
     Acknowledged,
     Answering,
     Drop,
@@ -23,32 +21,39 @@ from backbone.replication.states import (
     Halt,
     Healed,
     HeardAll,
-    Identity,
     Input,
     Joined,
-    Jump,
-    Life,
-    LinkState,
     Numbered,
-    Phase,
-    Range,
     Reborn,
     Received,
-    Receiving,
     Refuse,
     Say,
-    Sending,
     Spoke,
     Started,
     Stopped,
     Store,
     Telling,
     Tick,
-    Timing,
     Took,
+)
+from backbone.replication.link_state import (
+    START,
+    Identity,
+    Jump,
+    Life,
+    LinkState,
+    Phase,
+    Range,
+    Receiving,
+    Sending,
+    Timing,
     Welcome,
+    acknowledgement,
+    check,
+    foreign,
     fresh_lanes,
 )
+from backbone.replication.message import Header, Kind, chain
 
 
 def step(state: LinkState, given: Input, identity: Identity, timing: Timing) -> tuple[LinkState, tuple[Effect, ...]]:
@@ -71,36 +76,8 @@ def step(state: LinkState, given: Input, identity: Identity, timing: Timing) -> 
             state, effects = _halt(state, given.reason)
         case _:
             state = _resync(state, given)
-    _check(state)
+    check(state)
     return state, effects
-
-
-def acknowledgement(state: LinkState) -> Ack:
-    """What the next message says of what we have."""
-    lanes = {
-        lane: LaneAck(recv=r.recv, applied=r.applied, chain=r.chain, held=r.held[: limits.ranges_max])
-        for lane, r in state.into.items()
-    }
-    return Ack(inc=state.peer_life, boot=state.peer_boot, no=state.ack_no + 1, lanes=lanes)
-
-
-def foreign(header: Header, identity: Identity) -> str | None:
-    """Why a well-signed message is not for this link, or ``None``: OpenPGP alone does not tell."""
-    expected = {
-        "link": (header.link, identity.link),
-        "sender": (header.sender, identity.peer),
-        "receiver": (header.receiver, identity.us),
-        "signing key": (header.sfp, identity.peer_fingerprint),
-        "receiving key": (header.rfp, identity.our_fingerprint),
-        "protocol version": (header.v, VERSION),
-        "suite": (header.suite, identity.suite),
-        "negotiated agreement": (header.caps, identity.caps),
-        "table of conflict policies": (header.pol, identity.policy_hash),
-    }
-    if header.sender == identity.us:
-        return "the message is our own: do both sides write into one directory?"
-    wrong = [what for what, (said, meant) in expected.items() if said != meant]
-    return f"the message names another {wrong[0]}" if wrong else None
 
 
 def _start(state: LinkState, given: Started, timing: Timing) -> LinkState:
@@ -150,7 +127,7 @@ def _present_life(state: LinkState, given: Received, timing: Timing) -> tuple[Li
     if state.phase is Phase.RESTORED:
         return _while_restored(state, given, timing)
     if state.phase is Phase.AWAITING:
-        return state, (Drop("the partner's store is an old copy"), *([Say(Kind.CHALLENGE)] if header.seq else []))
+        return state, (Drop("the partner's store is an old copy"),)
     problem = _impossible(state, header)
     if problem is not None:
         return _halt(_fence(state, header), problem)
@@ -170,7 +147,7 @@ def _by_kind(state: LinkState, given: Received, timing: Timing) -> tuple[LinkSta
         case Kind.HELLO:
             return replace(state, ack_due=given.now), ()
         case Kind.CHALLENGE:
-            return _halt(state, _COPIED)
+            return _halt(state, _COPIED) if tuple(header.ack.inc) == tuple(state.life) else (state, ())
         case Kind.RESTORED:
             return _asked(state, given), ()
     return _store(state, given, timing) if header.seq else (state, ())
@@ -205,7 +182,8 @@ def _asked_anew(state: LinkState, given: Received, first: tuple[Drop]) -> tuple[
     state = replace(state, heard_at=given.now, peer_next=life)
     if state.phase is not Phase.AWAITING:
         return state, first
-    return replace(state, phase=Phase.RUNNING, reason="", ack_due=given.now), (*first, Healed())
+    state = replace(state, phase=Phase.RUNNING, reason="", ack_due=given.now, challenge_due=None, challenges=0)
+    return state, (*first, Healed())
 
 
 def _while_restored(state: LinkState, given: Received, timing: Timing) -> tuple[LinkState, tuple[Effect, ...]]:
@@ -351,34 +329,12 @@ def _store(state: LinkState, given: Received, timing: Timing) -> tuple[LinkState
     state = replace(state, ack_due=soon if state.ack_due is None else min(state.ack_due, soon))
     if lane.has(header.seq):
         if given.known is not None and given.known != header.dig:
-            state, effects = _await(state, "the partner used one number for two contents: its store was copied")
-            return state, (Say(Kind.CHALLENGE), *effects)
+            return _await(state, "the partner used one number for two contents: its store was copied", now)
         return state, (Drop("a repetition"),)
-    if _too_far(lane, header.seq, given.ahead_bytes):
+    if lane.too_far(header.seq, given.ahead_bytes):
         return state, (Drop("further ahead than the window allows: it is asked for again when there is room"),)
-    state = _into(state, header.lane, _insert(replace(lane, high=max(lane.high, header.seq)), header.seq))
+    state = _into(state, header.lane, lane.storing(header.seq))
     return _watch_gaps(state, now, timing), (Store(),)
-
-
-def _too_far(lane: Receiving, seq: int, ahead_bytes: int) -> bool:
-    """Whether keeping this would be more than a peer can make us keep. What is applied next is always taken."""
-    ahead = seq - lane.applied
-    return ahead > limits.ahead_messages_max or (ahead > 1 and ahead_bytes > limits.ahead_bytes_max)
-
-
-def _insert(lane: Receiving, seq: int) -> Receiving:
-    """The lane with one more number stored."""
-    ranges = sorted((*lane.held, (seq, seq)))
-    joined: list[Range] = []
-    for first, last in ranges:
-        if joined and first == joined[-1][1] + 1:
-            joined[-1] = (joined[-1][0], last)
-        else:
-            joined.append((first, last))
-    recv = lane.recv
-    if joined[0][0] == recv + 1:
-        recv = joined.pop(0)[1]
-    return replace(lane, recv=recv, held=tuple(joined))
 
 
 def _watch_gaps(state: LinkState, now: float, timing: Timing) -> LinkState:
@@ -392,7 +348,8 @@ def _take(state: LinkState, given: Took, timing: Timing) -> tuple[LinkState, tup
     lane = state.into[given.lane]
     assert lane.applied < lane.recv, "only what is stored can be applied"
     if given.prev != lane.chain:
-        return _await(state, "the partner's messages do not form one history: its store was restored or copied")
+        reason = "the partner's messages do not form one history: its store was restored or copied"
+        return _await(state, reason, given.now)
     lane = replace(lane, applied=lane.applied + 1, chain=chain(lane.chain, given.digest))
     gathering = limits.ack_gathered if lane.applied < lane.recv else 1.0
     due = given.now + timing.ack_delay * gathering
@@ -402,7 +359,7 @@ def _take(state: LinkState, given: Took, timing: Timing) -> tuple[LinkState, tup
 
 def _tick(state: LinkState, now: float, timing: Timing) -> tuple[LinkState, tuple[Effect, ...]]:
     if state.phase in (Phase.STOPPED, Phase.AWAITING):
-        return state, ()
+        return _challenge(state, now, timing)
     effects: list[Effect] = []
     if state.hold_until is not None and now >= state.hold_until:
         state = replace(state, phase=Phase.RUNNING, hello_due=None, hold_until=None)
@@ -423,14 +380,26 @@ def _tick(state: LinkState, now: float, timing: Timing) -> tuple[LinkState, tupl
     return state, tuple(effects)
 
 
+def _challenge(state: LinkState, now: float, timing: Timing) -> tuple[LinkState, tuple[Effect, ...]]:
+    """The only word of a link that stopped because of its partner: any channel may lose it."""
+    if state.challenge_due is None or now < state.challenge_due:
+        return state, ()
+    said = state.challenges + 1
+    wait = timing.resend_floor * limits.challenge_growth**state.challenges
+    due = now + wait if said < limits.challenges_max else None
+    return replace(state, challenges=said, challenge_due=due), (Say(Kind.CHALLENGE),)
+
+
 def _halt(state: LinkState, reason: str, phase: Phase = Phase.STOPPED) -> tuple[LinkState, tuple[Effect, ...]]:
     if state.phase is Phase.STOPPED:
         return state, ()
     return replace(state, phase=phase, reason=reason, ack_due=None, ask_due=None), (Halt(reason),)
 
 
-def _await(state: LinkState, reason: str) -> tuple[LinkState, tuple[Effect, ...]]:
-    return _halt(state, reason, Phase.AWAITING)
+def _await(state: LinkState, reason: str, now: float) -> tuple[LinkState, tuple[Effect, ...]]:
+    """Until the partner's store comes in a later life, it is challenged: a few times, however often it errs."""
+    state, effects = _halt(state, reason, Phase.AWAITING)
+    return replace(state, challenge_due=now if state.challenges == 0 else state.challenge_due), effects
 
 
 _COPIED = (
@@ -452,49 +421,9 @@ def _into(state: LinkState, name: str, lane: Receiving) -> LinkState:
     return replace(state, into={**state.into, name: lane})
 
 
-def _check(state: LinkState) -> None:
-    for out in state.out.values():
-        assert out.applied <= out.stored <= out.last, "the peer cannot have more than was numbered"
-    for into in state.into.values():
-        assert into.applied <= into.recv <= into.high, "applied <= stored <= numbered"
-        assert all(first > into.recv + 1 for first, _ in into.held), "held ranges lie beyond a gap"
-
-
 __all__ = [
-    "START",
-    "Acknowledged",
-    "Answering",
-    "Drop",
-    "Effect",
-    "Halt",
-    "Healed",
-    "HeardAll",
-    "Identity",
-    "Input",
-    "Joined",
-    "Jump",
-    "Life",
-    "LinkState",
-    "Numbered",
-    "Phase",
-    "Range",
-    "Reborn",
-    "Received",
-    "Receiving",
-    "Refuse",
-    "Say",
-    "Sending",
-    "Spoke",
-    "Started",
-    "Stopped",
-    "Store",
-    "Telling",
-    "Tick",
-    "Timing",
-    "Took",
-    "Welcome",
-    "acknowledgement",
-    "foreign",
-    "reborn",
-    "step",
-]
+    "START", "Acknowledged", "Answering", "Drop", "Effect", "Halt", "Healed", "HeardAll", "Identity", "Input", "Joined",
+    "Jump", "Life", "LinkState", "Numbered", "Phase", "Range", "Reborn", "Received", "Receiving", "Refuse", "Say",
+    "Sending", "Spoke", "Started", "Stopped", "Store", "Telling", "Tick", "Timing", "Took", "Welcome",
+    "acknowledgement", "foreign", "reborn", "step",
+]  # fmt: skip

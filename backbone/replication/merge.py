@@ -115,6 +115,12 @@ def write(register: Register, value: Value, side: Side, inc: int, n: int) -> Reg
     return Register(stamp, register.known.union(stamp), value, register.image)
 
 
+def stands_over(policy: Policy, one: Stamp, other: Stamp) -> bool:
+    """Whether a write with the first stamp stands against one with the second; ``False`` for the same stamp."""
+    order = _ORDER[policy]
+    return order(one) > order(other)
+
+
 def join(policy: Policy, ours: Register, value: Value, write: Stamp, known: Stamp) -> Join:
     """A remote write meets our register."""
     if ours.known == NEVER:

@@ -29,17 +29,19 @@ from backbone.model import (
     Touched,
     Write,
 )
+from backbone.points import passed
 from backbone.replication import diff
 from backbone.replication.diff import Plan
 from backbone.replication.identity import creation, marker
 from backbone.replication.link import Life, Stopped, step
 from backbone.replication.mapping import Inward, Names, Occasion
-from backbone.replication.message import ChangeSet, Kind, Operation, decode_change_sets, encode_record, inflate
+from backbone.replication.message import ChangeSet, Kind, Operation, decode_change_sets, inflate
+from backbone.service import quarantine
 from backbone.service.endpoint import Endpoint
 from backbone.service.entering import enters, with_stored
 from backbone.service.inbound import follows, halt, take
 from backbone.service.outbound import fetch_contents
-from backbone.service.recording import emit, number, record
+from backbone.service.recording import emit, record
 from backbone.service.tasks import Task, as_task, for_resume, rounds
 from backbone.store import blobs, links, lists, messages, shadows
 from backbone.store.engine import Connection, Transaction
@@ -68,6 +70,7 @@ async def resume(ep: Endpoint) -> None:
     if not begun:
         return
     found = await ep.tracker.find([one.key for one in begun])
+    passed("resume: found")
     tasks = await _interrupted(ep, [one for one in begun if one.key in found])
 
     def finish(tx: Connection) -> None:
@@ -77,6 +80,7 @@ async def resume(ep: Endpoint) -> None:
         lists.ended(tx, ep.row)
 
     await ep.store.run(finish)
+    passed("resume: finished")
 
 
 async def _interrupted(ep: Endpoint, begun: Sequence[Intent]) -> list[Task]:
@@ -179,9 +183,11 @@ async def _attempt(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object
         return planned
 
     planned = await ep.store.run(plan)
+    passed("apply: planned")
     if not planned:
         return []
     outcomes = await ep.tracker.apply([p.write for p in planned])
+    passed("apply: written")
     stale = {outcome.key for outcome in outcomes if isinstance(outcome, Stale)}
 
     def finish(tx: Connection) -> None:
@@ -192,6 +198,7 @@ async def _attempt(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object
             then(tx)
 
     await ep.store.run(finish)
+    passed("apply: finished")
     return [p.task for p in planned if p.write.key in stale]
 
 
@@ -260,7 +267,7 @@ def _plan_one(
     known = book.by_gid(gid)
     refusal = _why_not(ep, task, known, touched)
     if refusal is not None:
-        _refuse(tx, ep, task, refusal)
+        _refuse(tx, ep, task, refusal, heals=False)
         return None
     planned = _join(tx, ep, book, names, task)
     if known is None and not enters(ep, planned.plan):
@@ -331,7 +338,7 @@ def _settle(tx: Connection, ep: Endpoint, book: Book, planned: Planned) -> None:
         shadows.wait(tx, ep.row, gid, waiting)
         shadows.arrived(tx, ep.row, [wants for wants in waiting.values() if _is_here(tx, ep, book, wants)])
     if planned.task.held:
-        _released(tx, ep, planned.task)
+        quarantine.released(tx, ep, planned.task.key, gid)
 
 
 def _is_here(tx: Connection, ep: Endpoint, book: Book, wants: str) -> bool:
@@ -405,36 +412,11 @@ def _is_new(cell: Cell, outcome: Applied) -> bool:
     return cell.element in outcome.created.values()
 
 
-def _refuse(tx: Connection, ep: Endpoint, task: Task, words: str) -> None:
-    """The tracker (or a rule) will not take it: its issue waits for a person, and the peer is told."""
-    gid, now = task.change_set.gid, ep.clock()
-    item = lists.set_aside_by_key(tx, ep.row, task.key)
+def _refuse(tx: Connection, ep: Endpoint, task: Task, words: str, *, heals: bool = True) -> None:
+    """The tracker (or a rule) will not take it: its issue waits, and the peer is told."""
     if task.late:
-        shadows.completed(tx, ep.row, gid, [o.cell for o in task.change_set.operations])
-    lists.hold(tx, ep.row, task.key, task.change_set)
-    lists.let_go(tx, ep.row, gid, ready=False)
-    if item is not None:
-        lists.set_aside_change(tx, item.id, now, reason=words, attempts=item.attempts + 1)
-        return
-    lists.set_aside(
-        tx, ep.row, "issue", words, now, gid=gid, key=task.key,
-        advice="mend the cause in the tracker or in the link's file, then: backbone queue retry NUMBER (or skip)",
-    )  # fmt: skip
-    tell(tx, ep, {"gid": gid, "key": task.key, "outcome": "refused", "reason": words[:1000]})
-    ep.log.warning("refused", gid=gid, reason=words)
-
-
-def _released(tx: Connection, ep: Endpoint, task: Task) -> None:
-    lists.unhold(tx, ep.row, task.key)
-    item = lists.set_aside_by_key(tx, ep.row, task.key)
-    if item is not None:
-        lists.set_aside_change(tx, item.id, ep.clock(), state="applied")
-        tell(tx, ep, {"gid": task.change_set.gid, "key": task.key, "outcome": "applied", "reason": ""})
-
-
-def tell(tx: Connection, ep: Endpoint, receipt: Mapping[str, str]) -> None:
-    """A receipt for the peer: what became of one of its change sets."""
-    number(tx, ep, [(Kind.RECEIPT, encode_record(dict(receipt)), 0, None)])
+        shadows.completed(tx, ep.row, task.change_set.gid, [o.cell for o in task.change_set.operations])
+    quarantine.refuse(tx, ep, task.key, task.change_set, words, heals=heals)
 
 
 async def _apply_held(ep: Endpoint) -> int:
@@ -465,7 +447,9 @@ def _late(tx: Connection, ep: Endpoint) -> list[Task]:
             Operation(cell, registers[cell].value, registers[cell].write, registers[cell].known) for cell in cells
         )
         # An issue's cells may share one write stamp and be completed at different times: each is named.
-        stamps = "/".join(f"{o.cell.field} {o.cell.element} {tuple(o.write)}" for o in operations)
+        # A repair writes once more what was written before, under a key of its own.
+        again = shadows.asked_again(tx, ep.row, gid)
+        stamps = again + "/".join(f"{o.cell.field} {o.cell.element} {tuple(o.write)}" for o in operations)
         change_set = ChangeSet(gid, "", "", operations)
         tasks.append(Task(marker(ep.link_id, f"{gid}/{stamps}", life, 0, len(operations)), change_set, late=True))
     return tasks

@@ -65,9 +65,10 @@ class Contents:
     def finish(self, link: int, sha256: str) -> bool:
         """All parts are here: keep it if it is what it says."""
         partial = self._partial(link, sha256)
-        if not partial.exists():
-            return self.has(sha256)
-        return self.adopt(partial, sha256)
+        if self.has(sha256):
+            partial.unlink(missing_ok=True)
+            return True
+        return partial.exists() and self.adopt(partial, sha256)
 
     def sweep(self, keep: Container[str]) -> int:
         """Remove every other content, whole or in part, and what a crash left; returns how many files that were.

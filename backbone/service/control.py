@@ -1,13 +1,15 @@
 """The control lane: receipts, digests, and what pairing has to say, in order."""
 
+import contextlib
 from typing import Annotated
 
 from pydantic import Field, ValidationError
 
 from backbone.errors import PeerError
+from backbone.points import passed
 from backbone.replication.agreement import Strict
 from backbone.replication.message import Kind, decode_record, inflate
-from backbone.service import audit, outbound, pairing, resending
+from backbone.service import audit, pairing, quarantine, repair, resending, scrubbing
 from backbone.service.endpoint import Endpoint
 from backbone.service.inbound import follows, take
 from backbone.store import links, lists, messages
@@ -34,6 +36,7 @@ async def take_control(ep: Endpoint) -> int:
             break
         answer = await _prepare(ep, incoming)
         await ep.store.run(lambda tx, i=incoming, a=answer: _take(tx, ep, i, a))  # type: ignore[misc]
+        passed("control: taken")
     return len(found)
 
 
@@ -43,16 +46,17 @@ def _next(tx: Connection, ep: Endpoint) -> list[Incoming]:
     return messages.next_in(tx, ep.row, state, "k", 16) if state.phase.works else []
 
 
-async def _prepare(ep: Endpoint, incoming: Incoming) -> audit.Scrubbed | None:
+async def _prepare(ep: Endpoint, incoming: Incoming) -> scrubbing.Scrubbed | None:
     """What has to be read from the tracker before a message can be answered."""
     if incoming.kind != Kind.DIGEST:
         return None
-    while await outbound.capture(ep):
-        pass
-    return await audit.scrub(ep)
+    share = None
+    with contextlib.suppress(PeerError):  # what is no record is set aside when it is taken
+        share = audit.share_of(decode_record(inflate(incoming.message.header, incoming.message.body)))
+    return await scrubbing.scrub(ep, share)
 
 
-def _take(tx: Connection, ep: Endpoint, incoming: Incoming, scrubbed: audit.Scrubbed | None) -> None:
+def _take(tx: Connection, ep: Endpoint, incoming: Incoming, scrubbed: scrubbing.Scrubbed | None) -> None:
     try:
         record = decode_record(inflate(incoming.message.header, incoming.message.body))
         if incoming.kind == Kind.RECEIPT:
@@ -71,6 +75,9 @@ def _take(tx: Connection, ep: Endpoint, incoming: Incoming, scrubbed: audit.Scru
 
 
 def _command(tx: Connection, ep: Endpoint, record: dict[str, object]) -> None:
+    if record.get("type") in (repair.REPAIR, repair.REWRITE):
+        repair.take(tx, ep, record)
+        return
     if record.get("type") == "contents":
         resending.send_again(tx, ep, record)
         return
@@ -82,9 +89,12 @@ def _command(tx: Connection, ep: Endpoint, record: dict[str, object]) -> None:
 def _keep_receipt(tx: Connection, ep: Endpoint, receipt: Receipt) -> None:
     key, now = f"peer/{receipt.key}", ep.clock()
     item = lists.set_aside_by_key(tx, ep.row, key)
-    if receipt.outcome != "refused":
+    if receipt.outcome == "applied":
         if item is not None:
-            lists.set_aside_change(tx, item.id, now, state=receipt.outcome)
+            lists.set_aside_change(tx, item.id, now, state="applied")
+        return
+    if receipt.outcome == "skipped":
+        quarantine.passed_over(tx, ep, receipt.gid, key, receipt.reason)
         return
     reason = f"the partner could not apply our change: {receipt.reason}"
     if item is not None:

@@ -12,26 +12,26 @@ from pathlib import Path
 from backbone.config import Folder, load_link
 from backbone.errors import BackboneError
 from backbone.replication.agreement import Agreement
+from backbone.replication.alarm import FREE_BYTES_MIN, KEY_DAYS
 from backbone.replication.mapping import Rules, Translation
 from backbone.replication.merge import Side
+from backbone.richtext import CONVERT
+from backbone.service import alarms
 from backbone.service.node import Node, judge, open_node
 from backbone.service.parties import open_channel, open_keyring, open_tracker
+from backbone.service.picture import ends
 from backbone.service.progress import load
+from backbone.store import alarms as store
 from backbone.store import links
 from backbone.store.anchor import Finding as AnchorFinding
 from backbone.store.links import LinkRow
 from backbone.store.schema import damage
 from channels.base import INFORMATION, ChannelError
-from handshake.certificate import Certificate
 from handshake.errors import HandshakeError, KeyRingError
 from handshake.home import check_path, gpg_version, version_warning
 from handshake.keyring import GnupgKeyRing
 from handshake.limits import SIGNATURE_SECONDS_WARN
 
-FREE_BYTES_MIN = 500 * 2**20
-"""Less free disk than this is worth a word: attachments and the store grow."""
-KEY_DAYS = (7, 30, 60)
-"""When the end of a key is spoken of."""
 CLOCK_YEAR_MIN = 2026
 """A clock that says less was never set."""
 CLOCK_BACK_SECONDS_MAX = 120.0
@@ -63,6 +63,7 @@ async def examine(path: Path) -> list[Finding]:
             findings += [_clock(node, rows), _store(node), *await _guarded("anchor", lambda: _anchor(node))]
             if not node.config.trackers:
                 findings.append(Finding("trackers", "warning", "there is none yet: backbone tracker add"))
+            findings += _alarms(node)
             for name in node.config.trackers:
                 findings += await _tracker(node, name)
             for row in rows:
@@ -138,6 +139,22 @@ async def _anchor(node: Node) -> list[Finding]:
     return [Finding("anchor", "problem", verdict.sentence)]
 
 
+def _alarms(node: Node) -> list[Finding]:
+    """Who is told when something is wrong, and whether that can work."""
+    if not node.config.alarms.tells:
+        return [
+            Finding(
+                "alarms", "warning", f"nobody is told when something is wrong: set [alarms] in {node.folder.config}"
+            )
+        ]
+    found = [Finding("alarms", "problem", sentence) for sentence in alarms.problems(node)]
+    untold = node.store.read_now(store.untold)
+    if untold:
+        trouble = f"{len(untold)} notices were not taken ({untold[-1].trouble}): backbone alarm test"
+        found.append(Finding("alarms", "warning", trouble))
+    return found or [Finding("alarms", "ok", "somebody is told; backbone alarm test shows whether it arrives")]
+
+
 def _strays(folder: Folder, rows: Sequence[LinkRow]) -> Iterator[Finding]:
     for name in sorted(set(folder.links()) - {row.name for row in rows}):
         yield Finding(f"link {name}", "warning", f"{folder.link_file(name)} belongs to no link: move it away")
@@ -188,7 +205,8 @@ async def _mapping(node: Node, row: LinkRow) -> list[Finding]:
         schema = await tracker.describe()
     finally:
         await tracker.close()
-    problems = Translation(agreement, rules, node.name, tracker.user, Side(row.side), str(file)).problems(schema)
+    words = Translation(agreement, rules, node.name, tracker.user, Side(row.side), str(file), CONVERT)
+    problems = words.problems(schema)
     fits = Finding(what, "ok", f"{len(rules.fields)} fields fit tracker {config.link.tracker}")
     return [Finding(what, "problem", f"{file}: {sentence}") for sentence in problems] or [fits]
 
@@ -218,18 +236,10 @@ async def _keys(node: Node, row: LinkRow) -> list[Finding]:
         sentence = f"one signature takes {seconds:.1f} s: is the key protected with an expensive passphrase?"
         found = [Finding(what, "warning", sentence)]
     for whose, certificate in (("our", keys.own), ("the partner's", keys.peer)):
-        ends = _ends(certificate) if certificate is not None else None
-        if ends is not None:
-            found += _expiry(what, whose, (ends - time.time()) / 86400)
+        end = ends(certificate) if certificate is not None else None
+        if end is not None:
+            found += _expiry(what, whose, (end - time.time()) / 86400)
     return found
-
-
-def _ends(certificate: Certificate) -> int | None:
-    """When the first use runs out: by the newest subkey of each, whether it still works or not."""
-    newest: dict[str, int | None] = {}
-    for subkey in sorted(certificate.subkeys, key=lambda subkey: subkey.created):
-        newest |= dict.fromkeys((use for use in "se" if use in subkey.uses), subkey.expires)
-    return min((end for end in newest.values() if end is not None), default=None)
 
 
 def _expiry(what: str, whose: str, days: float) -> list[Finding]:

@@ -29,30 +29,38 @@ async def side_by_side(work: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
     return await asyncio.gather(*work, return_exceptions=True)
 
 
-@dataclass(slots=True)
-class Endpoint:
-    """What the steps of ``outbound``, ``inbound`` and ``applying`` work with. Holds no state of the link."""
+@dataclass(slots=True, kw_only=True)
+class Voice:
+    """What it takes to send: a link that is stopped has no more. Holds no state of the link."""
 
     row: int
-    name: str
     link_id: str
     tag: str
-    side: Side
     identity: Identity
     timing: Timing
-    agreement: Agreement
-    translation: Translation
-    schema: Schema
     store: Store
-    tracker: Tracker
     channel: Channel
     keyring: KeyRing
     contents: Contents
     clock: Callable[[], float]
     log: Any
     encrypt: bool = True
+    audit_seconds: float = 0.0
+    """Between two audits that nobody asked for; 0 for none."""
     together: Together = side_by_side
     random_bytes: Callable[[int], bytes] = secrets.token_bytes
+
+
+@dataclass(slots=True, kw_only=True)
+class Endpoint(Voice):
+    """What the steps of ``outbound``, ``inbound`` and ``applying`` work with."""
+
+    name: str
+    side: Side
+    agreement: Agreement
+    translation: Translation
+    schema: Schema
+    tracker: Tracker
     policies: dict[str, Any] = field(init=False)
     naming: dict[str, str] = field(init=False)
     """The local fields whose elements are names, and of what kind of thing."""

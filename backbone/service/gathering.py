@@ -4,7 +4,8 @@ A mail costs seconds and counts against the provider's limit, so what changes in
 directory the waits are too short to be noticed.
 """
 
-import asyncio
+import time
+from collections.abc import Callable
 
 from backbone.service import outbound
 from backbone.service.endpoint import Endpoint
@@ -18,7 +19,8 @@ NOTICED_SECONDS = 0.1
 class Gathering:
     """``outbound.capture``, held back while edits gather. ``seconds`` until it is worth another call, if any wait."""
 
-    def __init__(self, ep: Endpoint) -> None:
+    def __init__(self, ep: Endpoint, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self.seconds: float | None = None
         self._ep = ep
         self._linger = ep.channel.limits.linger_seconds
@@ -35,12 +37,12 @@ class Gathering:
         before = await outbound.numbered(self._ep)
         done = await outbound.capture(self._ep)
         if done and await outbound.numbered(self._ep) > before:
-            self._rests_until = asyncio.get_running_loop().time() + self._linger
+            self._rests_until = self._clock() + self._linger
         self._begun_at = None
         return done
 
     async def _wait(self) -> float | None:
-        now = asyncio.get_running_loop().time()
+        now = self._clock()
         if now >= self._rests_until and not self._burst:
             return None
         if not await outbound.has_edits(self._ep):

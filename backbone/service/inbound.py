@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from backbone.errors import PeerError
+from backbone.points import passed
 from backbone.replication import limits
 from backbone.replication.link import (
     Acknowledged,
@@ -22,7 +23,6 @@ from backbone.replication.link import (
     Reborn,
     Received,
     Refuse,
-    Say,
     Store,
     Took,
     Welcome,
@@ -76,11 +76,14 @@ async def receive(ep: Endpoint) -> Report:
         return Report(0)
     try:
         opened = await _open_all(ep, deliveries)
+        passed("receive: opened")
         special, applied, life = await ep.store.run(lambda tx: _admit_all(tx, ep, opened))
     except BaseException:
         await ep.channel.forget([d.token for d in deliveries])
         raise
+    passed("receive: stored")
     await ep.channel.confirm([d.token for d in deliveries])
+    passed("receive: confirmed")
     with contextlib.suppress(ChannelUnavailable):
         for lane, seq in applied.items():
             await ep.channel.acknowledged(ep.tag, label_life(life), lane, seq)
@@ -221,8 +224,6 @@ def _carry_out(tx: Connection, ep: Endpoint, state: LinkState, one: Opened, effe
             ep.log.info("the partner's store was restored", life=header.inc[0])
         case Acknowledged():
             ep.log.debug("acknowledged", lane=effect.lane, stored=effect.stored, applied=effect.applied)
-        case Say():
-            lists.ask(tx, ep.row, "say", {"kind": str(effect.kind)}, ep.clock())
 
 
 def halt(tx: Connection, ep: Endpoint, reason: str) -> None:
@@ -242,14 +243,20 @@ def _asked_for(tx: Connection, ep: Endpoint, state: LinkState, message: Message)
 
 
 def _quarantine(tx: Connection, ep: Endpoint, delivery: Delivery, reason: str) -> None:
+    """Anybody who can write to the share or the mailbox can bring this about, as often as he likes."""
     data = delivery.parcel.data
+    aside = lists.parcels_aside(tx, ep.row)
+    if aside.last is not None and aside.items >= limits.parcels_aside_max:
+        lists.set_aside_change(tx, aside.last, ep.clock(), attempts=aside.attempts + 1)
+        return
+    room = max(0, min(PARCEL_KEPT_BYTES, limits.parcels_aside_bytes_max - aside.bytes_kept))
     lists.set_aside(
         tx,
         ep.row,
         "parcel",
         reason,
         ep.clock(),
-        payload=data[:PARCEL_KEPT_BYTES],
+        payload=data[:room],
         advice="nothing was changed; ask the partner's admin if it goes on; skip it when it is understood",
     )
     ep.log.warning("quarantined", reason=reason, bytes=len(data))
@@ -293,6 +300,7 @@ async def take_parts(ep: Endpoint) -> int:
     found = await ep.store.read(lambda tx: messages.next_in(tx, ep.row, links.state(tx, ep.row), "b", 4))
     for incoming in found:
         await ep.store.run(lambda tx, incoming=incoming: _take_part(tx, ep, incoming))  # type: ignore[misc]
+        passed("parts: taken")
     return len(found)
 
 
@@ -322,13 +330,16 @@ def _keep_part(tx: Connection, ep: Endpoint, incoming: Incoming) -> str | None:
     if chunk.offset != have:
         return "a part of an attachment does not follow the one before it"
     part = inflate(header, incoming.message.body)
-    ep.contents.append(ep.row, chunk.sha256, have, part)
+    if not ep.contents.has(chunk.sha256):  # whole already when a crash came between the file and the store
+        ep.contents.append(ep.row, chunk.sha256, have, part)
+    passed("parts: appended")
     have += len(part)
     if have < chunk.total:
         blobs.advance(tx, ep.row, chunk.sha256, have, complete=False)
         return None
     if not ep.contents.finish(ep.row, chunk.sha256):
         return "an attachment's content does not have the hash under which it was announced"
+    passed("parts: complete")
     blobs.advance(tx, ep.row, chunk.sha256, have, complete=True)
     shadows.arrived(tx, ep.row, [f"sha256:{chunk.sha256}"])
     return None

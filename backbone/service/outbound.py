@@ -9,12 +9,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from backbone.model import ATTACHMENT, ISSUE, Cells, Edit, Issue, Position, covers
+from backbone.points import passed
 from backbone.replication import limits
 from backbone.replication.link import Life, LinkState, Phase, Say, Spoke, Tick, acknowledgement, step
 from backbone.replication.message import Header, Kind, Message, compress, digest, encode, encode_record
 from backbone.replication.resync import encode_welcome
 from backbone.replication.sending import Waiting, due, due_at
-from backbone.service.endpoint import Endpoint
+from backbone.service.endpoint import Endpoint, Voice
 from backbone.service.recording import emit, record
 from backbone.store import links, messages
 from backbone.store.engine import Connection
@@ -25,6 +26,8 @@ from channels.base import Label, Parcel
 CAPTURED_AT_ONCE = limits.change_sets_per_message
 POPULATED_FIRST = 50
 """The first pages of a population are small, so that the partner soon has something to do while we read on."""
+PATIENT_SECONDS = 1.0
+"""Where changes linger so long before they leave, a parcel is dear: pages are as large as a message from the first."""
 BACKLOG = limits.window_messages
 """Capture rests while so many messages wait for the peer: the tracker's own journal is the queue then."""
 
@@ -39,12 +42,14 @@ async def capture(ep: Endpoint) -> int:
         await ep.store.run(lambda tx: links.change(tx, ep.row, cursor=head))
         return await capture(ep)
     if not row.populated:
-        size = max(POPULATED_FIRST, min(row.clock, CAPTURED_AT_ONCE))
+        patient = ep.channel.limits.linger_seconds >= PATIENT_SECONDS
+        size = CAPTURED_AT_ONCE if patient else max(POPULATED_FIRST, min(row.clock, CAPTURED_AT_ONCE))
         return await _populate(ep, row.populate_after, row.cursor, size, state.life)
     touched = await ep.tracker.touched(row.cursor, CAPTURED_AT_ONCE)
     if touched.position == row.cursor:
         return 0
     await _fetch_contents(ep, touched.edits)
+    passed("capture: contents fetched")
 
     def keep(tx: Connection) -> None:
         if links.state(tx, ep.row).life == state.life:
@@ -52,6 +57,7 @@ async def capture(ep: Endpoint) -> int:
             links.change(tx, ep.row, cursor=touched.position)
 
     await ep.store.run(keep)
+    passed("capture: recorded")
     return max(len(touched.edits), 1)
 
 
@@ -88,6 +94,7 @@ async def _populate(ep: Endpoint, after: str | None, cursor: Position, size: int
             links.change(tx, ep.row, populated=1)
 
     await ep.store.run(keep)
+    passed("populate: recorded")
     return max(len(page), 1)
 
 
@@ -145,7 +152,7 @@ class _Due:
     wait: float
 
 
-async def send(ep: Endpoint, at_once: int = 8) -> float:
+async def send(ep: Voice, at_once: int = 8) -> float:
     """Seal and send what is due now, up to ``at_once`` messages; returns the seconds until something is due again.
 
     What the channel did not take stays due. Raises what the channel raises, after recording what it did take.
@@ -159,13 +166,14 @@ async def send(ep: Endpoint, at_once: int = 8) -> float:
     sent = [m for m, result in zip(ready, results, strict=True) if not isinstance(result, BaseException)]
     if sent:
         await ep.store.run(lambda tx: _mark(tx, ep, sent, found.state))
+        passed("send: marked")
     for result in results:
         if isinstance(result, BaseException):
             raise result
     return 0.0
 
 
-def _find_due(tx: Connection, ep: Endpoint, at_once: int) -> _Due:
+def _find_due(tx: Connection, ep: Voice, at_once: int) -> _Due:
     now = ep.clock()
     state, effects = step(links.state(tx, ep.row), Tick(now), ep.identity, ep.timing)
     waiting = messages.waiting(tx, ep.row, state, limits.window_messages)
@@ -178,9 +186,9 @@ def _find_due(tx: Connection, ep: Endpoint, at_once: int) -> _Due:
     return _Due(state, numbered, say, _next_due(state, waiting, now, ep))
 
 
-def _next_due(state: LinkState, waiting: Sequence[Waiting], now: float, ep: Endpoint) -> float:
+def _next_due(state: LinkState, waiting: Sequence[Waiting], now: float, ep: Voice) -> float:
     if state.phase in (Phase.STOPPED, Phase.AWAITING):
-        return limits.heartbeat_seconds
+        return limits.heartbeat_seconds if state.challenge_due is None else max(0.0, state.challenge_due - now)
     due_ats = (state.ack_due, state.ask_due, state.hello_due, state.hold_until, state.welcome_due)
     times = [t for t in due_ats if t is not None]
     times.append((state.spoke_at or now) + limits.heartbeat_seconds)
@@ -189,7 +197,7 @@ def _next_due(state: LinkState, waiting: Sequence[Waiting], now: float, ep: Endp
     return max(0.0, min(times) - now)
 
 
-def _mark(tx: Connection, ep: Endpoint, sent: Sequence[Message], told: LinkState) -> None:
+def _mark(tx: Connection, ep: Voice, sent: Sequence[Message], told: LinkState) -> None:
     """``told`` is the state that the messages were made from: in the meantime more may have come in."""
     now = ep.clock()
     state = links.state(tx, ep.row)
@@ -201,16 +209,18 @@ def _mark(tx: Connection, ep: Endpoint, sent: Sequence[Message], told: LinkState
     links.save_state(tx, ep.row, state)
 
 
-async def post(ep: Endpoint, message: Message) -> None:
+async def post(ep: Voice, message: Message) -> None:
     """Seal one message and hand it to the channel."""
     sealed = await ep.keyring.seal(encode(message), recipient=ep.identity.peer_fingerprint, encrypt=ep.encrypt)
     header = message.header
     label = Label(ep.tag, header.inc[1].hex()[:8], header.lane, header.seq)
+    passed("send: sealed")
     await ep.channel.send(Parcel(label, sealed))
+    passed("send: sent")
     ep.log.debug("sent", kind=header.kind, lane=header.lane, seq=header.seq, bytes=len(sealed))
 
 
-def _numbered(ep: Endpoint, state: LinkState, out: Outgoing) -> Message:
+def _numbered(ep: Voice, state: LinkState, out: Outgoing) -> Message:
     body = out.body
     if out.chunk is not None:
         body = ep.contents.read(out.chunk.sha256, out.chunk.offset, out.raw_len)
@@ -224,7 +234,7 @@ def _numbered(ep: Endpoint, state: LinkState, out: Outgoing) -> Message:
     return Message(header, body)
 
 
-def _unnumbered(ep: Endpoint, state: LinkState, kind: Kind) -> Message:
+def _unnumbered(ep: Voice, state: LinkState, kind: Kind) -> Message:
     raw = b""
     if kind is Kind.NACK:
         raw = encode_record({lane: into.missing() for lane, into in state.into.items()})
@@ -233,7 +243,7 @@ def _unnumbered(ep: Endpoint, state: LinkState, kind: Kind) -> Message:
     return unnumbered(ep, state, kind, raw)
 
 
-def unnumbered(ep: Endpoint, state: LinkState, kind: Kind, raw: bytes) -> Message:
+def unnumbered(ep: Voice, state: LinkState, kind: Kind, raw: bytes) -> Message:
     """A message outside the numbered streams. What is missing stands in its acknowledgement."""
     encoding, body = compress(raw)
     dig = digest(ep.link_id, ep.identity.us, state.life, "k", 0, kind, None, body)
@@ -241,7 +251,7 @@ def unnumbered(ep: Endpoint, state: LinkState, kind: Kind, raw: bytes) -> Messag
     return Message(header, body)
 
 
-def _header(ep: Endpoint, state: LinkState, kind: Kind) -> Header:
+def _header(ep: Voice, state: LinkState, kind: Kind) -> Header:
     identity = ep.identity
     return Header(
         caps=identity.caps,

@@ -1,17 +1,19 @@
 """The handshake as it happens: files and parcels in, the state table, files and parcels out (DESIGN.md 5).
 
 ``handshake.pairing`` says what is possible; here its effects are carried out. What a person does (create, join,
-accept, verify, pause, revoke) stands in ``linking``; what parcels do stands here.
+accept, verify, pause, revoke) stands behind ``linking``; what parcels do stands here.
 """
 
 import hashlib
 import hmac
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
 from backbone.errors import HandshakeRefused, PeerError
+from backbone.points import passed
 from backbone.replication import limits
 from backbone.replication.agreement import Strict
 from backbone.replication.link import LinkState
@@ -55,8 +57,8 @@ async def listen(node: Node, row: LinkRow, channel: Channel, keyring: KeyRing) -
     for delivery in deliveries:
         try:
             await take_acceptance(node, row, keyring, delivery.parcel.data)
-        except (HandshakeError, Refused) as error:
-            await node.store.run(lambda tx, e=error: links.change(tx, row.id, reason=str(e)))  # type: ignore[misc]
+        except (HandshakeError, HandshakeRefused, Refused) as error:
+            await node.store.run(lambda tx, e=error: _refused(tx, row.id, str(e)))  # type: ignore[misc]
             await channel.confirm([delivery.token])
         else:
             await channel.confirm([delivery.token])
@@ -66,6 +68,12 @@ async def listen(node: Node, row: LinkRow, channel: Channel, keyring: KeyRing) -
     if taken:
         await channel.forget([token for token in rest if token != delivery.token])
     return taken
+
+
+def _refused(tx: Connection, row_id: int, why: str) -> None:
+    """An admin reads it until an acceptance is taken."""
+    row = links.get(tx, row_id)
+    keep(tx, row, replace(load(row), alarm=why))
 
 
 async def take_acceptance(node: Node, row: LinkRow, keyring: KeyRing, parcel: bytes) -> None:
@@ -80,6 +88,7 @@ async def take_acceptance(node: Node, row: LinkRow, keyring: KeyRing, parcel: by
         raise HandshakeRefused("the handshake file of this link was accepted already")
     seen = check_acceptance(progress.offer, acceptance)
     await keyring.add_peer(acceptance.certificate.encode(), acceptance.fingerprint)
+    passed("handshake: key pinned")
     signed = await keyring.open(parcel, signer=acceptance.fingerprint, message_bytes_max=FILE_BYTES_MAX)
     assert signed == data, "the same bytes open twice"
     peer = {
@@ -102,6 +111,7 @@ async def take_acceptance(node: Node, row: LinkRow, keyring: KeyRing, parcel: by
         links.save_state(tx, row.id, LinkState(node.life, node.boot, life, spoke_at=now))
 
     await node.store.run(store)
+    passed("handshake: acceptance stored")
 
 
 def incarnation(life: tuple[int, bytes]) -> str:
@@ -215,7 +225,9 @@ async def _advance(ep: Endpoint, given: events.Input) -> None:
                 _tell_tested(tx, ep, effect)
         return effects
 
-    for effect in await ep.store.run(change):
+    effects = await ep.store.run(change)
+    passed("handshake: step stored")
+    for effect in effects:
         match effect:
             case events.SendAcceptance():
                 row = await ep.store.read(lambda tx: links.get(tx, ep.row))
@@ -250,6 +262,7 @@ async def _send_probes(ep: Endpoint, sizes: frozenset[int]) -> None:
 async def _send(ep: Endpoint, parcel: bytes) -> None:
     state = await ep.store.read(lambda tx: links.state(tx, ep.row))
     await ep.channel.send(Parcel(Label(ep.tag, label_life(state.life), "k", 0), parcel))
+    passed("handshake: document sent")
 
 
 def probe_sizes(channel: Channel) -> frozenset[int]:

@@ -14,8 +14,9 @@ from backbone.replication.agreement import Agreement
 from backbone.replication.link import Identity, Timing
 from backbone.replication.mapping import Rules, Translation
 from backbone.replication.merge import Side
+from backbone.richtext import CONVERT
 from backbone.service.contents import Contents
-from backbone.service.endpoint import Endpoint
+from backbone.service.endpoint import Endpoint, Voice
 from backbone.service.logs import logger
 from backbone.service.node import Node
 from backbone.store.links import LinkRow
@@ -152,32 +153,46 @@ async def open_endpoint(node: Node, row: LinkRow) -> Endpoint:
     file = str(node.folder.link_file(row.name))
     rules = Rules.parse(config.rules, file)
     tracker = open_tracker(node, config.link.tracker)
-    translation = Translation(agreement, rules, node.name, tracker.user, Side(row.side), file)
+    translation = Translation(agreement, rules, node.name, tracker.user, Side(row.side), file, CONVERT)
     schema = await tracker.describe()
     problems = translation.problems(schema)
     if problems:
         raise ConfigError(f"{file}: {'; '.join(problems)}")
     channel = open_channel(node, row.name, row.link_id, config, row.peer)
     return Endpoint(
-        row=row.id,
         name=row.name,
-        link_id=row.link_id,
-        tag=tag_of(row.link_id),
         side=Side(row.side),
-        identity=identity(row, row.peer, agreement, node.node_id),
-        timing=timing(channel),
         agreement=agreement,
         translation=translation,
         schema=schema,
-        store=node.store,
         tracker=tracker,
-        channel=channel,
-        keyring=await open_keyring(node, row),
-        contents=Contents(node.folder.blobs / str(row.id)),
-        clock=node.clock,
-        log=logger(link=row.name),
-        encrypt=bool(row.peer.get("encrypt", True)),
+        audit_seconds=node.config.node.audit_hours * 3600.0,
+        **_voice(node, row, agreement, channel, await open_keyring(node, row)),
     )
+
+
+def voice(node: Node, row: LinkRow, channel: Channel, keyring: KeyRing) -> Voice:
+    """What a link that is stopped may still need to send; only for links that have a partner."""
+    agreement = Agreement.parse(row.agreement, f"the agreement of link {row.name}")
+    return Voice(**_voice(node, row, agreement, channel, keyring))
+
+
+def _voice(node: Node, row: LinkRow, agreement: Agreement, channel: Channel, keyring: KeyRing) -> dict[str, Any]:
+    assert row.peer is not None, "this link has no partner yet"
+    return {
+        "row": row.id,
+        "link_id": row.link_id,
+        "tag": tag_of(row.link_id),
+        "identity": identity(row, row.peer, agreement, node.node_id),
+        "timing": timing(channel),
+        "store": node.store,
+        "channel": channel,
+        "keyring": keyring,
+        "contents": Contents(node.folder.blobs / str(row.id)),
+        "clock": node.clock,
+        "log": logger(link=row.name),
+        "encrypt": bool(row.peer.get("encrypt", True)),
+    }
 
 
 def identity(row: LinkRow, peer: Mapping[str, Any], agreement: Agreement, node_id: str) -> Identity:

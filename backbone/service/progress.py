@@ -11,6 +11,8 @@ from backbone.store.links import LinkRow
 from handshake import events, pairing
 from handshake.events import Pairing, Role, Stage
 
+_STOPPED = (Stage.PAUSED, Stage.RESYNC, Stage.FAILED)
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -51,11 +53,10 @@ def load(row: LinkRow) -> Progress:
     return Progress(pairing=Pairing(**inner), **plain)
 
 
-def keep(tx: Connection, row: LinkRow, progress: Progress, **values: Any) -> None:
-    """Store where the handshake stands; the link's state for people follows it."""
-    stage = progress.pairing.stage
-    reason = progress.pairing.reason or progress.alarm or values.pop("reason", "")
-    links.change(tx, row.id, pairing=save(progress), state=str(stage), reason=reason, **values)
+def keep(tx: Connection, row: LinkRow, progress: Progress, *, reason: str = "", **values: Any) -> None:
+    """Store where the handshake stands; the link's state for people follows it, and why it is so."""
+    why = _lasting(tx, row.id, progress) or reason
+    links.change(tx, row.id, pairing=save(progress), state=str(progress.pairing.stage), reason=why, **values)
 
 
 def advance(tx: Connection, row: LinkRow, given: events.Input) -> tuple[events.Effect, ...]:
@@ -85,6 +86,25 @@ def joined(tx: Connection, row: LinkRow) -> None:
     if (progress.pairing.role, progress.pairing.stage, events.Joined) in pairing.TABLE:
         after, _ = pairing.step(progress.pairing, events.Joined())
         keep(tx, row, replace(progress, pairing=after, alarm=""))
+
+
+def troubled(tx: Connection, row_id: int, why: str) -> None:
+    """Something outside keeps the link from working; where it is stopped anyway, why it is stays to be read."""
+    progress = load(links.get(tx, row_id))
+    if progress.pairing.stage not in _STOPPED or not _lasting(tx, row_id, progress):
+        links.change(tx, row_id, reason=why)
+
+
+def over(tx: Connection, row_id: int) -> None:
+    """Nothing troubles the link: what its admin must know otherwise is shown, and nothing else."""
+    row = links.get(tx, row_id)
+    lasting = _lasting(tx, row_id, load(row))
+    if row.reason != lasting:
+        links.change(tx, row_id, reason=lasting)
+
+
+def _lasting(tx: Connection, row_id: int, progress: Progress) -> str:
+    return progress.pairing.reason or progress.alarm or links.stopped_because(tx, row_id)
 
 
 def stage_of(row: LinkRow) -> Stage:

@@ -18,6 +18,7 @@ from backbone.replication.message import (
     encode_change_set,
     encode_change_sets,
 )
+from backbone.replication.retrying import next_try
 from backbone.service.endpoint import Endpoint
 from backbone.store import blobs, links, lists, messages
 from backbone.store.engine import Connection
@@ -181,9 +182,11 @@ def _bounded(tx: Connection, ep: Endpoint, edit: Edit, gid: str, cells: Cells) -
 
 def _complain(tx: Connection, ep: Endpoint, edit: Edit, gid: str, problem: str) -> None:
     advice = f"amend links/{ep.name}.toml or the issue, then: backbone queue retry NUMBER"
+    now = ep.clock()
     lists.set_aside(
-        tx, ep.row, "outbound", f"{edit.local}: {problem}", ep.clock(), gid=gid, local=edit.local, advice=advice
-    )
+        tx, ep.row, "outbound", f"{edit.local}: {problem}", now, gid=gid, local=edit.local, advice=advice,
+        next_at=next_try(1, now),
+    )  # fmt: skip
 
 
 def _attachments(

@@ -3,17 +3,16 @@
 Nobody is surprised by what they asked for yesterday: a request says until when somebody waits for it (``until``).
 """
 
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from backbone.model import Cell, Edit, Write
+from backbone.model import Cell, Write
 from backbone.replication.identity import marker
 from backbone.replication.message import Kind
-from backbone.service import audit, outbound
-from backbone.service.applying import tell
+from backbone.service import audit, quarantine, repair, scrubbing
 from backbone.service.endpoint import Endpoint
-from backbone.service.outbound import fetch_contents, post, unnumbered
-from backbone.service.recording import emit, record
-from backbone.store import links, lists
+from backbone.service.outbound import post, unnumbered
+from backbone.store import counts, links, lists
 from backbone.store.engine import Connection
 from backbone.store.shadows import Book
 
@@ -31,18 +30,36 @@ async def carry_out(ep: Endpoint) -> int:
         if ep.clock() > float(arguments.get("until", "inf")):
             await ep.store.run(lambda tx, i=item: lists.withdraw(tx, i))  # type: ignore[misc]
             continue
-        match kind:
-            case "audit":
-                await _audit(ep, item, arguments)
-            case "say":
-                await _say(ep, item, Kind(arguments["kind"]))
-            case "retry":
-                await _retry(ep, item, arguments)
-            case "skip":
-                await ep.store.run(lambda tx, i=item, a=arguments: _skip(tx, ep, i, a))  # type: ignore[misc]
-            case "take":
-                await _take(ep, item, arguments)
-    return len(due)
+        if kind in _IN_THE_STORE:
+            await ep.store.run(lambda tx, k=kind, i=item, a=arguments: _IN_THE_STORE[k](tx, ep, i, a))  # type: ignore[misc]
+        elif kind in _WITH_THE_TRACKER:
+            await _WITH_THE_TRACKER[kind](ep, item, arguments)
+    if not ready:
+        return len(due)
+    return len(due) + await _audit_by_schedule(ep) + await quarantine.retry_due(ep)
+
+
+async def _audit_by_schedule(ep: Endpoint) -> int:
+    if not await ep.store.read(lambda tx: _audit_due(tx, ep)):
+        return 0
+    await ep.store.run(lambda tx: lists.ask(tx, ep.row, "audit", {"share": _share(tx, ep)}, ep.clock()))
+    return 1
+
+
+def _audit_due(tx: Connection, ep: Endpoint) -> bool:
+    """By schedule: the last one (or the link, before the first) is old enough, and the first snapshots are through."""
+    if not ep.audit_seconds or not links.get(tx, ep.row).populated:
+        return False
+    last = lists.last_asked(tx, ep.row, "audit")
+    since = counts.made_at(tx, ep.row) if last is None else last.created_at
+    return ep.clock() >= since + ep.audit_seconds
+
+
+def _share(tx: Connection, ep: Endpoint) -> int | None:
+    """Which of the issues are read from the trackers today: all of them until what was found is settled."""
+    if audit.count(lists.last_audit(tx, ep.row)):
+        return None
+    return int(ep.clock() // ep.audit_seconds) % scrubbing.SHARES
 
 
 async def _audit(ep: Endpoint, item: int, arguments: dict[str, Any]) -> None:
@@ -51,66 +68,45 @@ async def _audit(ep: Endpoint, item: int, arguments: dict[str, Any]) -> None:
     if tries >= AUDITS_IN_A_ROW:
         await ep.store.run(lambda tx: lists.answer(tx, item, {"busy": True}))
         return
-    while await outbound.capture(ep):
-        pass
-    scrubbed = await audit.scrub(ep)
+    share = arguments.get("share")
+    scrubbed = await scrubbing.scrub(ep, share)
 
     def ask(tx: Connection) -> None:
-        audit.begin(tx, ep, item, scrubbed)
+        audit.begin(tx, ep, item, scrubbed, share)
         later = {**arguments, "tries": tries + 1, "not_before": ep.clock() + 0.1 * 2**tries}
         lists.answer(tx, item, {}, state="sent", arguments=later)
 
     await ep.store.run(ask)
 
 
-async def _say(ep: Endpoint, item: int, kind: Kind) -> None:
+async def _say(ep: Endpoint, item: int, arguments: dict[str, Any]) -> None:
+    kind = Kind(arguments["kind"])
     state = await ep.store.read(lambda tx: links.state(tx, ep.row))
     await post(ep, unnumbered(ep, state, kind, b""))
     await ep.store.run(lambda tx: lists.answer(tx, item, {}))
 
 
 async def _retry(ep: Endpoint, item: int, arguments: dict[str, Any]) -> None:
-    row = await ep.store.read(lambda tx: lists.set_aside_item(tx, int(arguments["item"])))
-    if row is not None and row.kind == "outbound":
-        await _capture_again(ep, item, row.id, row.local)
-        return
-
-    def release(tx: Connection) -> None:
-        if row is not None and row.kind == "issue" and row.state == "open":
-            lists.let_go(tx, ep.row, row.gid)
-        lists.answer(tx, item, {})
-
-    await ep.store.run(release)
-
-
-async def _capture_again(ep: Endpoint, item: int, aside: int, local: str) -> None:
-    """What could not be put into agreed words is looked at again, as the issue stands."""
-    issue = (await ep.tracker.read([local])).get(local)
-    if issue is not None:
-        await fetch_contents(ep, issue.cells)
-
-    def keep(tx: Connection) -> None:
-        lists.set_aside_change(tx, aside, ep.clock(), state="retried")
-        lists.answer(tx, item, {})
-        if issue is not None:
-            book = Book(tx, ep.row)
-            edit = Edit(issue.local, issue.position, issue.author, issue.created, issue.cells)
-            change_sets = record(tx, ep, book, [edit], whole=True)
-            book.flush(ep.clock())
-            emit(tx, ep, change_sets)
-
-    await ep.store.run(keep)
+    for wanted in _items(arguments):
+        row = await ep.store.read(lambda tx, w=wanted: lists.set_aside_item(tx, w))  # type: ignore[misc]
+        if row is not None:
+            await quarantine.retry(ep, row)
+    await ep.store.run(lambda tx: lists.answer(tx, item, {}))
 
 
 def _skip(tx: Connection, ep: Endpoint, item: int, arguments: dict[str, Any]) -> None:
-    row = lists.set_aside_item(tx, int(arguments["item"]))
-    if row is not None and row.state == "open":
-        lists.set_aside_change(tx, row.id, ep.clock(), state="skipped")
-        if row.kind == "issue":
-            lists.unhold(tx, ep.row, row.key)
-            lists.let_go(tx, ep.row, row.gid)
-            tell(tx, ep, {"gid": row.gid, "key": row.key, "outcome": "skipped", "reason": "skipped by a person"})
+    quarantine.skip(tx, ep, _items(arguments))
     lists.answer(tx, item, {})
+
+
+def _edit(tx: Connection, ep: Endpoint, item: int, arguments: dict[str, Any]) -> None:
+    problem = quarantine.edit(tx, ep, int(arguments["item"]), dict(arguments["values"]), str(arguments["by"]))
+    lists.answer(tx, item, {"problem": problem})
+
+
+def _items(arguments: dict[str, Any]) -> list[int]:
+    """One item, or several at once."""
+    return [int(item) for item in arguments.get("items", [arguments.get("item")])]
 
 
 async def _take(ep: Endpoint, item: int, arguments: dict[str, Any]) -> None:
@@ -143,3 +139,17 @@ def _losing(tx: Connection, ep: Endpoint, item: int) -> Write | None:
         return None
     key = marker(ep.link_id, f"take/{row.gid}", links.state(tx, ep.row).life[0], 0, item)
     return Write(key, known.local, None, inward.cells)
+
+
+_IN_THE_STORE: Mapping[str, Callable[[Connection, Endpoint, int, dict[str, Any]], None]] = {
+    "skip": _skip,
+    "edit": _edit,
+}
+_WITH_THE_TRACKER: Mapping[str, Callable[[Endpoint, int, dict[str, Any]], Awaitable[None]]] = {
+    "audit": _audit,
+    "say": _say,
+    "retry": _retry,
+    "take": _take,
+    "repair": repair.begin,
+    "settle": repair.settle,
+}

@@ -46,7 +46,12 @@ class LinkStatus:
 
 def status(store: Store) -> list[LinkStatus]:
     """Every link, by name. Raises ``StoreError``."""
-    return store.read_now(lambda tx: [_link(tx, row) for row in links.every(tx)])
+    return store.read_now(status_in)
+
+
+def status_in(tx: Connection) -> list[LinkStatus]:
+    """As ``status``, within a transaction."""
+    return [_link(tx, row) for row in links.every(tx)]
 
 
 def _link(tx: Connection, row: LinkRow) -> LinkStatus:

@@ -5,6 +5,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from backbone.model import ISSUE
 from backbone.replication.link import LinkState
 from backbone.store.tables import identity, outbox, waiting
+from backbone.store.tables import link as links
 
 
 def issues(tx: Connection, link: int) -> int:
@@ -17,6 +18,11 @@ def cells_waiting(tx: Connection, link: int) -> int:
     """Relations and attachments whose other end is not here yet."""
     query = select(func.count()).select_from(waiting).where(waiting.c.link == link)
     return int(tx.execute(query).scalar_one())
+
+
+def made_at(tx: Connection, row: int) -> float:
+    """When the link was made."""
+    return float(tx.execute(select(links.c.created_at).where(links.c.id == row)).scalar_one())
 
 
 def messages_sent(tx: Connection, link: int, state: LinkState) -> int:

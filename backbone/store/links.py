@@ -112,6 +112,12 @@ def state(tx: Connection, link_row: int) -> LinkState:
     return unpack_state(data)
 
 
+def stopped_because(tx: Connection, link_row: int) -> str:
+    """Why the rules stopped the link; empty where they did not, or where it has no partner yet."""
+    data = tx.execute(select(link.c.protocol).where(link.c.id == link_row)).scalar_one()
+    return "" if data is None else unpack_state(data).reason
+
+
 def save_state(tx: Connection, link_row: int, value: LinkState) -> None:
     """Keep the protocol state."""
     tx.execute(link.update().where(link.c.id == link_row).values(protocol=pack_state(value)))

@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, and_, func, select
 
 from backbone.model import Value
 from backbone.replication.diff import Conflict
@@ -12,6 +12,9 @@ from backbone.replication.message import ChangeSet
 from backbone.store.codec import pack_change_set, unpack_change_set
 from backbone.store.engine import upsert
 from backbone.store.tables import conflict, held, identity, intent, quarantine, request
+
+Item: TypeAlias = Row[Any]
+"""A row of ``quarantine``."""
 
 # quarantine
 
@@ -41,6 +44,24 @@ def set_aside_items(tx: Connection, link: int | None, *, everything: bool = Fals
     return tx.execute(query).all()
 
 
+class ParcelsAside(NamedTuple):
+    """The open parcels in quarantine: how many, their bytes, and the last one with how often it was set aside."""
+
+    items: int
+    bytes_kept: int
+    last: int | None
+    attempts: int
+
+
+def parcels_aside(tx: Connection, link: int) -> ParcelsAside:
+    """What of a link's quarantine somebody outside could make grow."""
+    bad = and_(quarantine.c.link == link, quarantine.c.kind == "parcel", quarantine.c.state == "open")
+    query = select(func.count(), func.sum(func.length(quarantine.c.payload)), func.max(quarantine.c.id)).where(bad)
+    count, size, last = tx.execute(query).one()
+    attempts = tx.execute(select(quarantine.c.attempts).where(quarantine.c.id == last)).scalar_one_or_none()
+    return ParcelsAside(count, size or 0, last, attempts or 0)
+
+
 def set_aside_item(tx: Connection, item: int) -> Row[Any] | None:
     """One item."""
     return tx.execute(select(quarantine).where(quarantine.c.id == item)).one_or_none()
@@ -49,6 +70,17 @@ def set_aside_item(tx: Connection, item: int) -> Row[Any] | None:
 def set_aside_change(tx: Connection, item: int, now: float, **values: Any) -> None:
     """An attempt was made, or a person decided."""
     tx.execute(quarantine.update().where(quarantine.c.id == item).values(changed_at=now, **values))
+
+
+def set_aside_due(tx: Connection, link: int, now: float, limit: int) -> Sequence[Row[Any]]:
+    """Open items whose schedule says that they are tried again."""
+    due = (quarantine.c.link == link, quarantine.c.state == "open", quarantine.c.next_at <= now)
+    return tx.execute(select(quarantine).where(*due).order_by(quarantine.c.id).limit(limit)).all()
+
+
+def set_aside_forget(tx: Connection, item: int) -> None:
+    """Only for an item that says the same as another."""
+    tx.execute(quarantine.delete().where(quarantine.c.id == item))
 
 
 def set_aside_by_key(tx: Connection, link: int, key: str) -> Row[Any] | None:
@@ -70,6 +102,18 @@ def hold(tx: Connection, link: int, key: str, change_set: ChangeSet) -> None:
         tx.execute(
             held.insert().values(link=link, gid=gid, key=key, change_set=pack_change_set(change_set), ready=ready)
         )
+
+
+def held_by_key(tx: Connection, link: int, key: str) -> ChangeSet | None:
+    """One held change set."""
+    row = tx.execute(select(held.c.change_set).where(held.c.link == link, held.c.key == key)).one_or_none()
+    return None if row is None else unpack_change_set(row.change_set)
+
+
+def amend_held(tx: Connection, link: int, key: str, change_set: ChangeSet) -> None:
+    """A person changed it."""
+    packed = pack_change_set(change_set)
+    tx.execute(held.update().where(held.c.link == link, held.c.key == key).values(change_set=packed))
 
 
 def held_ready(tx: Connection, link: int, limit: int) -> list[tuple[str, ChangeSet]]:
@@ -219,6 +263,25 @@ def withdraw(tx: Connection, item: int) -> bool:
     """Nobody waits for the answer any more; ``False`` when it was carried out already."""
     waiting = request.c.state.in_(("open", "sent"))
     return bool(tx.execute(request.update().where(request.c.id == item, waiting).values(state="expired")).rowcount)
+
+
+def last_asked(tx: Connection, link: int, kind: str) -> Row[Any] | None:
+    """The newest request of that kind."""
+    query = select(request).where(request.c.link == link, request.c.kind == kind)
+    return tx.execute(query.order_by(request.c.id.desc()).limit(1)).one_or_none()
+
+
+def last_audit(tx: Connection, link: int) -> dict[str, Any]:
+    """What the newest audit found that came to an end; empty where there is none."""
+    query = select(request.c.result).where(
+        request.c.link == link,
+        request.c.kind == "audit",
+        request.c.state == "done",
+        request.c.result.like('%"issues"%'),
+    )
+    text = tx.execute(query.order_by(request.c.id.desc()).limit(1)).scalar_one_or_none()
+    found: dict[str, Any] = json.loads(text or "{}")
+    return found
 
 
 def request_item(tx: Connection, item: int) -> Row[Any] | None:

@@ -85,6 +85,19 @@ def _waiting(row: Any) -> Waiting:
     return Waiting(row.lane, row.seq, row.size, row.sent_at, row.attempts, bool(row.asked))
 
 
+def oldest_waiting(tx: Connection, link: int, state: LinkState) -> float | None:
+    """When the oldest of our messages that the peer has not applied was made."""
+    found: list[float] = []
+    for lane, sending in state.out.items():
+        if sending.last > sending.applied:
+            query = select(outbox.c.created_at).where(
+                outbox.c.link == link, outbox.c.life == state.life[0], outbox.c.lane == lane,
+                outbox.c.seq == sending.applied + 1,
+            )  # fmt: skip
+            found += tx.execute(query).scalars()
+    return min(found, default=None)
+
+
 def get_out(tx: Connection, link: int, life: Life, keys: Sequence[tuple[str, int]]) -> list[Outgoing]:
     """The named messages, in no order."""
     rows = [row for named in _each_lane(link, life, keys) for row in tx.execute(select(outbox).where(named))]

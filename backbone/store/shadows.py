@@ -222,6 +222,14 @@ def ready(tx: Connection, link: int, limit: int) -> dict[str, list[Cell]]:
     return found
 
 
+def asked_again(tx: Connection, link: int, gid: str) -> str:
+    """For which repair cells of this issue are written once more; empty for none."""
+    query = select(waiting.c.wants).where(
+        waiting.c.link == link, waiting.c.gid == gid, waiting.c.wants.like("repair:%")
+    )
+    return max(tx.execute(query).scalars(), default="")
+
+
 def completed(tx: Connection, link: int, gid: str, cells: Iterable[Cell]) -> None:
     """These wait no longer."""
     for cell in cells:

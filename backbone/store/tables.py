@@ -1,6 +1,7 @@
 """The tables. What stands here is all that a node knows; nothing that matters is in memory.
 
-Times are seconds since 1970, UTC. Booleans are 0 and 1. Every table but ``node`` belongs to a link.
+Times are seconds since 1970, UTC. Booleans are 0 and 1. Every table but ``node``, ``alarm`` and ``telling``
+belongs to a link.
 """
 
 from sqlalchemy import (
@@ -216,9 +217,11 @@ quarantine = Table(
     Column("attempts", Integer, nullable=False, server_default="1"),
     Column("created_at", Float, nullable=False),
     Column("changed_at", Float, nullable=False),
+    Column("next_at", Float),
+    Column("edits", Text, nullable=False, server_default="[]"),
     comment="what could not be opened, decoded or applied, with its reason; never dropped, replayable",
 )
-Index(None, quarantine.c.link, quarantine.c.state)
+Index(None, quarantine.c.link, quarantine.c.state, quarantine.c.next_at)
 
 conflict = Table(
     "conflict",
@@ -250,3 +253,34 @@ request = Table(
     comment="what a person asked for on the command line; the service carries it out",
 )
 Index(None, request.c.link, request.c.state)
+
+alarm = Table(
+    "alarm",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("about", Text, nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("sentence", Text, nullable=False),
+    Column("since", Float, nullable=False),
+    Column("told_level", Integer, nullable=False),
+    Column("gone_at", Float),
+    comment="what is wrong with this node, and how much of it was told",
+)
+
+telling = Table(
+    "telling",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("way", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("state", Text, nullable=False, server_default="open"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("next_at", Float, nullable=False),
+    Column("trouble", Text, nullable=False, server_default=""),
+    comment="notices to people, one row for each who is told: by mail or by webhook",
+)
+Index(None, telling.c.state, telling.c.next_at)

@@ -179,6 +179,10 @@ class DirectoryChannel:
         for bell in self._listeners.values():
             bell.set()
 
+    def notices(self) -> Sequence[str]:
+        """A directory says nothing."""
+        return ()
+
     async def close(self) -> None:
         """End the hints and the threads. What lies in the directories stays."""
         self._closed = True

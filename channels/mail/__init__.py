@@ -1,4 +1,4 @@
-"""E-mail: SMTP to send, IMAP to receive. README.md specifies the mail and every setting."""
+"""E-mail: SMTP to send, IMAP to receive. README.md specifies the mail, docs/mail.md every setting."""
 
 import time
 from collections.abc import Callable, Mapping

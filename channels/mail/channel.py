@@ -66,10 +66,7 @@ class MailChannel:
         return [*found, *mailed]
 
     def notices(self) -> Sequence[str]:
-        """What a person may want to know since the last call: mails that came back, folders that cannot be written.
-
-        Hints, not facts: anybody can write a bounce.
-        """
+        """As the port says: mails that came back, and folders that cannot be written."""
         told = list(dict.fromkeys(self._notices))
         self._notices.clear()
         return told

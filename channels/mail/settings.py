@@ -71,7 +71,7 @@ class Settings:
 
 
 def settings_from(given: Settings | Mapping[str, Any]) -> Settings:
-    """From the words of a configuration file; README.md lists them. Raises ``ChannelError``."""
+    """From the words of a configuration file; docs/mail.md lists them. Raises ``ChannelError``."""
     if isinstance(given, Settings):
         return given
     table = _Table("the mail channel", given, _TOP)

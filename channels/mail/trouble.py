@@ -46,7 +46,8 @@ def network(error: BaseException, place: str) -> ChannelError:
             return ChannelUnavailable(f"nothing listens at {place}: correct host and port, or look whether it runs")
         if isinstance(cause, TimeoutError):
             return ChannelUnavailable(
-                f"{place} did not answer in time: {_SHUT_OUT}; if it stays so, look at the network"
+                f"{place} did not answer in time: {_SHUT_OUT}; if it stays so, compare port and security with what the "
+                "provider says, and look at the network"
             )
     return ChannelUnavailable(
         f"the connection to {place} broke ({shown(str(error) or type(error).__name__)}): {_SHUT_OUT}"

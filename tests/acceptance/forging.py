@@ -1,15 +1,22 @@
 """Handshake files and parcels that somebody made with the best tools and bad intentions."""
 
 import asyncio
+import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from backbone.replication import limits
+from backbone.replication.message import Message, digest_of
+from backbone.replication.message import decode as decode_message
+from backbone.replication.message import encode as encode_message
 from channels.directory.names import FileName, digest, parse
 from handshake import keyring
 from handshake.documents import Offer, decode, encode
 from handshake.file import verify_file
 from handshake.limits import FILE_BYTES_MAX
+
+OPENED_BYTES_MAX = limits.message_raw_bytes_max + limits.header_bytes_max
 
 
 async def offer_with(file: Path, home: Path, **changes: object) -> bytes:
@@ -39,3 +46,38 @@ def drop(receive: Path, like: Path, data: bytes, number: int) -> Path:
     draft.write_bytes(data)
     draft.replace(target)
     return target
+
+
+async def forged(alice: Path, bob: Path, parcel: bytes, mallory: Path) -> Mapping[str, bytes]:
+    """Every kind of bad parcel, by the word that its reason must hold."""
+    ours, theirs = await keyring.open_home(alice), await keyring.open_home(bob)
+    message = decode_message(await theirs.open(parcel, signer=ours.fingerprint, message_bytes_max=OPENED_BYTES_MAX))
+    stranger = await keyring.create(mallory, "mallory")
+    await stranger.add_peer(await theirs.public_key(), theirs.fingerprint)
+    flipped = bytearray(parcel)
+    flipped[len(flipped) // 2] ^= 1
+    receiver = theirs.fingerprint
+    bomb = ["-z", "9", "--compress-algo", "zlib", "--local-user", ours.fingerprint, "--recipient", receiver,
+            "--sign", "--encrypt"]  # fmt: skip
+    try:
+        return {
+            "altered": bytes(flipped),
+            "truncated": parcel[: len(parcel) // 2],
+            "stranger": await stranger.seal(encode_message(message), recipient=receiver),
+            "another link": await ours.seal(_readdressed(message, link="f" * 32), recipient=receiver),
+            "another receiver": await ours.seal(_readdressed(message, receiver="e" * 32), recipient=receiver),
+            "oversized": await ours.seal(os.urandom(OPENED_BYTES_MAX + 1), recipient=receiver),
+            "bomb": await asyncio.to_thread(gpg, alice, bomb, bytes(8 * OPENED_BYTES_MAX)),
+            "unsigned": await asyncio.to_thread(
+                gpg, alice, ["--recipient", receiver, "--encrypt"], encode_message(message)
+            ),
+            "noise": os.urandom(3000),
+        }
+    finally:
+        await stranger.close()
+
+
+def _readdressed(message: Message, **header: object) -> bytes:
+    """The same message for somebody else, with a digest that fits."""
+    changed = Message(message.header.model_copy(update=header), message.body)
+    return encode_message(Message(changed.header.model_copy(update={"dig": digest_of(changed)}), changed.body))

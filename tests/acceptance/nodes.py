@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import time
@@ -31,7 +32,7 @@ class NodeAtWork:
     _service: "subprocess.Popen[bytes] | None" = None
 
     def __post_init__(self) -> None:
-        journal = self.root / f"{self.name}.tracker"
+        journal = self.tracker_file
         self.cli("init", str(self.folder), "--name", self.name, "--anchor", str(self.root / f"{self.name}.anchor"))
         config = self.folder / "backbone.toml"
         text = config.read_text().replace("#poll_seconds = 5", "poll_seconds = 0.2")
@@ -41,6 +42,11 @@ class NodeAtWork:
     @property
     def folder(self) -> Path:
         return self.root / self.name
+
+    @property
+    def tracker_file(self) -> Path:
+        """The memory tracker's journal."""
+        return self.root / f"{self.name}.tracker"
 
     @property
     def receive(self) -> Path:
@@ -72,11 +78,12 @@ class NodeAtWork:
         assert isinstance(link, dict)
         return link
 
-    def start(self) -> None:
+    def start(self, **variables: str) -> None:
+        """With these variables of the environment, beside our own."""
         with (self.root / f"{self.name}.log").open("ab") as log:
             self._service = subprocess.Popen(
                 [*program(), "-C", str(self.folder), "run"],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(),
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment() | variables,
             )  # fmt: skip
 
     def stop(self) -> None:
@@ -84,6 +91,17 @@ class NodeAtWork:
             self._service.terminate()
             assert self._service.wait(BOUND_SECONDS) == 0
             self._service = None
+
+    def died(self) -> bool:
+        """Wait for the end of the service; whether it was killed rather than ended by itself."""
+        assert self._service is not None
+        code = self._service.wait(BOUND_SECONDS)
+        self._service = None
+        return code == -signal.SIGKILL
+
+    def lives(self) -> bool:
+        """Whether the service runs."""
+        return self._service is not None and self._service.poll() is None
 
     def kill(self) -> None:
         """As a power failure ends it."""

@@ -6,10 +6,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import latency, pipeline, population
+from tests.bench import latency, mail, mail_nodes, mapping, pipeline, population
 from tests.bench.report import Figure, Options, table
 
-BENCHES = {"population": population.measure, "pipeline": pipeline.measure, "latency": latency.measure}
+BENCHES = {
+    "population": population.measure, "pipeline": pipeline.measure, "latency": latency.measure,
+    "mapping": mapping.measure, "mail": mail.measure,
+    "mail-nodes": mail_nodes.measure,
+}  # fmt: skip
 
 
 def main() -> int:

@@ -39,9 +39,9 @@ def hunt(targets: Iterable[Target], seconds: float, seed: int, counts: Counter[s
         while stopwatch() < end:
             turn += 1
             for target, given in chosen.items():
-                if target.slow and turn % SLOW_SHARE and len(chosen) > 1:
+                if target.slow and turn % SLOW_SHARE != 1 and len(chosen) > 1:
                     continue
-                if stopwatch() >= end:
+                if turn > 1 and stopwatch() >= end:  # each is tried once, however slow the machine is
                     break
                 counts[target.name] += 1
                 data = spoilt(random.Random(f"{seed} {target.name} {turn}"), given, target.form)

@@ -86,7 +86,8 @@ def _texts() -> Iterator[tuple[str, str, bytes]]:
     yield "node", "full", (node_template("acme") + node + ACCOUNT.replace("[", "[mail.post.")).encode()
     channel = {"kind": "directory", "send": "/mnt/a", "receive": "/mnt/b"}
     fields: dict[str, dict[str, Any]] = {"status": {"local": "status", "values": {"new": "unread", "open": ["a", "b"]}}}
-    yield "link", "template", link_template("main", channel, fields, {"ann": "a@b.example"}, {"type": "bug"}).encode()
+    rules = {"fields": fields, "users": {"ann": "a@b.example"}, "on_create": {"type": "bug"}}
+    yield "link", "template", link_template("main", channel, rules).encode()
     yield "agreement", "example", (EXAMPLES / "agreement.toml").read_bytes()
     yield "mapping", "acme", (EXAMPLES / "acme.toml").read_bytes()
     yield "mapping", "beta", (EXAMPLES / "beta.toml").read_bytes()

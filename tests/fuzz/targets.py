@@ -31,7 +31,7 @@ from backbone.replication.message import (
     encode,
     inflate,
 )
-from backbone.service import audit, control, pairing
+from backbone.service import audit, control, pairing, repair
 from channels.base import ChannelError
 from channels.directory import names
 from channels.mail import armour, reading
@@ -94,7 +94,7 @@ def _change_sets(data: bytes) -> None:
 def _record(data: bytes) -> None:
     """A control message is one of these, or refused by all of them."""
     record = decode_record(data)
-    for model in (control.Receipt, pairing.Echo):
+    for model in (control.Receipt, pairing.Echo, repair.Command):
         with suppress(ValidationError):
             model.model_validate(record)
     with suppress(PeerError):

@@ -4,6 +4,7 @@ import argparse
 import sys
 import time
 
+from tests.simulation.channel import DIRECTORY, MAIL
 from tests.simulation.world import STEPS, Restored, run
 
 
@@ -12,6 +13,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation")
     parser.add_argument("--seeds", type=int, default=500)
     parser.add_argument("--from", type=int, default=0, dest="first")
+    parser.add_argument("--carrier", choices=("directory", "mail"), default="directory")
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--story", action="store_true", help="print what happened in each failing seed")
     parser.add_argument("--trace", action="store_true", help="print a hash of what happened in each seed")
@@ -20,7 +22,8 @@ def main() -> int:
     failed = 0
     began = time.perf_counter()
     for seed in range(options.first, options.first + options.seeds):
-        broken, world = run(seed, options.steps, options.restored)
+        carrier = MAIL if options.carrier == "mail" else DIRECTORY
+        broken, world = run(seed, options.steps, carrier=carrier, restored=options.restored)
         if options.trace:
             print(f"seed {seed}: {world.trace()}")
         if broken:

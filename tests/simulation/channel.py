@@ -1,13 +1,35 @@
-"""A channel that loses, repeats, reorders and replays, driven by the world's dice."""
+"""A channel that loses, repeats, reorders and replays, driven by the world's dice; and, as mail does, lets wait."""
 
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
-from channels.base import Delivery, Limits, Parcel
+from channels.base import ChannelUnavailable, Delivery, Limits, Parcel
+from channels.mail.limits import limits as mail_limits
 
+MAIL_SIZE_MAX = 64 * 2**10
 LIMITS = Limits(parcel_bytes_max=1 << 25, linger_seconds=0.0, ack_delay_seconds=0.05, resend_floor_seconds=30.0)
+
+
+@dataclass(frozen=True)
+class Carrier:
+    """What carries the parcels, where no misfortune happens."""
+
+    limits: Limits
+    delays: tuple[float, ...] = (0.0,)
+    """Seconds that a parcel may take."""
+    per_hour: int = 1_000_000
+    greylists: float = 0.0
+    bounces: float = 0.0
+    """The chance that a bounce comes, true or forged."""
+
+
+DIRECTORY = Carrier(LIMITS)
+MAIL = Carrier(
+    mail_limits(MAIL_SIZE_MAX), delays=(2.0, 2.0, 30.0, 900.0, 4 * 3600.0), per_hour=20, greylists=0.1, bounces=0.05
+)
+"""A small mailbox at a strict provider: what does not fit into a mail of 64 KiB goes in parts."""
 
 
 @dataclass
@@ -28,6 +50,8 @@ class Air:
     dice: random.Random
     calm: bool = False
     flying: list[Parcel] = field(default_factory=list)
+    waiting: list[tuple[float, Parcel]] = field(default_factory=list)
+    """When it arrives, and what."""
     log: list[Parcel] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -49,6 +73,11 @@ class Air:
             self.counts["repeated"] += 1
             self.flying.append(parcel)
 
+    def arrive(self, now: float) -> None:
+        """What waited long enough is there."""
+        self.flying += [parcel for due, parcel in self.waiting if self.calm or due <= now]
+        self.waiting = [one for one in self.waiting if not self.calm and one[0] > now]
+
     def take(self, limit: int) -> list[Parcel]:
         if not self.calm:
             if self.log and self.dice.random() < self.weather.replay:
@@ -63,21 +92,47 @@ class Air:
 class SimulatedChannel:
     """One node's end. What was received and not confirmed comes again after ``restart``."""
 
-    limits = LIMITS
-
-    def __init__(self, out: Air, into: Air) -> None:
+    def __init__(self, out: Air, into: Air, carrier: Carrier, clock: Callable[[], float]) -> None:
+        self.limits = carrier.limits
+        self._carrier = carrier
+        self._clock = clock
+        self._sent_at: list[float] = []
         self._out = out
         self._into = into
         self._open: dict[str, Parcel] = {}
         self._count = 0
+        self.told: list[str] = []
 
     async def check(self) -> Sequence[str]:
         return ()
 
     async def send(self, parcel: Parcel) -> None:
+        assert len(parcel.data) <= self.limits.parcel_bytes_max
+        if not self._out.calm:
+            self._hindered()
+        self._sent_at.append(self._clock())
+        before = len(self._out.flying)
         self._out.put(parcel)
+        if self._carrier.delays != (0.0,) and not self._out.calm:
+            late = self._clock() + self._out.dice.choice(self._carrier.delays)
+            self._out.waiting += [(late, one) for one in self._out.flying[before:]]
+            del self._out.flying[before:]
+
+    def _hindered(self) -> None:
+        """The provider wants no mail now, or sends one back."""
+        lately = [at for at in self._sent_at if at > self._clock() - 3600.0]
+        if len(lately) >= self._carrier.per_hour:
+            self._out.counts["throttled"] += 1
+            raise ChannelUnavailable("the provider takes no more mails in this hour")
+        if self._carrier.greylists and self._out.dice.random() < self._carrier.greylists:
+            self._out.counts["greylisted"] += 1
+            raise ChannelUnavailable("450 come again later")
+        if self._carrier.bounces and self._out.dice.random() < self._carrier.bounces:
+            self._out.counts["bounced"] += 1
+            self.told.append("a mail came back")
 
     async def receive(self, limit: int) -> Sequence[Delivery]:
+        self._into.arrive(self._clock())
         deliveries: list[Delivery] = []
         for parcel in self._into.take(limit):
             self._count += 1
@@ -104,6 +159,10 @@ class SimulatedChannel:
     async def hints(self) -> AsyncIterator[None]:
         return
         yield
+
+    def notices(self) -> Sequence[str]:
+        told, self.told = self.told, []
+        return told
 
     async def close(self) -> None:
         pass

@@ -1,6 +1,7 @@
 """Points at which the world may strike: a process dies, a person edits, another task runs in between."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from inspect import iscoroutinefunction
 from typing import Any, Protocol
 
 from backbone.errors import TrackerUnavailable
@@ -37,7 +38,7 @@ class Pointed:
 
     def __getattr__(self, attribute: str) -> Any:
         value = getattr(self._inner, attribute)
-        if not callable(value) or attribute == "hints":
+        if not iscoroutinefunction(value):
             return value
         return self._around(attribute, value)
 

@@ -24,6 +24,7 @@ from backbone.service.tasks import rounds
 from backbone.store import links, lists, messages, shadows
 from backbone.store import resync as store_resync
 from backbone.trackers.memory import MemoryTracker
+from tests.simulation import missing
 from tests.simulation.world import Restored, run
 
 SEEDS_MAX = 200
@@ -253,6 +254,29 @@ MUTANTS = (
     Mutant("numbers_seen_are_ignored", "a fresh number exceeds all that were seen", _numbers_seen_are_ignored),
     Mutant("nothing_waits", "a cell whose other end is missing is completed later", _nothing_waits, known=1),
     Mutant("stuck_issues_go_on", "change sets behind a refused one wait for it", _stuck_issues_go_on, known=24),
+    Mutant("last_first", "messages are applied in the order of their numbers", missing.last_first),
+    Mutant("change_sets_turned", "an issue's change sets keep their order", missing.change_sets_turned, known=1),
+    Mutant("known_clock_not_joined", "a join knows what both sides knew", missing.known_clock_not_joined, known=57),
+    Mutant("no_tie_break", "no two writes are equal in the order of writes", missing.no_tie_break, known=9),
+    Mutant("nothing_arrives", "what was waited for wakes what waits", missing.nothing_arrives),
+    Mutant("old_state_saved", "sending does not undo what came in meanwhile", missing.old_state_saved, known=1),
+    Mutant("population_takes_all", "what the feed will tell is not populated too", missing.population_takes_all,
+           masked="the feed passes over what was populated: steps in between would be lost, not their outcome"),
+    Mutant("cursor_first", "the cursor moves with what it passed", missing.cursor_first, known=3),
+    Mutant("numbered_later", "what is recorded is numbered in the same transaction", missing.numbered_later, known=3),
+    Mutant("cursor_after_population", "the feed begins before the population", missing.cursor_after_population),
+    Mutant("intents_forget", "an intent knows what waited or was released", missing.intents_forget, known=19),
+    Mutant("refusals_forgotten", "a refused change set is kept", missing.refusals_forgotten, known=1),
+    Mutant("told_too_early", "only what a message says is acknowledged by it", missing.told_too_early,
+           masked="the next message tells it, at the latest the daily sign of life (test_link.py)"),
+    Mutant("confirmed_first", "a delivery is confirmed when it is stored", missing.confirmed_first,
+           masked="what is lost so is not acknowledged, and sent again"),
+    Mutant("older_acknowledgements", "an older acknowledgement is ignored", missing.older_acknowledgements,
+           masked="numbers of an acknowledgement only grow (test_link.py)"),
+    Mutant("no_hold", "after an unclean end the partner is heard first", missing.no_hold,
+           masked="it guards a store that was put back (test_link.py, test_copied_store.py)"),
+    Mutant("no_window", "no more is under way than the partner takes", missing.no_window,
+           masked="it bounds memory and disk, no promise of these worlds (test_sending.py)"),
     Mutant("contents_pruned_early", "a content stays until all that may name it is applied", _contents_pruned_early, 2),
     Mutant("no_history", "a state tells former values", _no_history, restored=Restored.ONE,
            masked="an old value that is written again is on the list of conflicts: unit/replication/test_resync.py"),

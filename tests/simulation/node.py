@@ -13,12 +13,13 @@ from sqlalchemy import Connection
 
 from backbone.model import Cell, Cells, Value
 from backbone.replication.agreement import Agreement
-from backbone.replication.link import Identity, LinkState, Started, Timing, step
+from backbone.replication.link import Identity, LinkState, Started, step
 from backbone.replication.mapping import Rules, Translation
 from backbone.replication.merge import Side
 from backbone.service import applying, control, inbound, outbound, pruning, renewing, requests, resyncing
 from backbone.service.contents import Contents
 from backbone.service.endpoint import Endpoint
+from backbone.service.parties import timing
 from backbone.service.progress import Progress, save
 from backbone.store import engine, links, lists
 from backbone.store.engine import Store, Transaction
@@ -26,12 +27,11 @@ from backbone.store.tables import metadata
 from backbone.trackers.memory import MemoryTracker
 from handshake.events import Pairing, Role, Stage
 from handshake.memory import MemoryKeyRing
-from tests.simulation.channel import LIMITS, SimulatedChannel
+from tests.simulation.channel import SimulatedChannel
 from tests.simulation.faults import Pointed, PointedStore, PointedTracker
 from tests.simulation.faults import World as Points
 
 LINK = "ab" * 16
-TIMING = Timing(LIMITS.ack_delay_seconds, 1.0, LIMITS.resend_floor_seconds)
 AGREEMENT = {
     "fields": {
         "title": {"type": "text", "policy": "newest"},
@@ -223,7 +223,8 @@ class Node:
             LINK, self.node_id, self.peer_id, keys.fingerprint, other.fingerprint, bytes(16), agreement.policy_hash()
         )
         self.ep = Endpoint(
-            row=1, name="peer", link_id=LINK, tag=LINK[:16], side=self.side, identity=identity, timing=TIMING,
+            row=1, name="peer", link_id=LINK, tag=LINK[:16], side=self.side, identity=identity,
+            timing=timing(self.channel),
             agreement=agreement, translation=Translation(agreement, Rules.parse(RULES, "rules"), self.name),
             schema=await self.tracker.describe(), store=PointedStore(self.store, self.world, self.name),
             tracker=self._pointed(PointedTracker, self.tracker, "tracker"),

@@ -64,7 +64,7 @@ def quiet(world: "World") -> bool:
     return (
         all(_know_each_other(o, i) and not o.occupied for o, i in pairs)
         and all(o.out[lane].last == i.into[lane].applied == o.out[lane].applied for o, i in pairs for lane in LANES)
-        and not any(node.channel._into.flying for node in world.nodes)
+        and not any(air.flying or air.waiting for air in world.airs)
     )
 
 

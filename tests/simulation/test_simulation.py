@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from backbone.replication.merge import Policy
 from backbone.store.tables import conflict
+from tests.simulation.channel import MAIL
 from tests.simulation.node import AGREEMENT, Node
 from tests.simulation.world import Restored, World, run
 
@@ -60,6 +61,22 @@ def test_every_promise_is_kept_where_stores_are_put_back(first: int, restored: R
         if broken:
             failures.append(explained(seed, broken, world))
     assert not failures, "\n\n".join(failures)
+
+
+MAIL_SEEDS = 100
+
+
+@pytest.mark.parametrize("first", range(0, MAIL_SEEDS, SEEDS_AT_ONCE))
+def test_every_promise_is_kept_over_mail(first: int) -> None:
+    failures = []
+    met: Counter[str] = Counter()
+    for seed in range(first, first + SEEDS_AT_ONCE):
+        broken, world = run(seed, carrier=MAIL)
+        met += world.counts
+        if broken:
+            failures.append(explained(seed, broken, world))
+    assert not failures, "\n\n".join(failures)
+    assert {"throttled", "greylisted", "bounced", "lost", "repeated", "altered"} <= set(met)
 
 
 @pytest.mark.parametrize("seed", [3, 39, 148])

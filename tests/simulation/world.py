@@ -11,8 +11,9 @@ from pathlib import Path
 
 from backbone.errors import TrackerUnavailable
 from backbone.replication.merge import Side
+from channels.base import ChannelUnavailable
 from tests.simulation import promises
-from tests.simulation.channel import Air, SimulatedChannel, Weather
+from tests.simulation.channel import DIRECTORY, Air, Carrier, SimulatedChannel, Weather
 from tests.simulation.faults import Cancelled, Crash, Ended
 from tests.simulation.node import Habits, Node, remove
 from tests.simulation.people import Person
@@ -37,9 +38,15 @@ class World:
     """Two nodes, two people, two directions of air."""
 
     def __init__(
-        self, seed: int, habits: tuple[Habits, Habits] | None = None, restored: Restored = Restored.NEVER
+        self,
+        seed: int,
+        habits: tuple[Habits, Habits] | None = None,
+        *,
+        carrier: Carrier = DIRECTORY,
+        restored: Restored = Restored.NEVER,
     ) -> None:
         """``habits`` are those of both trackers; otherwise the dice decide. ``restored``: whose store is put back."""
+        self.pace = carrier.limits.resend_floor_seconds / DIRECTORY.limits.resend_floor_seconds
         self.dice = random.Random(seed)
         self.fate = random.Random(seed + 1)
         self.restored = restored
@@ -67,8 +74,24 @@ class World:
         there, back = self.airs
         master, slave = habits or (Habits.thrown(self.dice), Habits.thrown(self.dice))
         self.nodes = [
-            Node(Side.MASTER, "slave", self.folder, SimulatedChannel(there, back), self, lambda: self.now, master),
-            Node(Side.SLAVE, "master", self.folder, SimulatedChannel(back, there), self, lambda: self.now, slave),
+            Node(
+                Side.MASTER,
+                "slave",
+                self.folder,
+                SimulatedChannel(there, back, carrier, lambda: self.now),
+                self,
+                lambda: self.now,
+                master,
+            ),
+            Node(
+                Side.SLAVE,
+                "master",
+                self.folder,
+                SimulatedChannel(back, there, carrier, lambda: self.now),
+                self,
+                lambda: self.now,
+                slave,
+            ),
         ]
         counter = itertools.count(1)
         self.people = [
@@ -127,7 +150,7 @@ class World:
             remove(self.folder)
 
     async def _step(self) -> None:
-        self.now += self.dice.choice((0.01, 0.1, 1.0, 10.0))
+        self.now += self.dice.choice((0.01, 0.1, 1.0, 10.0)) * self.pace
         if self.restored is not Restored.NEVER and self.fate.random() < RESTORED_CHANCE:
             await self._restore()
         if self.dice.random() < 0.15:
@@ -180,7 +203,7 @@ class World:
         self.busy.append((node, what))
         try:
             return await node.act(what)
-        except (Ended, TrackerUnavailable) as end:
+        except (Ended, TrackerUnavailable, ChannelUnavailable) as end:
             if sum(n is node for n, _ in self.busy) > 1:
                 raise (end if isinstance(end, Ended) else Cancelled) from None
             await self._restart(node, process=isinstance(end, Crash))
@@ -195,7 +218,7 @@ class World:
             try:
                 await (node.start() if process else node.open())
                 await node.recover()
-            except (Ended, TrackerUnavailable) as end:
+            except (Ended, TrackerUnavailable, ChannelUnavailable) as end:
                 process = process or isinstance(end, Crash)
             else:
                 break
@@ -213,7 +236,7 @@ class World:
                     node.retry(item)
             if not await self._round() and promises.quiet(self):
                 return promises.finally_(self) + promises.always(self)
-            self.now += 45.0
+            self.now += 45.0 * self.pace
         return ["no quiescence: " + "; ".join(self.story[-20:])]
 
     async def _round(self) -> bool:
@@ -232,7 +255,9 @@ class World:
         return state.hexdigest()[:16]
 
 
-def run(seed: int, steps: int = STEPS, restored: Restored = Restored.NEVER) -> tuple[list[str], World]:
+def run(
+    seed: int, steps: int = STEPS, *, carrier: Carrier = DIRECTORY, restored: Restored = Restored.NEVER
+) -> tuple[list[str], World]:
     """One seed: the promises that it broke, and its world. The same seed gives the same story."""
-    world = World(seed, restored=restored)
+    world = World(seed, carrier=carrier, restored=restored)
     return asyncio.run(world.run(steps)), world

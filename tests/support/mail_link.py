@@ -105,3 +105,22 @@ async def receive_until(channel: Channel, count: int) -> list[Delivery]:
         if len(found) >= count:
             return found
     raise AssertionError(f"{len(found)} of {count} came")
+
+
+def plain(error: BaseException, *words: str) -> str:
+    """The sentence of an error: one line, with these words, for an admin."""
+    sentence = str(error)
+    assert "\n" not in sentence
+    assert "Traceback" not in sentence
+    assert [word for word in words if word not in sentence] == []
+    return sentence
+
+
+def numbers(deliveries: list[Delivery]) -> list[int]:
+    assert [delivery.problem for delivery in deliveries if delivery.problem] == []
+    return sorted(delivery.parcel.label.number for delivery in deliveries)
+
+
+def logs(stack: MailStack) -> str:
+    """What both servers wrote down."""
+    return "".join(file.read_text(errors="replace") for file in (stack.folder / "log").iterdir())

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from backbone.model import CHOSEN, SETS, Cell, Field, FieldType, Value
 from backbone.replication import forms
 from backbone.replication.agreement import Agreement, SharedField
+from backbone.replication.mapping.marked import UNMARKED, Marked
 from backbone.replication.mapping.rules import FieldRule, Only, Way
 from backbone.replication.mapping.wording import Wording
 from backbone.replication.merge import Side
@@ -14,22 +15,33 @@ _SPOKEN = SETS | CHOSEN | {FieldType.USER}
 """Types whose values are names of something."""
 _FORMED = {FieldType.NUMBER, FieldType.DATE, FieldType.DATETIME, FieldType.DURATION}
 """Types whose values have a form."""
+_DAYS = {FieldType.DATE, FieldType.DATETIME}
+_OTHERWISE = {FieldType.USER, FieldType.USERS, FieldType.RELATION, FieldType.BOOLEAN}
+"""Types whose values are found otherwise than by their words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """``plain``: the field's value is the same on both sides."""
+    """``plain``: the field's value is the same on both sides. ``straight``: its words go through ``wording``, and that
+    is all. ``free``: the agreement takes any word.
+    """
 
     name: str
     kind: FieldType
     single: bool
     plain: bool
+    straight: bool
+    free: bool
+    lossy: bool
+    """What was agreed must be looked up before a value goes out."""
     local: Cell
     agreed: Cell
     wording: Wording
     sends: bool
     takes: bool
     only: frozenset[Only]
+    always: bool
+    """What the partner says is written here, whenever it comes."""
     separator: str
     send_if_empty: str | None
     write_if_empty: str | None
@@ -37,35 +49,35 @@ class Compiled:
     """Whether the agreement takes this word."""
 
     @classmethod
-    def of(cls, name: str, rule: FieldRule, agreement: Agreement, side: Side | None) -> "Compiled":
+    def of(
+        cls, name: str, rule: FieldRule, agreement: Agreement, side: Side | None, marked: Marked = UNMARKED
+    ) -> "Compiled":
         """``side`` is ours. Raises ``PatternError``."""
         shared = agreement.fields[name]
-        wording = Wording(rule, shared.type)
+        wording = Wording(rule, shared.type, marked)
         empty = rule.send_if_empty is not None or rule.write_if_empty is not None
         plain = not (wording.changes or empty or rule.separator or rule.only or shared.characters_max)
         sends, takes = ways(rule, shared, side)
+        lossy = wording.lossy or rule.write_if_empty is not None or shared.type in _DAYS
         return cls(
             name=name,
             kind=shared.type,
             single=shared.type not in SETS,
             plain=plain and takes and shared.type not in _SPOKEN | _FORMED,
+            straight=not (lossy or rule.separator or shared.type in _OTHERWISE),
+            free=not (shared.values or shared.characters_max or shared.type in _FORMED),
+            lossy=lossy,
             local=Cell(rule.local or ""),
             agreed=Cell(name),
             wording=wording,
             sends=sends,
             takes=takes,
             only=frozenset(rule.only),
+            always=takes and not rule.only,
             separator=rule.separator,
             send_if_empty=rule.send_if_empty,
             write_if_empty=rule.write_if_empty,
             fits=forms.form_of(shared.type, frozenset(shared.values), shared.characters_max),
-        )
-
-    @property
-    def lossy(self) -> bool:
-        """What was agreed must be looked up before a value goes out."""
-        return (
-            self.wording.lossy or self.write_if_empty is not None or self.kind in (FieldType.DATE, FieldType.DATETIME)
         )
 
     def word_out(self, value: Value) -> str | None:

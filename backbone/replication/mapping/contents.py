@@ -6,15 +6,18 @@ from backbone.model import ATTACHMENT, COMMENT, Cell, Record, Schema, Value
 from backbone.replication.agreement import Agreement
 from backbone.replication.diff import NOTE, Shadow
 from backbone.replication.mapping.draft import Draft
+from backbone.replication.mapping.marked import UNMARKED, Marked
 from backbone.replication.mapping.people import People
+from backbone.replication.mapping.tables import NoRow
 from backbone.replication.mapping.words import Names, Occasion
 
 
 class Contents:
     """What becomes of an issue's comments and attachments on their way."""
 
-    def __init__(self, agreement: Agreement, people: People, user: str) -> None:
+    def __init__(self, agreement: Agreement, people: People, user: str, marked: Marked = UNMARKED) -> None:
         """``user`` writes what nobody here wrote."""
+        self._marked = marked
         self._agreement = agreement
         self._shared = {COMMENT: agreement.comments, ATTACHMENT: agreement.attachments}
         self._people = people
@@ -22,35 +25,48 @@ class Contents:
 
     def out(
         self, cell: Cell, value: Value, schema: Schema, names: Names, shadow: Shadow, agreed: dict[Cell, Value]
-    ) -> bool:
-        """Put one into ``agreed``, if it may leave; ``False`` if it is a comment longer than agreed upon."""
+    ) -> str | None:
+        """Put one into ``agreed``, if it may leave; a sentence if it may and cannot."""
         target = Cell(cell.field, names.gid_of(cell.field, cell.element))
         if not self._shared[cell.field] or target.element.startswith(NOTE):
-            return True
+            return None
         if not isinstance(value, dict):
             agreed[target] = None
-            return True
+            return None
         if cell.field == ATTACHMENT and not self._agreement.takes_file(str(value["type"]), int(value["size"])):
-            return True
+            return None
         known = shadow[target].value if target in shadow else None
         if isinstance(known, dict):
             record: Record = {**value, "author": known["author"], "created": known["created"]}
-            if "text" in record:
-                record["text"] = str(record["text"]).removeprefix(_headline(str(known["author"])))
         else:
             record = {**value, "author": self._people.author(str(value["author"]), schema)}
-        longest = self._agreement.comment_characters_max
-        if cell.field == COMMENT and longest is not None and len(str(record["text"])) > longest:
-            return False
+        if cell.field == COMMENT:
+            try:
+                record["text"] = self._text_out(str(value["text"]), known if isinstance(known, dict) else None)
+            except NoRow as error:
+                return f"comment {cell.element}: the {error.words(COMMENT)}"
+            longest = self._agreement.comment_characters_max
+            if longest is not None and len(str(record["text"])) > longest:
+                return f"comment {cell.element}: it is longer than the agreement allows"
         agreed[target] = record
-        return True
+        return None
+
+    def _text_out(self, text: str, known: Record | None) -> str:
+        if known is None:
+            return self._marked.out(text)
+        return self._marked.out(text.removeprefix(_headline(str(known["author"]))), str(known["text"]))
 
     def comment_in(self, cell: Cell, value: Value, names: Names, draft: Draft) -> None:
         local = names.local_of(cell.element) if draft.shows(cell) else None
         if isinstance(value, dict):
             login = self._people.login_of.get(str(value["author"]))
             ours = login is not None or names.born_here(cell.element)
-            text = str(value["text"]) if ours else _headline(str(value["author"])) + str(value["text"])
+            try:
+                text = self._marked.back(str(value["text"]))
+            except NoRow as error:
+                draft.problems.append(f"{COMMENT}: the partner's {error.words(COMMENT)}")
+                return
+            text = text if ours else _headline(str(value["author"])) + text
             draft.content(cell, local, {"text": text, "author": login or self._user, "created": value["created"]})
         elif local is not None:
             draft.content(cell, local, None)

@@ -14,7 +14,6 @@ class Entry:
     """Conditions on our own issues, in local words, and on the partner's, in agreed ones."""
 
     def __init__(self, conditions: tuple[Condition, ...]) -> None:
-        """Raises ``PatternError``."""
         self._ours = [(c.local, _any_of(c.values)) for c in conditions if c.local is not None]
         self._theirs = [(c.agreed, _any_of(c.values)) for c in conditions if c.agreed is not None]
         self.sources = frozenset(local for local, _ in self._ours)

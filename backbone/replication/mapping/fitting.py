@@ -3,13 +3,13 @@
 What is found here keeps a link from starting. What a person should know besides is in ``proving``.
 """
 
-import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from backbone.model import SETS, FieldType, Schema
 from backbone.replication.agreement import Agreement
 from backbone.replication.mapping.compiled import Compiled
+from backbone.replication.mapping.nearest import nearest
 from backbone.replication.mapping.patterns import has_wildcard, holes_of, literal
 from backbone.replication.mapping.rules import FieldRule, Rules, Way
 
@@ -24,19 +24,21 @@ class Fault(NamedTuple):
         return f"{'.'.join(self.place)}{self.words}"
 
 
-def faults(agreement: Agreement, rules: Rules, fields: Mapping[str, Compiled], schema: Schema) -> list[Fault]:
-    """What in ``rules`` does not fit."""
+def faults(
+    agreement: Agreement, rules: Rules, fields: Mapping[str, Compiled], takes: Collection[str], schema: Schema
+) -> list[Fault]:
+    """What in ``rules`` does not fit; ``takes`` are the agreed fields that are written here."""
     return [
-        *_fields(agreement, rules),
+        *_fields(agreement, rules, takes),
         *_locals(rules, schema),
         *_people(rules, schema),
-        *_no_way_back(rules, agreement),
+        *_no_way_back(rules, agreement, takes),
         *_shapes(fields, schema),
         *_values(fields, rules, agreement, schema),
     ]
 
 
-def _fields(agreement: Agreement, rules: Rules) -> Iterator[Fault]:
+def _fields(agreement: Agreement, rules: Rules, takes: Collection[str]) -> Iterator[Fault]:
     for name in rules.fields:
         if name not in agreement.fields:
             yield Fault(("fields", name), f" is not in the agreement{nearest(name, agreement.fields)}")
@@ -44,7 +46,7 @@ def _fields(agreement: Agreement, rules: Rules) -> Iterator[Fault]:
         yield Fault(("fields", name), " is in the agreement but not in this file: say which field it is here")
     writers: dict[str, str] = {}
     for name, rule in rules.fields.items():
-        if rule.local is None or rule.way is Way.TO_REMOTE:
+        if rule.local is None or name not in takes:
             continue
         other = writers.setdefault(rule.local, name)
         if other != name:
@@ -74,7 +76,7 @@ def _people(rules: Rules, schema: Schema) -> Iterator[Fault]:
         yield Fault(("users",), ": two log-ins have the same word, so the way back is not defined")
 
 
-def _no_way_back(rules: Rules, agreement: Agreement) -> Iterator[Fault]:
+def _no_way_back(rules: Rules, agreement: Agreement, takes: Collection[str]) -> Iterator[Fault]:
     for name, rule in rules.fields.items():
         rows = [(agreed, [v] if isinstance(v, str) else v) for agreed, v in rule.values.items()]
         place = ("fields", name, "values") if rows else ("fields", name)
@@ -83,7 +85,7 @@ def _no_way_back(rules: Rules, agreement: Agreement) -> Iterator[Fault]:
         said = [value for _, row in rows for value in row]
         if len(set(said)) != len(said):
             yield Fault(place, ": a local value stands in two rows, so the way out is not defined")
-        if rule.way is not Way.TO_REMOTE:
+        if name in takes:
             yield from _way_in(rule, rows, place, kind)
 
 
@@ -156,9 +158,3 @@ def _sent(rule: FieldRule) -> set[str]:
     named = [*rule.values, *rule.values_to_remote.values(), *(row.value for row in rule.first_match)]
     whole = [value for value in (rule.send_if_empty, rule.constant) if value]
     return {rule.add_prefix + value for value in named} | set(whole)
-
-
-def nearest(word: str, among: Iterable[str]) -> str:
-    """In brackets, for the end of a sentence; empty where nothing is near."""
-    found = difflib.get_close_matches(word, list(among), n=1, cutoff=0.5)
-    return f" (did you mean {found[0]!r}?)" if found else ""

@@ -27,16 +27,18 @@ class Outgoing:
 
     def content(self, cell: Cell, value: Value, contents: Contents) -> None:
         """A comment or attachment."""
-        if cell.field in (COMMENT, ATTACHMENT) and not contents.out(
-            cell, value, self._schema, self._names, self._shadow, self.agreed
-        ):
-            target = Cell(cell.field, self._names.gid_of(cell.field, cell.element))
-            self.problems[target] = f"comment {cell.element}: it is longer than the agreement allows"
+        if cell.field not in (COMMENT, ATTACHMENT):
+            return
+        problem = contents.out(cell, value, self._schema, self._names, self._shadow, self.agreed)
+        if problem is not None:
+            self.problems[Cell(cell.field, self._names.gid_of(cell.field, cell.element))] = problem
 
     def field(self, rule: Compiled, cell: Cell, value: Value, people: People) -> None:
         """A field that is not the same on both sides."""
         try:
-            if rule.separator:
+            if rule.straight and not (rule.single and isinstance(value, bool)):
+                self._straight(rule, cell, value)
+            elif rule.separator:
                 self._joined(rule, value)
             elif rule.single:
                 self._say(rule, rule.agreed, self._single(rule, value, people))
@@ -63,6 +65,21 @@ class Outgoing:
             stands = register is not None and register.image == rule.send_if_empty
             if rule.agreed not in self.agreed and (fresh or stands):
                 self.agreed[rule.agreed] = rule.send_if_empty
+
+    def _straight(self, rule: Compiled, cell: Cell, value: Value) -> None:
+        """Most fields of most issues: no more is done than must be."""
+        if rule.single:
+            word = rule.send_if_empty if value is None else rule.wording.out(str(value))
+            target, value = rule.agreed, word
+        else:
+            word = rule.wording.out(cell.element)
+            if word is None:
+                return
+            target = Cell(rule.name, word)
+        if rule.free or value is None or rule.fits(word or ""):
+            self.agreed[target] = value
+        else:
+            self.problems[target] = _not_agreed(rule.name, word or "")
 
     def _say(self, rule: Compiled, cell: Cell, value: Value) -> None:
         word = value if isinstance(value, str) else cell.element
@@ -91,15 +108,23 @@ class Outgoing:
         return rule.value_of(rule.word_out(value))
 
     def _element(self, rule: Compiled, element: str, people: People) -> str | None:
+        """A member whose agreed word is not its own: it is looked for among those that are agreed."""
         if rule.kind is FieldType.RELATION:
             return self._names.gid_of(ISSUE, element)
         if rule.kind is FieldType.USERS:
             return people.word_of.get(element)
-        if rule.wording.lossy:
-            for cell, register in self._shadow.items():
-                if cell.field == rule.name and register.value and rule.wording.back(cell.element) == element:
-                    return cell.element
+        for cell, register in self._shadow.items():
+            known = cell.field == rule.name and (register.value or register.image)
+            if known and _back(rule, cell.element) == element:
+                return cell.element
         return rule.wording.out(element)
+
+
+def _back(rule: Compiled, element: str) -> str | None:
+    try:
+        return rule.wording.back(element)
+    except NoRow:
+        return None
 
 
 def _shows(rule: Compiled, agreed: Value, local: Value, schema: Schema) -> bool:

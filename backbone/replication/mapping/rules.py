@@ -8,7 +8,10 @@ import pydantic
 from pydantic import Field, model_validator
 
 from backbone.errors import ConfigError
+from backbone.model import FieldType
 from backbone.replication.agreement import FieldName, Strict
+from backbone.replication.mapping.nearest import nearest
+from backbone.replication.markup import Markup
 
 Text = Annotated[str, Field(min_length=1)]
 _ONE_OF = "local, constant, concatenate, first_match, as_comment"
@@ -87,6 +90,8 @@ class FieldRule(Strict):
     allowed_characters: str = ""
     """What a local value is made of, as within the brackets of a regular expression (``a-z0-9-``)."""
     replace_with: str = "_"
+    markup: Markup | None = None
+    """Of a rich text, where it is another than ``[text]`` says."""
     characters_max: Annotated[int, Field(ge=1)] | None = None
     """Longer values are written here cut off."""
     separator: str = ""
@@ -152,6 +157,13 @@ class Condition(Strict):
         return self
 
 
+class Texts(Strict):
+    """The ``[text]`` table."""
+
+    markup: Markup = Markup.MARKDOWN
+    """In which the tracker keeps comments and rich text."""
+
+
 class Comments(Strict):
     """The ``[comments]`` table."""
 
@@ -172,6 +184,11 @@ class Rules(Strict):
     only_if: tuple[Condition, ...] = ()
     """An issue enters the link when all of these are so."""
     comments: Comments = Comments()
+    text: Texts = Texts()
+
+    def markup_of(self, rule: FieldRule, kind: FieldType) -> Markup:
+        """How a field's text is marked up here."""
+        return (rule.markup or self.text.markup) if kind is FieldType.RICHTEXT else Markup.MARKDOWN
 
     @classmethod
     def parse(cls, data: Mapping[str, Any], where: str) -> "Rules":
@@ -179,6 +196,21 @@ class Rules(Strict):
         try:
             return cls.model_validate(data)
         except pydantic.ValidationError as error:
-            one = error.errors(include_url=False, include_input=False)[0]
+            every = error.errors(include_url=False, include_input=False)
+            one = next((e for e in every if e["type"] == _UNKNOWN), every[0])  # what is missing is perhaps misspelt
             place = tuple(str(part) for part in one["loc"])
-            raise RuleError(where, place, one["msg"].removeprefix("Value error, ")) from error
+            raise RuleError(where, place, _sentence(one["type"], place, one["msg"])) from error
+
+
+_UNKNOWN = "extra_forbidden"
+_INNER: Mapping[str, type[Strict]] = {
+    "patterns": Pattern, "concatenate": Part, "first_match": Row, "only_if": Condition, "comments": Comments,
+}  # fmt: skip
+
+
+def _sentence(kind: str, place: tuple[str, ...], message: str) -> str:
+    if kind != _UNKNOWN:
+        return message.removeprefix("Value error, ")
+    outer = FieldRule if place[0] == "fields" else Rules
+    model = next((_INNER[part] for part in reversed(place[:-1]) if part in _INNER), outer)
+    return f"there is no such key{nearest(place[-1], model.model_fields)}; docs/mapping.md shows those that there are"

@@ -1,6 +1,6 @@
 """One link's mapping, compiled once: cells out and cells in."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Cells, FieldType, Schema, Value
 from backbone.replication.agreement import Agreement
@@ -13,6 +13,7 @@ from backbone.replication.mapping.draft import Draft
 from backbone.replication.mapping.entry import Entry, has_entered
 from backbone.replication.mapping.incoming import composed_in, field_in, is_taken, refuse
 from backbone.replication.mapping.joined import joined_in
+from backbone.replication.mapping.marked import UNMARKED, Marked
 from backbone.replication.mapping.outgoing import Outgoing
 from backbone.replication.mapping.patterns import PatternError
 from backbone.replication.mapping.people import People
@@ -20,6 +21,7 @@ from backbone.replication.mapping.rules import Only, RuleError, Rules
 from backbone.replication.mapping.sources import Sources, note
 from backbone.replication.mapping.tables import NoRow
 from backbone.replication.mapping.words import Inward, Names, Occasion, Outward
+from backbone.replication.markup import Convert, Markup
 from backbone.replication.merge import Side
 
 _BY_ITSELF = Occasion()
@@ -30,16 +32,18 @@ class Translation:
 
     def __init__(
         self, agreement: Agreement, rules: Rules, node_name: str, user: str = "", side: Side | None = None,
-        where: str = "the mapping",
+        where: str = "the mapping", convert: Convert | None = None,
     ) -> None:  # fmt: skip
         """``user`` is the synchronization user's log-in: the author of what nobody here wrote. ``side`` is ours: what
-        only one side may write depends on it. Raises ``ConfigError`` for an expression that cannot be.
+        only one side may write depends on it. ``convert`` is needed where the tracker's markup is not Markdown.
+        Raises ``ConfigError`` for an expression that cannot be.
         """
         self.agreement = agreement
         self.rules = rules
         self._where = where
         self._people = People(rules.users, hidden=agreement.authors == "hidden", node_name=node_name)
-        self._contents = Contents(agreement, self._people, user)
+        self._convert = convert
+        self._contents = Contents(agreement, self._people, user, self._marked(rules.text.markup))
         self.fields: dict[str, Compiled] = {}
         self.composed: dict[str, Composed] = {}
         for name in rules.fields.keys() & agreement.fields.keys():
@@ -54,35 +58,33 @@ class Translation:
         self._empties = tuple(rule for rule in self.fields.values() if rule.send_if_empty is not None)
         self.on_create = _cells(rules.on_create)
         self._on_update = _cells(rules.on_update)
-        self.entry = self._entry()
+        self.entry = Entry(rules.only_if)
         self._noted = frozenset().union(self.entry.sources, *(rule.sources for rule in self.composed.values()))
-        every: list[Compiled | Composed] = [*self.fields.values(), *self.composed.values()]
-        self._quiet = self._always_quiet(every, side)
-        self._sometimes = tuple(rule for rule in every if rule.sends and rule.only - {Only.WITH_OTHERS})
+        self.every: tuple[Compiled | Composed, ...] = (*self.fields.values(), *self.composed.values())
+        self._quiet = self._always_quiet(side)
+        self._sometimes = tuple(rule for rule in self.every if rule.sends and rule.only - {Only.WITH_OTHERS})
 
     def _compile(self, name: str, side: Side | None) -> None:
         rule = self.rules.fields[name]
         try:
             if rule.local is not None:
-                self.fields[name] = Compiled.of(name, rule, self.agreement, side)
+                marked = self._marked(self.rules.markup_of(rule, self.agreement.fields[name].type))
+                self.fields[name] = Compiled.of(name, rule, self.agreement, side, marked)
             elif not rule.as_comment:
                 self.composed[name] = Composed.of(name, rule, self.agreement, side)
         except PatternError as error:
             raise RuleError(self._where, ("fields", name), str(error)) from error
 
-    def _entry(self) -> Entry:
-        try:
-            return Entry(self.rules.only_if)
-        except PatternError as error:
-            raise RuleError(self._where, ("only_if",), str(error)) from error
+    def _marked(self, markup: Markup) -> Marked:
+        return UNMARKED if markup is Markup.MARKDOWN or self._convert is None else Marked(markup, self._convert)
 
-    def _always_quiet(self, every: Sequence[Compiled | Composed], side: Side | None) -> Quiet:
-        kept = {rule.name for rule in every if not rule.sends}
+    def _always_quiet(self, side: Side | None) -> Quiet:
+        kept = {rule.name for rule in self.every if not rule.sends}
         kept |= {NOTE + name for name in self._noted}
         for kind in (COMMENT, ATTACHMENT):
             if side is not None and not self.agreement.direction_of(kind).allows(side):
                 kept.add(kind)
-        along = {rule.name for rule in every if Only.WITH_OTHERS in rule.only}
+        along = {rule.name for rule in self.every if Only.WITH_OTHERS in rule.only}
         return Quiet(frozenset(kept), frozenset(along)) if kept or along else NOT_QUIET
 
     def problems(self, schema: Schema) -> list[str]:
@@ -91,7 +93,8 @@ class Translation:
 
     def faults(self, schema: Schema) -> "list[fitting.Fault]":
         """The same, each with the keys that lead to its place."""
-        return fitting.faults(self.agreement, self.rules, self.fields, schema)
+        takes = {rule.name for rule in self.every if rule.takes}
+        return fitting.faults(self.agreement, self.rules, self.fields, takes, schema)
 
     def person(self, login: str, schema: Schema) -> str:
         """The word by which the peer may know the author of something."""
@@ -168,7 +171,7 @@ class Translation:
                 self._contents.attachment_in(cell, value, names, contents, draft)
             elif rule is None:
                 self._other_in(cell, value, occasion, draft)
-            elif is_taken(rule, draft, fresh=occasion.fresh):
+            elif rule.always or is_taken(rule, draft, fresh=occasion.fresh):
                 if rule.separator and not rule.single:
                     joined.add(rule.name)
                 else:

@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from backbone.model import Applied, Cell, Cells, Edit, Value
+from backbone.points import passed
 
 _NO_CONTENTS: Mapping[str, bytes] = MappingProxyType({})
 
@@ -87,6 +88,7 @@ class JournalFile:
             written = os.pwrite(self._file, lines, self._seen)
             self._seen += written
             lines = lines[written:]
+        passed("tracker: committed")
 
 
 def _encode(commit: Commit) -> bytes:

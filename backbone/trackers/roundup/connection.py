@@ -16,6 +16,7 @@ import roundup.instance
 from roundup.roundupdb import IssueClass
 
 from backbone.errors import TrackerUnavailable
+from backbone.points import passed
 from backbone.trackers.roundup.settings import RoundupSettings
 
 BUSY_MILLISECONDS = 10_000
@@ -78,6 +79,7 @@ class Connection:
         """
         try:
             db.commit()
+            passed("tracker: committed")
         except BaseException:
             self._db = None
             db.conn.close()

@@ -133,10 +133,11 @@ def test_a_refused_command_leaves_the_node_closed_in_order(acme: Company) -> Non
 
 def test_what_waits_for_a_person_ends_status_check_with_6(acme: Company) -> None:
     acme.run("link", "create", "beta", "--out", acme.folder / "offer")
-    acme.run("status", "--check")
+    assert acme.run("status", "--check").stdout == "OK: nothing is wrong\n"
     acme.write(lambda tx: lists.set_aside(tx, 1, "parcel", "no valid signature", 0.0))
     said = acme.run("status", "--check", code=6)
-    assert said.stderr == "backbone: link beta: 1 set aside: backbone queue list\n"
+    assert said.stdout == "ALARM: beta: 1 set aside: backbone queue list\n"
+    assert said.stderr == "backbone: alarms: 1; see backbone alarm list\n"
 
 
 def test_a_fault_of_ours_is_one_sentence_and_a_file(acme: Company, capsys: pytest.CaptureFixture[str]) -> None:

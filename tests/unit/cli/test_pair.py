@@ -6,9 +6,14 @@ import os
 import signal
 from pathlib import Path
 
-from backbone.model import Cell
+import pytest
+
+from backbone.model import ISSUE, Cell
+from backbone.replication.merge import NEVER, Stamp
+from backbone.replication.message import ChangeSet, Operation
 from backbone.store import lists
 from backbone.store.engine import Connection
+from backbone.store.shadows import Book
 from tests.unit.cli.company import Company, settle, share
 
 
@@ -38,7 +43,8 @@ def test_issues_travel_and_an_audit_finds_both_sides_equal(pairs: tuple[Company,
     with beta.running():
         found = acme.json("audit", "beta", "--timeout", 60)
         said = acme.run("audit", "beta", "--timeout", 60).stdout
-    assert found == {"issues": 1, "theirs": 1, "differences": [], "drift_here": [], "drift_there": [], "equal": True}
+    nothing: dict[str, object] = {"differences": [], "details": [], "drift_here": [], "drift_there": [], "in_flight": 0}
+    assert found == {"issues": 1, "theirs": 1, **nothing, "equal": True}
     assert said.strip() == "1 issues compared, all equal"
 
 
@@ -52,6 +58,33 @@ def test_an_audit_names_what_differs_and_ends_with_6(pairs: tuple[Company, Compa
         said = acme.run("audit", "beta", "--timeout", 60, code=6)
     assert f"at the partner: {issues}: deleted in the tracker" in said.stdout
     assert f"{issues} issues compared, 1 differences" in said.stderr
+
+
+def test_a_repair_settles_what_an_audit_found(pairs: tuple[Company, Company]) -> None:
+    acme, beta = pairs
+    local = acme.tracker.create({Cell("title"): "a drawer jams", Cell("status"): "new"}, "ann")
+    settle(acme, beta)
+    there = str(beta.link()["issues"])
+
+    def spoil(tx: Connection) -> None:
+        book = Book(tx, 1)
+        book.load_locals([(ISSUE, there)])
+        known = book.by_local(ISSUE, there)
+        assert known is not None
+        register = book.load_whole(known.gid)[Cell("status")]
+        book.put(known.gid, {Cell("status"): register._replace(write=NEVER, known=NEVER, value="closed")})
+        book.flush(0.0)
+
+    beta.write(spoil)
+    with beta.running():
+        shown = acme.run("repair", "beta", "--dry-run", "--timeout", 60).stdout
+        assert f"{local}: status (here " in shown
+        assert "'new', at the partner " in shown
+        assert acme.json("audit", "beta", "--timeout", 60, code=6)["differences"] == [f"{local}: status"]
+        assert "1 differences are settled" in acme.run("repair", "beta", "--timeout", 60).stdout
+    settle(acme, beta)
+    with beta.running():
+        assert f"{local}: status" not in acme.run("repair", "beta", "--dry-run", "--timeout", 60).stdout
 
 
 def test_without_the_partner_an_audit_ends_in_time_and_says_so(pairs: tuple[Company, Company]) -> None:
@@ -102,6 +135,51 @@ def test_what_was_set_aside_is_tried_again_or_skipped(pairs: tuple[Company, Comp
         assert "waiting for it" in acme.run("queue", "skip", parcel, "--timeout", 60).stderr
     states = {one["id"]: one["state"] for one in acme.json("queue", "list", "--all")}
     assert (states[edit], states[parcel]) == ("retried", "skipped")
+
+
+def test_a_refused_value_is_changed_by_a_person_and_stands_on_both_sides(
+    pairs: tuple[Company, Company], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme, beta = pairs
+    local = acme.tracker.create({Cell("title"): "chair"}, "ann")
+    settle(acme, beta)
+    there = str(beta.link()["issues"])
+
+    def refused(tx: Connection) -> int:
+        book = Book(tx, 1)
+        book.load_locals([(ISSUE, there)])
+        known = book.by_local(ISSUE, there)
+        assert known is not None
+        stamp = Stamp(1, 900, 0, 0)
+        lists.hold(tx, 1, "k1", ChangeSet(known.gid, "ann", "", (Operation(Cell("title"), "chair?", stamp, stamp),)))
+        return lists.set_aside(tx, 1, "issue", "no question marks", 0.0, gid=known.gid, key="k1")
+
+    number = beta.write(refused)
+    assert beta.json("queue", "show", number)["changes"] == [{"name": "title", "value": "chair?"}]
+    monkeypatch.setenv("VISUAL", "sed -i s/chair?/stool/")
+    said = beta.run("queue", "edit", number, "--dry-run").stdout
+    assert said == "title would be 'stool' instead of 'chair?'\n"
+    monkeypatch.setenv("VISUAL", "true")
+    assert "no value was changed" in beta.run("queue", "edit", number, code=2).stderr
+    assert "names nothing" in beta.run("queue", "edit", number, "--set", "titel=x", code=1).stderr
+    assert beta.run("queue", "edit", number, "--set", "title=stool").stdout == f"Item {number}: applied.\n"
+    assert beta.json("queue", "show", number)["edits"][0]["after"] == "stool"
+    settle(acme, beta)
+    for company, issue in ((acme, local), (beta, there)):
+        (shown,) = asyncio.run(company.tracker.read([issue])).values()
+        assert shown.cells[Cell("title")] == "stool"
+
+
+def test_all_that_have_one_cause_are_skipped_at_once(pairs: tuple[Company, Company]) -> None:
+    acme, _ = pairs
+    reasons = ("no valid signature of A", "no valid signature of B", "cut off")
+    numbers = acme.write(lambda tx: [lists.set_aside(tx, 1, "parcel", reason, 0.0) for reason in reasons])
+    assert "say a number" in acme.run("queue", "skip", code=2).stderr
+    assert "nothing that waits" in acme.run("queue", "retry", "--cause", "SIGNATURE", code=2).stderr
+    said = acme.run("queue", "skip", "--cause", "SIGNATURE").stdout
+    assert said == f"Item {numbers[0]} was skipped.\nItem {numbers[1]} was skipped.\n"
+    assert [one["id"] for one in acme.json("queue", "list")] == numbers[2:]
+    acme.run("queue", "skip", numbers[2])
 
 
 def test_a_paused_link_answers_no_question_and_goes_on_after_resume(pairs: tuple[Company, Company]) -> None:

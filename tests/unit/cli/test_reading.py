@@ -17,6 +17,7 @@ STATUS = {
 }  # fmt: skip
 QUEUE = {
     "id", "link", "kind", "gid", "local", "reason", "advice", "state", "attempts", "created_at", "changed_at",
+    "next_at",
 }  # fmt: skip
 
 
@@ -54,7 +55,7 @@ def test_an_item_is_listed_shown_and_explained(offered: Company) -> None:
     number = offered.write(_parcel)
     (item,) = offered.json("queue", "list")
     assert set(item) == QUEUE
-    assert offered.json("queue", "show", number) == item
+    assert offered.json("queue", "show", number) == {**item, "changes": [], "edits": []}
     assert f"backbone queue skip {number}" in offered.run("queue", "show", number).stdout
     assert "nothing can be tried again" in offered.run("queue", "retry", number, code=2).stderr
     offered.run("queue", "skip", number, "--dry-run")
@@ -78,7 +79,7 @@ def _parcel(tx: Connection) -> int:
 def test_the_doctor_looks_at_everything_and_says_what_to_do(offered: Company) -> None:
     found = {one["what"]: one for one in offered.json("doctor")}
     assert {
-        "gnupg", "disk", "folder", "clock", "store", "anchor", "tracker main", "link beta", "link beta: keys",
+        "gnupg", "disk", "folder", "clock", "store", "anchor", "alarms", "tracker main", "link beta", "link beta: keys",
         "link beta: mapping", "link beta: channel",
     } == set(found)  # fmt: skip
     assert {one["state"] for one in found.values()} <= {"ok", "warning"}

@@ -112,8 +112,8 @@ class TestStoring:
 
     def test_one_number_with_two_contents_challenges_the_peer_and_waits_for_a_later_life(self) -> None:
         state, effects = hear(heard(1), numbered(1, dig=digest(9)), known=digest(1))
-        assert said(effects) == [Kind.CHALLENGE]
         assert "two contents" in awaited(state, effects)
+        assert said(tick(state, 10.0)[1]) == [Kind.CHALLENGE]
 
     def test_messages_in_any_order_come_to_the_same(self) -> None:
         assert heard(3, 1, 2).into == heard(1, 2, 3).into
@@ -336,6 +336,22 @@ class TestAcknowledged:
         state, effects = hear(FRESH, header(ack=ack(inc=life)))
         assert "later life" in halted(state, effects)
         assert state.later == life[0]
+
+    def test_a_challenge_is_said_a_few_times_ever_more_slowly(self) -> None:
+        state, _ = hear(heard(1), numbered(1, dig=digest(9)), known=digest(1), now=10.0)
+        times = []
+        for now in range(10, 10**7, 100):
+            state, effects = tick(state, float(now))
+            times += [now for _ in effects]
+            state = after(state, Spoke(float(now), state.into))
+        assert times == [10, 110, 910, 7310, 58510]
+        again, effects = hear(state, numbered(1, dig=digest(8)), known=digest(1), now=1e7)
+        assert tick(again, 2e7)[1] == ()
+        assert said(effects) == []
+
+    def test_a_challenge_about_an_earlier_life_of_ours_says_nothing(self) -> None:
+        state, effects = hear(replace(FRESH, life=(2, b"younger.")), header(kind=Kind.CHALLENGE, ack=ack(inc=OUR_LIFE)))
+        assert (state.phase, effects) == (Phase.RUNNING, ())
 
     def test_a_challenge_stops_the_link(self) -> None:
         state, effects = hear(FRESH, header(kind=Kind.CHALLENGE))

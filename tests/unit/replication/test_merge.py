@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backbone.model import Value
-from backbone.replication.merge import EMPTY, NEVER, Join, Policy, Register, Side, Stamp, join, write
+from backbone.replication.merge import EMPTY, NEVER, Join, Policy, Register, Side, Stamp, join, stands_over, write
 
 policies = pytest.mark.parametrize("policy", list(Policy))
 NUMBERS = st.integers(0, 3)
@@ -133,3 +133,11 @@ def test_by_newest_a_later_incarnation_does_not_outweigh_a_greater_number() -> N
     assert join(Policy.NEWEST, ours, "theirs", Stamp(0, 0, 1, 4), Stamp(0, 0, 1, 4)) == Join(
         Register(Stamp(0, 0, 1, 4), Stamp(9, 3, 1, 4), "theirs"), theirs_stands=True, conflict=True
     )
+
+
+@policies
+@given(one=STAMPS, other=STAMPS)
+def test_what_stands_is_what_a_join_would_let_stand(policy: Policy, one: Stamp, other: Stamp) -> None:
+    register = put(policy, put(policy, EMPTY, ("other", other, other)), ("one", one, one))
+    if other != NEVER:
+        assert (register.value == "one") == stands_over(policy, one, other)

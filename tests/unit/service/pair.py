@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from backbone.model import Cell, Cells, Write
 from backbone.store import lists
 from tests.simulation import promises
+from tests.simulation.channel import DIRECTORY, Carrier
 from tests.simulation.node import Habits, Node, reopen, trimmed
 from tests.simulation.world import World
 
@@ -13,8 +14,8 @@ from tests.simulation.world import World
 class Pair:
     """``alice``'s node is the master, ``bob``'s the slave."""
 
-    def __init__(self) -> None:
-        self.world = World(1, habits=(Habits(), Habits(trimmed, reopen)))
+    def __init__(self, carrier: Carrier = DIRECTORY) -> None:
+        self.world = World(1, habits=(Habits(), Habits(trimmed, reopen)), carrier=carrier)
         self.world.calm = True
         for air in self.world.airs:
             air.calm = True
@@ -35,7 +36,7 @@ class Pair:
         for _ in range(rounds):
             if not await self.world._round() and promises.quiet(self.world):
                 return
-            self.world.now += 45.0
+            self.world.now += 45.0 * self.world.pace
         raise AssertionError("the nodes do not come to rest")
 
     def title(self, node: Node, index: int = 0) -> str | None:
@@ -57,11 +58,11 @@ class Pair:
         return item
 
 
-def run(story: Callable[[Pair], Awaitable[None]]) -> None:
+def run(story: Callable[[Pair], Awaitable[None]], carrier: Carrier = DIRECTORY) -> None:
     """Tell a story over two fresh nodes."""
 
     async def tell() -> None:
-        pair = Pair()
+        pair = Pair(carrier)
         await pair.begin()
         await story(pair)
 

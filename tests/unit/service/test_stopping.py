@@ -4,6 +4,7 @@ import sqlite3
 
 from backbone.model import Cell
 from backbone.store import links
+from backbone.store.tables import inbox, outbox
 from tests.simulation.node import Node
 from tests.unit.service.pair import Pair, issue, run
 
@@ -57,10 +58,37 @@ def test_one_number_with_two_contents_stops_both_sides() -> None:
         pair.alice.tracker.edit("1", {Cell("title"): "three"}, "alice")
         for what in ("capture", "send"):
             await pair.alice.act(what)
-        for what in ("receive", "requests"):
+        for what in ("receive", "send"):
             await pair.bob.act(what)
         assert pair.bob.store.read_now(lambda tx: links.get(tx, 1)).state == "resync"
         await pair.alice.act("receive")
         assert pair.alice.store.read_now(lambda tx: links.get(tx, 1)).state == "resync"
+
+    run(story)
+
+
+def test_a_challenge_that_was_lost_is_said_again() -> None:
+    async def story(pair: Pair) -> None:
+        issue(pair, "one")
+        await pair.settle()
+        pair.bob.store.run_now(lambda tx: tx.execute(inbox.update().values(digest=bytes(32))))
+        pair.alice.store.run_now(lambda tx: tx.execute(outbox.update().values(asked=1)))
+        pair.world.now += 45.0
+        await pair.alice.act("send")
+        await pair.bob.act("receive")
+        air = pair.world.airs[1]
+        before = len(air.log)
+        for _ in range(3):
+            await pair.bob.act("send")
+        assert len(air.log) == before + 1
+        air.flying.clear()
+        await pair.bob.open()
+        await pair.alice.act("receive")
+        assert pair.alice.store.read_now(lambda tx: links.get(tx, 1)).state == "active"
+        pair.world.now += 45.0
+        await pair.bob.act("send")
+        await pair.alice.act("receive")
+        row = pair.alice.store.read_now(lambda tx: links.get(tx, 1))
+        assert (row.state, "was copied" in row.reason) == ("resync", True)
 
     run(story)

@@ -22,11 +22,13 @@ from backbone.store.schema import VERSIONS, create_store, damage, open_store, re
 from backbone.store.tables import metadata
 from tests.unit.store.places import WRITER, begin_node, commits, process
 
-SECOND = """
+LAST = revisions()[-1]
+NEXT = f"{int(LAST) + 1:04}"
+STEP = f"""
 from alembic import op
 import sqlalchemy as sa
-revision = "0003"
-down_revision = "0002"
+revision = "{NEXT}"
+down_revision = "{LAST}"
 
 def upgrade():
     with op.batch_alter_table("link") as table:
@@ -56,9 +58,9 @@ def path(tmp_path: Path) -> Path:
 def versions(tmp_path: Path) -> Path:
     folder = tmp_path / "versions of 100%: next"
     folder.mkdir()
-    for file in VERSIONS.glob("[0-9]*.py"):
+    for file in VERSIONS.glob("0*_*.py"):
         copy(file, folder)
-    (folder / "0003_colour.py").write_text(SECOND)
+    (folder / f"{NEXT}_colour.py").write_text(STEP)
     return folder
 
 
@@ -195,10 +197,10 @@ def test_an_older_store_is_copied_and_brought_up_to_date(path: Path, versions: P
     store.close()
     assert query(path, "SELECT name, colour FROM link") == [("bob", "red")]
     assert query(path, "SELECT link, sha256 FROM blob") == [(1, "x")]
-    assert query(path, "SELECT version_num FROM alembic_version") == [("0003",)]
-    before = path.with_name("store.db.before-0003")
+    assert query(path, "SELECT version_num FROM alembic_version") == [(NEXT,)]
+    before = path.with_name(f"store.db.before-{NEXT}")
     assert stat.S_IMODE(before.stat().st_mode) == 0o600
-    assert query(before, "SELECT version_num FROM alembic_version") == [("0002",)]
+    assert query(before, "SELECT version_num FROM alembic_version") == [(LAST,)]
     open_store(before).close()
     assert query(before, "SELECT name FROM link") == [("bob",)]
 
@@ -214,7 +216,7 @@ def test_the_copy_has_all_that_others_wrote_before_the_update(path: Path, versio
         child.stdin.write("\n")
         child.stdin.flush()
         opened.result(timeout=20).close()
-    assert query(path.with_name("store.db.before-0003"), "SELECT commits FROM node") == [(1,)]
+    assert query(path.with_name(f"store.db.before-{NEXT}"), "SELECT commits FROM node") == [(1,)]
 
 
 def test_foreign_keys_hold_again_after_an_update(path: Path, versions: Path) -> None:
@@ -227,10 +229,10 @@ def test_foreign_keys_hold_again_after_an_update(path: Path, versions: Path) -> 
 
 @pytest.mark.parametrize("end", ["raise RuntimeError('no')", "op.execute('UPDATE blob SET link = 9')"])
 def test_an_update_that_fails_changes_nothing(path: Path, versions: Path, end: str) -> None:
-    (versions / "0003_colour.py").write_text(f"{SECOND}    {end}\n")
-    with pytest.raises(StoreError, match=r"could not be brought up to date to revision 0003, and was left as it was"):
+    (versions / f"{NEXT}_colour.py").write_text(f"{STEP}    {end}\n")
+    with pytest.raises(StoreError, match=f"could not be brought up to date to revision {NEXT}, and was left as it was"):
         open_store(path, versions=versions)
-    assert query(path, "SELECT version_num FROM alembic_version") == [("0002",)]
+    assert query(path, "SELECT version_num FROM alembic_version") == [(LAST,)]
     assert query(path, "SELECT link FROM blob") == [(1,)]
     store = open_store(path)
     assert store.read_now(damage) == []
@@ -240,7 +242,7 @@ def test_an_update_that_fails_changes_nothing(path: Path, versions: Path, end: s
 def test_who_only_looks_does_not_update(path: Path, versions: Path) -> None:
     with pytest.raises(StoreError, match=r"older Backbone .*start this one"):
         open_store(path, migrate=False, versions=versions)
-    assert query(path, "SELECT version_num FROM alembic_version") == [("0002",)]
+    assert query(path, "SELECT version_num FROM alembic_version") == [(LAST,)]
 
 
 def test_damage_is_found(path: Path) -> None:

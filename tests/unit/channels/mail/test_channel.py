@@ -50,8 +50,7 @@ async def test_a_parcel_among_twenty_thousand_foreign_mails_is_found(
     await eventually(lambda: lies_in(mail_stack, bob) == 20_001)
     async with asyncio.timeout(60):
         assert [one.parcel for one in await b.receive(10)] == [parcel(1)]
-    async with asyncio.timeout(2):
-        assert await b.receive(10) == []
+    assert await b.receive(10) == []
     assert lies_in(mail_stack, bob) == 20_001
 
 
@@ -287,6 +286,6 @@ async def test_a_closed_channel_listens_no_more(alice: Account, bob: Account, op
 
 
 async def test_plain_words_where_settings_do_not_fit(alice: Account, bob: Account, open_channel: Open) -> None:
-    with pytest.raises(ChannelError, match=r"protocol|TLS"):
+    with pytest.raises(ChannelError, match="compare port and security"):
         await open_channel(alice, bob, smtp={"security": "starttls"}, timeout_seconds=3).send(parcel(1))
     assert TAG == "00c0ffee00c0ffee"

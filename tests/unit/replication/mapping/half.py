@@ -25,6 +25,7 @@ SCHEMA = Schema(
             Field("due", FieldType.DATE),
             Field("since", FieldType.DATETIME),
             Field("hours", FieldType.NUMBER),
+            Field("area", FieldType.CHOICES, ("core", "web")),
             Field("keyword", FieldType.CHOICES, ("ui",), open=True),
             Field("parts", FieldType.TEXT),
             Field("owner", FieldType.USER),
@@ -42,11 +43,12 @@ def names() -> Names:
 
 
 def translation(fields: Mapping[str, Any], agreed: Mapping[str, Any], **more: Any) -> Translation:
-    """``more``: other tables of the link's file, ``side``, and ``terms`` of the agreement."""
+    """``more``: other tables of the link's file, ``side``, ``convert``, and ``terms`` of the agreement."""
     side = more.pop("side", None)
-    terms = more.pop("terms", {})
+    terms, convert = more.pop("terms", {}), more.pop("convert", None)
     agreement = Agreement.parse({"fields": agreed, **terms}, "agreement")
-    return Translation(agreement, Rules.parse({"fields": fields, **more}, "links/bob.toml"), "alice's", "bot", side)
+    rules = Rules.parse({"fields": fields, **more}, "links/bob.toml")
+    return Translation(agreement, rules, "alice's", "bot", side, convert=convert)
 
 
 class Half:
@@ -86,9 +88,8 @@ class Half:
     def hear(self, said: Cells) -> Cells:
         """The partner says something; returns what is written here. What reading back says is sent must be nothing."""
         self.clock += 1
-        stamp = Stamp(0, 0, 1, self.clock)
-        known = Stamp(1, self.clock, 1, self.clock)
-        operations = [Operation(cell, value, stamp, known) for cell, value in said.items()]
+        stamp = Stamp(1, self.clock, 1, self.clock)
+        operations = [Operation(cell, value, stamp, stamp) for cell, value in said.items()]
         plan = diff.plan(self.shadow, operations, self.words.agreement.policies())
         inward = self.words.to_local(
             plan.targets, self.schema, names(), self.shadow, bool, Occasion(f"k{self.clock}", "then", not self.known)

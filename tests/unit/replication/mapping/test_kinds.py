@@ -19,7 +19,7 @@ class TestASetHereAndATextThere:
 
     def test_members_are_joined_in_their_order(self) -> None:
         alice = self.alice()
-        assert alice.edit(keyword=["ui", "db"]) == {Cell("text"): "db, ui"}
+        assert alice.edit(keyword=["ui", "db"], subject="x") == {Cell("text"): "db, ui"}
         assert alice.edit(keyword=["ui"]) == {Cell("text"): "ui"}
         assert alice.edit(keyword=[]) == {Cell("text"): None}
 

@@ -42,12 +42,37 @@ class TestTables:
         alice.edit(release="1.0")
         assert alice.problems == ("release: the value '1.0' has no row under fields.text.values",)
 
+    @pytest.mark.parametrize(
+        ("rule", "here", "there"),
+        [
+            ({"values": {"größer": ["größte", "größ*ß😀"]}}, "größer als ß😀", "größer"),
+            ({"patterns": [{"local": "Größe {ü}", "agreed": "{ü}"}]}, "Größe {ü}", "{ü}"),
+            (
+                {"patterns": [{"local": "Größe «{u}»", "agreed": "«{u}»", "holes": {"u": "[ä-ü]+"}}]},
+                "Größe «äü»",
+                "«äü»",
+            ),
+        ],
+    )
+    def test_words_of_any_script(self, rule: dict[str, Any], here: str, there: str) -> None:
+        assert said(half({"local": "release", **rule}, TEXT).edit(release=here)) == there
+
     def test_rows_for_one_way_only_come_after_the_others(self) -> None:
         rule = {**self.RULE, "values_to_local": {"clo*": "resolved"}, "values_to_remote": {"*": "other"}}
         alice = half(rule, STATUS)
         assert alice.hear({Cell("status"): "closed"}) == {Cell("state"): "resolved"}
         assert alice.said_again() == {}
         assert said(alice.edit(state="deferred")) == "other"
+
+    def test_members_that_the_tracker_does_not_have_are_named(self) -> None:
+        alice = half({"local": "area"}, LABELS)
+        assert alice.hear({Cell("labels", "core"): True, Cell("labels", "odd"): True}) == {Cell("area", "core"): True}
+        assert alice.problems[0].startswith("labels: area has no value 'odd' here; add it to the tracker")
+
+    def test_what_could_not_be_written_does_not_hinder_what_is_edited_here(self) -> None:
+        alice = half({"local": "state", "values": {"new": "unread"}, "values_to_local": {"clo*": "resolved"}}, STATUS)
+        assert alice.hear({Cell("status"): "odd"}) == {}
+        assert said(alice.edit(state="unread")) == "new"
 
     def test_a_table_in_one_way_leaves_the_other_as_it_is(self) -> None:
         alice = half({"local": "state", "values_to_local": {"done": "resolved"}}, STATUS)
@@ -145,6 +170,13 @@ class TestCharacters:
         assert alice.edit(keyword=[]) == {Cell("labels", "needs work!"): None}
         assert alice.edit(keyword=["own"]) == {Cell("labels", "own"): True}
 
+    def test_what_had_no_row_here_does_not_hinder_the_others(self) -> None:
+        rule = {"local": "keyword", "values_to_local": {"new*": "n"}, "values": {"UI": "ui"}}
+        alice = half(rule, LABELS)
+        alice.hear({Cell("labels", "odd"): True})
+        assert alice.problems
+        assert alice.edit(keyword=["ui"]) == {Cell("labels", "UI"): True}
+
     def test_long_texts_are_cut_here_and_stay_whole_there(self) -> None:
         alice = half({"local": "subject", "characters_max": 4}, TEXT)
         assert alice.hear({Cell("text"): "abcdef"}) == {Cell("subject"): "abcd"}
@@ -162,6 +194,7 @@ class TestForms:
         alice = half({"local": "since"}, day)
         assert said(alice.edit(since="2026-11-21T09:30:00Z")) == "2026-11-21"
         assert alice.said_again() == {}
+        assert said(alice.edit(since=None)) is None
         assert alice.hear({Cell("day"): "2026-12-01"}) == {Cell("since"): "2026-12-01T00:00:00Z"}
         assert said(half({"local": "due"}, day).edit(due="2026-11-21")) == "2026-11-21"
         alice = half({"local": "due"}, moment)
@@ -179,6 +212,9 @@ class TestForms:
             "fields.hours: the value 'many' is none that the agreement allows, or not in its form",
         )
         assert said(alice.edit(hours="2.5")) == "2.5"
+        alice = half({"local": "subject"}, {"day": {"type": "date"}})
+        assert alice.edit(subject="soon") == {}
+        assert "'soon'" in alice.problems[0]
         alice = half({"local": "keyword"}, {"labels": {"type": "labels", "values": ["ui"]}})
         assert alice.edit(keyword=["ui", "other"]) == {Cell("labels", "ui"): True}
         assert alice.edit(keyword=["ui"]) == {}

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from backbone.errors import ConfigError
-from backbone.model import ATTACHMENT, COMMENT, Cell, Value
+from backbone.model import ATTACHMENT, COMMENT, Cell, Record, Value
 from backbone.replication.merge import Side
 from tests.unit.replication.mapping.half import Half, translation
 
@@ -102,6 +102,9 @@ class TestOnly:
             ({"only": "with_other_changes"}, "is for what goes out: say direction = 'to_remote'"),
             ({"only": ["on_create", "on_update"]}, "together are always: leave both out"),
             ({"only": "sometimes"}, "Input should be"),
+            ({"valuse": {}}, "there is no such key (did you mean 'values'?); docs/mapping.md shows"),
+            ({"zzz": []}, "there is no such key; docs/mapping.md shows those that there are"),
+            ({"patterns": [{"locl": "x"}]}, "there is no such key (did you mean 'local'?)"),
             ({"constant": "x"}, "needs one of local, constant, concatenate, first_match, as_comment"),
         ],
     )
@@ -128,7 +131,7 @@ class TestEntry:
 
     def test_an_issue_of_ours_enters_with_all_it_has_when_it_is_wanted(self) -> None:
         alice = half(only_if=list(self.OURS))
-        comment: Value = {"text": "t", "author": "ann", "created": "x"}
+        comment: Record = {"text": "t", "author": "ann", "created": "x"}
         assert alice.edit(subject="x", hidden=True, state="testing", keyword=["ui"]) == {}
         assert alice.capture({Cell(COMMENT, "1"): comment}) == {}
         assert alice.edit(hidden=False) == {

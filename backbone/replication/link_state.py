@@ -1,12 +1,12 @@
-"""What a link's state machine holds, takes and gives: its state, inputs and effects. The rules are in ``link``."""
+"""What one link knows: of both nodes, of its channel's pace, of each lane in both directions. Numbers, never bodies."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypeAlias
 
 from backbone.replication import limits
-from backbone.replication.message import LANES, Header, Kind
+from backbone.replication.message import LANES, VERSION, Ack, Header, LaneAck
 
 Life: TypeAlias = tuple[int, bytes]
 Range: TypeAlias = tuple[int, int]
@@ -92,6 +92,24 @@ class Receiving:
             nxt = max(nxt, last + 1)
         return tuple(gaps[: limits.ranges_max])
 
+    def too_far(self, seq: int, ahead_bytes: int) -> bool:
+        """Whether keeping this would be more than a peer can make us keep. What is applied next is always taken."""
+        ahead = seq - self.applied
+        return ahead > limits.ahead_messages_max or (ahead > 1 and ahead_bytes > limits.ahead_bytes_max)
+
+    def storing(self, seq: int) -> "Receiving":
+        """The lane with one more number stored."""
+        joined: list[Range] = []
+        for first, last in sorted((*self.held, (seq, seq))):
+            if joined and first == joined[-1][1] + 1:
+                joined[-1] = (joined[-1][0], last)
+            else:
+                joined.append((first, last))
+        recv = self.recv
+        if joined[0][0] == recv + 1:
+            recv = joined.pop(0)[1]
+        return replace(self, recv=recv, held=tuple(joined), high=max(self.high, seq))
+
 
 def _lanes_out() -> Mapping[str, Sending]:
     return dict.fromkeys(LANES, Sending())
@@ -122,6 +140,8 @@ class LinkState:
     ask_due: float | None = None
     hello_due: float | None = None
     hold_until: float | None = None
+    challenge_due: float | None = None
+    challenges: int = 0
     heard_at: float | None = None
     spoke_at: float | None = None
     peer_next: Life | None = None
@@ -154,162 +174,38 @@ class Welcome:
     lanes: Mapping[str, Jump]
 
 
-# Inputs
+def foreign(header: Header, identity: Identity) -> str | None:
+    """Why a well-signed message is not for this link, or ``None``: OpenPGP alone does not tell."""
+    expected = {
+        "link": (header.link, identity.link),
+        "sender": (header.sender, identity.peer),
+        "receiver": (header.receiver, identity.us),
+        "signing key": (header.sfp, identity.peer_fingerprint),
+        "receiving key": (header.rfp, identity.our_fingerprint),
+        "protocol version": (header.v, VERSION),
+        "suite": (header.suite, identity.suite),
+        "negotiated agreement": (header.caps, identity.caps),
+        "table of conflict policies": (header.pol, identity.policy_hash),
+    }
+    if header.sender == identity.us:
+        return "the message is our own: do both sides write into one directory?"
+    wrong = [what for what, (said, meant) in expected.items() if said != meant]
+    return f"the message names another {wrong[0]}" if wrong else None
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
-    """The process began: ``clean`` when the one before it ended in order."""
-
-    now: float
-    boot: int
-    clean: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Numbered:
-    """A message took the lane's next number; its digest is known."""
-
-    lane: str
-    digest: bytes
+def acknowledgement(state: LinkState) -> Ack:
+    """What the next message says of what we have."""
+    lanes = {
+        lane: LaneAck(recv=r.recv, applied=r.applied, chain=r.chain, held=r.held[: limits.ranges_max])
+        for lane, r in state.into.items()
+    }
+    return Ack(inc=state.peer_life, boot=state.peer_boot, no=state.ack_no + 1, lanes=lanes)
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A message whose signature is the pinned key's. The shell looks up what the numbers alone do not tell.
-
-    ``known`` is the digest under which this number was stored before; ``chains`` our own chain at what the peer says
-    it has applied, per lane, where we still have it; ``ahead_bytes`` what its lane would keep unapplied, with this one.
-    """
-
-    now: float
-    header: Header
-    known: bytes | None = None
-    chains: Mapping[str, bytes] = field(default_factory=dict)
-    ahead_bytes: int = 0
-    welcome: Welcome | None = None
-    """What a ``WELCOME`` says."""
-    random: bytes = bytes(8)
-    """Fresh, for a new life."""
-
-
-@dataclass(frozen=True, slots=True)
-class Took:
-    """The effects of the lane's next message are durable. ``prev`` and ``digest`` stand in its header."""
-
-    now: float
-    lane: str
-    digest: bytes
-    prev: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """Time went by."""
-
-    now: float
-
-
-@dataclass(frozen=True, slots=True)
-class Spoke:
-    """A message left, and with it our acknowledgement, which told ``said``: where ``into`` stood when it was made."""
-
-    now: float
-    said: Mapping[str, Receiving]
-
-
-@dataclass(frozen=True, slots=True)
-class Stopped:
-    """Something outside stops the link (the anchor, a person)."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Answering:
-    """All that the peer's earlier life left in the inbox is applied: we begin to tell our state."""
-
-    now: float
-
-
-@dataclass(frozen=True, slots=True)
-class Telling:
-    """Our state is in words up to this issue; ``None``: all of it."""
-
-    issue: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class HeardAll:
-    """The last message of the peer's state is taken."""
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """What the peer's state lacked is numbered: the link goes on."""
-
-    now: float
-
-
-Input: TypeAlias = (
-    Started | Numbered | Received | Took | Tick | Spoke | Stopped | Answering | Telling | HeardAll | Joined
-)
-
-# Effects
-
-
-@dataclass(frozen=True, slots=True)
-class Store:
-    """Keep the message that was received: it is new."""
-
-
-@dataclass(frozen=True, slots=True)
-class Drop:
-    """Nothing to keep: a repetition, or of an earlier life; ``reason`` for the log."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Refuse:
-    """Not for us or not as agreed: quarantine it and tell the admin."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
-    """The peer has stored and applied up to these numbers."""
-
-    lane: str
-    stored: int
-    applied: int
-
-
-@dataclass(frozen=True, slots=True)
-class Say:
-    """Send an unnumbered message of this kind."""
-
-    kind: Kind
-
-
-@dataclass(frozen=True, slots=True)
-class Halt:
-    """The link stops in a clear state; nothing more is emitted before a person has seen to it."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reborn:
-    """A new life of ours began: what the old one still had under way is dropped."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Healed:
-    """The peer came in a later life: the link goes on."""
-
-
-Effect: TypeAlias = Store | Drop | Refuse | Acknowledged | Say | Halt | Reborn | Healed
+def check(state: LinkState) -> None:
+    """What holds after every step."""
+    for out in state.out.values():
+        assert out.applied <= out.stored <= out.last, "the peer cannot have more than was numbered"
+    for into in state.into.values():
+        assert into.applied <= into.recv <= into.high, "applied <= stored <= numbered"
+        assert all(first > into.recv + 1 for first, _ in into.held), "held ranges lie beyond a gap"

@@ -1,0 +1,79 @@
+"""``link check``: try a link's file on the tracker without writing anything."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from backbone.cli import show
+from backbone.cli.here import here, link_named
+from backbone.errors import ConfigError
+
+if TYPE_CHECKING:
+    from backbone.model import Value
+    from backbone.service.checking import Checked, Sample
+    from backbone.service.node import Node
+
+WORDS_MAX = 200
+"""So much of a value is shown to a person."""
+
+
+def add_to(link: typer.Typer) -> None:
+    """Put the command among those of links."""
+    link.command("check")(check)
+
+
+def check(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The link's name on this node.")],
+    samples: Annotated[int, typer.Option(min=0, max=1000, help="Show so many issues as they would be sent.")] = 0,
+    invert: Annotated[bool, typer.Option("--invert", help="Prove the way back on all values in use.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="For programs: stable keys.")] = False,
+) -> None:
+    """Try a link's file on its agreement and its tracker; writes nothing, ends with 3 when something is wrong.
+
+    JSON: problems, fields, issues (looked at by --invert), samples (local, sent, written, problems).
+    """
+    from dataclasses import asdict
+
+    from backbone.service.checking import check_link
+
+    async def work(node: "Node") -> "Checked":
+        return await check_link(node, link_named(node, name), samples=samples, invert=invert)
+
+    found = here(context).run(work)
+    if json:
+        show.as_json(asdict(found))
+    else:
+        for sample in found.samples:
+            _print(sample)
+        for problem in found.problems:
+            typer.echo(show.printable(problem))
+        if not found.problems:
+            typer.echo(_all_well(found, invert=invert))
+    if found.problems:
+        raise ConfigError(f"{len(found.problems)} things in the file of link {name} are to be mended")
+
+
+def _all_well(found: "Checked", *, invert: bool) -> str:
+    proof = f"; every value of {found.issues} issues comes back as it was" if invert else ""
+    return f"{found.fields} fields fit the agreement and the tracker{proof}."
+
+
+def _print(sample: "Sample") -> None:
+    typer.echo(f"{sample.local}: would be sent")
+    for cell, value in sample.sent.items():
+        typer.echo(f"  {show.printable(cell)} = {_short(value)}")
+    if sample.written:
+        typer.echo("  the way back would write")
+    for cell, (before, after) in sample.written.items():
+        typer.echo(f"    {show.printable(cell)} = {_short(after)} (is {_short(before)})")
+    for problem in sample.problems:
+        typer.echo(f"  not sent: {show.printable(problem)}")
+
+
+def _short(value: "Value") -> str:
+    text = (
+        "-" if value is None else str(value.get("text", value.get("name"))) if isinstance(value, dict) else str(value)
+    )
+    text = show.printable(" ".join(text.split()))
+    return text if len(text) <= WORDS_MAX else f"{text[:WORDS_MAX]}…"

@@ -1,0 +1,43 @@
+"""Texts that the tracker keeps in a markup of its own."""
+
+from backbone.replication.mapping.tables import NoRow
+from backbone.replication.markup import ConversionFailed, Convert, Markup
+
+
+def _as_it_is(text: str, source: Markup, target: Markup) -> str:
+    if source is not target:
+        raise ConversionFailed(f"nothing here says a text in {target}")
+    return text
+
+
+class Marked:
+    """Between the tracker's markup and Markdown."""
+
+    def __init__(self, markup: Markup, convert: Convert = _as_it_is) -> None:
+        self._markup = markup
+        self._convert = convert
+        self.changes = markup is not Markup.MARKDOWN
+
+    def out(self, text: str, agreed: str | None = None) -> str:
+        """As it travels; ``agreed`` is what travelled last: where the tracker shows just that, nobody has edited it.
+
+        Raises ``NoRow``.
+        """
+        if not self.changes:
+            return text
+        if agreed is not None and self.back(agreed) == text:
+            return agreed
+        return self._said(text, self._markup, Markup.MARKDOWN)
+
+    def back(self, text: str) -> str:
+        """As it is written here. Raises ``NoRow``."""
+        return self._said(text, Markup.MARKDOWN, self._markup) if self.changes else text
+
+    def _said(self, text: str, source: Markup, target: Markup) -> str:
+        try:
+            return self._convert(text, source, target)
+        except ConversionFailed as error:
+            raise NoRow(text, f"is left out: {error}") from error
+
+
+UNMARKED = Marked(Markup.MARKDOWN)

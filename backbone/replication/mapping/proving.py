@@ -1,0 +1,115 @@
+"""What a person should know of a mapping before it runs, beyond what keeps it from starting.
+
+``lacking`` and ``uncovered`` find issues that would be refused; ``counter_examples`` proves that what goes out comes
+back.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from backbone.model import CHOSEN, Cell, Schema
+from backbone.replication.mapping.compiled import Compiled
+from backbone.replication.mapping.composed import Composed
+from backbone.replication.mapping.fitting import Fault
+from backbone.replication.mapping.rules import Only
+from backbone.replication.mapping.sources import Sources
+from backbone.replication.mapping.tables import NoRow
+from backbone.replication.mapping.translation import Translation
+
+Used = Mapping[str, Iterable[str]]
+"""Local field -> the values that stand in it somewhere; members, for a set."""
+
+
+def lacking(words: Translation, schema: Schema) -> Iterator[Fault]:
+    """Fields that the tracker wants in a new issue and that nothing fills."""
+    rules = words.rules
+    filled = {cell.field for cell in words.on_create}
+    for rule in words.every:
+        if rule.takes and Only.ON_UPDATE not in rule.only:
+            filled.update(rules.fields[rule.name].sources)
+    for field in schema.fields.values():
+        if field.required and field.name not in filled:
+            yield Fault(("on_create",), f": the tracker wants {field.name!r} in each new issue, and nothing fills it; "
+                                        "say here what it gets")  # fmt: skip
+
+
+def uncovered(words: Translation, schema: Schema, used: Used) -> Iterator[Fault]:
+    """Local values that cannot be said, and allowed values of the agreement that cannot be written."""
+    for rule in words.fields.values():
+        for value in sorted(_values(rule, schema, used)) if rule.sends else ():
+            if _out(rule, value) is None and not _stays_home(rule, value):
+                yield Fault(("fields", rule.name), f": no row covers {value!r}, which {rule.local.field} can be")
+        for agreed in words.agreement.fields[rule.name].values if rule.takes else ():
+            local = _back(rule, agreed)
+            known = schema.fields.get(rule.local.field)
+            exists = known is None or known.values is None or known.open or local in known.values
+            if local is None or (rule.kind in CHOSEN and not rule.separator and not exists):
+                yield Fault(("fields", rule.name), f": the agreement allows {agreed!r}, which is nothing here")
+
+
+def counter_examples(words: Translation, schema: Schema, used: Used) -> Iterator[Fault]:
+    """Values that come back as something that would go out otherwise, of each rule for both ways."""
+    for rule in words.fields.values():
+        if rule.sends and rule.takes and rule.wording.changes:
+            yield from _of_words(rule, words.agreement.fields[rule.name].values, _values(rule, schema, used))
+    for composed in words.composed.values():
+        if composed.sends and composed.takes:
+            yield from _of_rows(composed)
+
+
+def _of_words(rule: Compiled, allowed: Iterable[str], values: Iterable[str]) -> Iterator[Fault]:
+    said = {value: _out(rule, value) for value in values}
+    for value, agreed in sorted(said.items()):
+        if agreed is None:
+            continue
+        local = _back(rule, agreed)
+        again = None if local is None else _out(rule, local)
+        if again != agreed:
+            yield Fault(("fields", rule.name), f": {value!r} is sent as {agreed!r}, which is written back here as "
+                                               f"{local!r} and would be sent as {again!r}")  # fmt: skip
+    for agreed in sorted(({*allowed} | rule.wording.agreed_words()) - {*said.values()}):
+        local = _back(rule, agreed)
+        again = None if local is None else _out(rule, local)
+        if local is not None and again != agreed and not rule.lossy:
+            yield Fault(("fields", rule.name), f": {agreed!r} is written here as {local!r} and would be sent back as "
+                                               f"{again!r}")  # fmt: skip
+
+
+def _of_rows(rule: Composed) -> Iterator[Fault]:
+    for value in dict.fromkeys(row.value for row in rule.rows):
+        writes = {Cell(local): word for local, word in rule.writes(value)}
+        again = rule.value(Sources(writes, {}, rule.sources))
+        if again != value:
+            said = ", ".join(f"{cell.field} = {word!r}" for cell, word in writes.items())
+            words = f": {value!r} is written here as {said} and would be sent back as {again!r}"
+            yield Fault(("fields", rule.name, "first_match"), words)
+
+
+def _values(rule: Compiled, schema: Schema, used: Used) -> set[str]:
+    known = schema.fields.get(rule.local.field)
+    return {*used.get(rule.local.field, ()), *((known.values or ()) if known else ())} if _is_text(rule) else set()
+
+
+def _is_text(rule: Compiled) -> bool:
+    return rule.wording.changes and not rule.separator
+
+
+def _out(rule: Compiled, value: str) -> str | None:
+    try:
+        return rule.wording.out(value)
+    except NoRow:
+        return None
+
+
+def _back(rule: Compiled, agreed: str) -> str | None:
+    try:
+        return rule.wording.back(agreed)
+    except NoRow:
+        return None
+
+
+def _stays_home(rule: Compiled, value: str) -> bool:
+    """A member of a set without the prefix that would make it the partner's business."""
+    try:
+        return rule.wording.out(value) is None
+    except NoRow:
+        return False

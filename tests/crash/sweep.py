@@ -1,0 +1,116 @@
+"""The sweep: a node is killed at a named point, started again, and both sides must come to agree.
+
+``python -m tests.crash`` sweeps all of it and says which points were met.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from tests.crash.companies import BOUND_SECONDS, LARGE_BYTES, Companies
+from tests.support.mail import wait_until
+
+LOOKS = 100
+"""So often all was equal and the process alive: its point is not on the way."""
+
+FRESH = ("handshake: step stored", "handshake: document sent", "populate: recorded", "control: taken")
+"""Passed once in a link's life: each death has a pair of nodes of its own."""
+MASTERS = ("handshake: key pinned", "handshake: acceptance stored")
+STEADY = (
+    "capture: contents fetched", "capture: recorded", "send: sealed", "send: sent", "send: marked", "receive: opened",
+    "receive: stored", "receive: confirmed", "apply: planned", "tracker: committed", "apply: written",
+    "apply: finished", "parts: appended", "parts: complete", "parts: taken",
+)  # fmt: skip
+RECOVERY = ("resume: found", "resume: finished")
+"""Passed when the process died with a write begun: the first death is at ``BEFORE_RECOVERY``."""
+BEFORE_RECOVERY = ("apply: planned", "tracker: committed", "apply: written")
+SIDES = ("alice", "bob")
+
+
+class Death(NamedTuple):
+    """Who dies, where, at which passing; for deaths in recovery, where before."""
+
+    who: str
+    point: str
+    passing: int = 1
+    before: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.who} at {self.point} {self.passing}" + (f" after {self.before}" if self.before else "")
+
+
+def fresh(passings: Sequence[int]) -> Iterator[Death]:
+    """In the handshake and the first population."""
+    for passing in passings:
+        for who in SIDES:
+            points = (*MASTERS, *FRESH) if who == "alice" else FRESH
+            yield from (Death(who, point, passing) for point in points if passing == 1 or point not in MASTERS)
+
+
+def steady(passings: Sequence[int]) -> Iterator[Death]:
+    """While people work on both sides, and in recovery itself."""
+    for passing in passings:
+        for who in SIDES:
+            yield from (Death(who, point, passing) for point in STEADY)
+    for who in SIDES:
+        yield from (Death(who, point, 1, before) for point in RECOVERY for before in BEFORE_RECOVERY)
+
+
+def into_trackers() -> Iterator[Death]:
+    """Where a write into a real tracker is begun, made or known."""
+    points = ("capture: recorded", "apply: planned", "tracker: committed", "apply: written", "apply: finished")
+    yield from (Death(who, point) for who in SIDES for point in points)
+    yield from (Death(who, point, 1, "tracker: committed") for who in SIDES for point in RECOVERY)
+
+
+def into_mail() -> Iterator[Death]:
+    """Where a parcel is handed to a server, or taken from one."""
+    points = ("send: sealed", "send: sent", "receive: opened", "receive: stored", "receive: confirmed")
+    yield from (Death(who, point) for who in SIDES for point in points)
+
+
+def die_at_birth(companies: Companies, death: Death) -> bool:
+    """From the first start on; whether the point was met."""
+    (other,) = set(SIDES) - {death.who}
+    companies.start(other)
+    return _die(companies, death, lambda: None)
+
+
+def die_at_work(companies: Companies, death: Death) -> bool:
+    """Both run; the one that is to die is stopped and started with its point. Whether it was met."""
+    companies.nodes[death.who].stop()
+    size = LARGE_BYTES if death.point.startswith("parts") else 2_000
+
+    def work() -> None:
+        for name in SIDES:
+            companies.work(name, size)
+
+    return _die(companies, death, work)
+
+
+def _die(companies: Companies, death: Death, work: Callable[[], None]) -> bool:
+    node = companies.nodes[death.who]
+    first = f"{death.before} 1" if death.before else f"{death.point} {death.passing}"
+    companies.start(death.who, dies_at=first)
+    work()
+    met = _dies(companies, death.who)
+    if met and death.before:
+        companies.start(death.who, dies_at=f"{death.point} {death.passing}")
+        met = _dies(companies, death.who)
+    if not node.lives():
+        companies.start(death.who)
+    companies.prove()
+    return met
+
+
+def _dies(companies: Companies, who: str) -> bool:
+    """Wait until it is dead, or until all is equal without its death: then the point is not on the way."""
+    node = companies.nodes[who]
+    quiet = 0
+
+    def over() -> bool:
+        nonlocal quiet
+        quiet = 0 if companies.wrong() else quiet + 1
+        return not node.lives() or quiet > LOOKS
+
+    wait_until(over, BOUND_SECONDS)
+    return not node.lives() and node.died()
