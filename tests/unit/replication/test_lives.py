@@ -196,18 +196,25 @@ class TestPeer:
 class TestAwaiting:
     def awaiting(self) -> LinkState:
         state, effects = hear(hear(FRESH, numbered(1))[0], numbered(1, dig=digest(9)), known=digest(1))
-        assert said(effects) == [Kind.CHALLENGE]
+        assert said(effects) == []
         assert state.phase is Phase.AWAITING
         return state
 
-    def test_an_old_copy_is_challenged_whenever_it_speaks(self) -> None:
-        state = self.awaiting()
+    def test_an_old_copy_is_challenged_and_nothing_of_it_is_taken(self) -> None:
+        state, kinds = ticked(self.awaiting(), 70.0)
+        assert kinds == [Kind.CHALLENGE]
         same, effects = hear(state, numbered(2))
-        assert (same.into, said(effects)) == (state.into, [Kind.CHALLENGE])
-        assert said(hear(state, header())[1]) == []
-        assert ticked(state, 1e9) == (state, [])
+        assert (same.into, said(effects)) == (state.into, [])
+        assert ticked(state, 70.0) == (state, [])
+        assert ticked(state, 1e9)[1] == [Kind.CHALLENGE]
+
+    def test_a_history_that_does_not_fit_is_challenged_too(self) -> None:
+        state, _ = step(hear(FRESH, numbered(1))[0], Took(20.0, "c", digest(1), b"x" * 32), IDENTITY, TIMING)
+        assert state.phase is Phase.AWAITING
+        assert ticked(state, 70.0)[1] == [Kind.CHALLENGE]
 
     def test_a_later_life_of_it_heals_the_link(self) -> None:
         state, effects = hear(self.awaiting(), ASKS, now=70.0)
         assert isinstance(effects[-1], Healed)
         assert (state.phase, state.reason, state.peer_next) == (Phase.RUNNING, "", LATER)
+        assert (state.challenge_due, state.challenges) == (None, 0)
