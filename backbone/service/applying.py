@@ -186,7 +186,7 @@ async def _attempt(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object
     passed("apply: planned")
     if not planned:
         return []
-    outcomes = await ep.tracker.apply([p.write for p in planned])
+    outcomes = await _as_it_stands(ep, planned, await ep.tracker.apply([p.write for p in planned]))
     passed("apply: written")
     stale = {outcome.key for outcome in outcomes if isinstance(outcome, Stale)}
 
@@ -200,6 +200,29 @@ async def _attempt(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object
     await ep.store.run(finish)
     passed("apply: finished")
     return [p.task for p in planned if p.write.key in stale]
+
+
+async def _as_it_stands(ep: Endpoint, planned: Sequence[Planned], outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+    """An issue that the store forgot is found by its key, and answered as when it was made: what later writes of ours
+    put into it has its names in their answers, and what it shows now is read.
+    """
+    pairs = zip(planned, outcomes, strict=True)
+    old = {o.key: o for p, o in pairs if isinstance(o, Applied) and p.write.local is None and _was_made_before(p, o)}
+    if not old:
+        return outcomes
+    issues = [one.local for one in old.values()]
+    written, shown = await ep.tracker.written(issues), await ep.tracker.read(issues)
+    for key, one in old.items():
+        if one.local in shown:
+            issue = shown[one.local]
+            created = {mark: local for answer in written.get(one.local, ()) for mark, local in answer.created.items()}
+            old[key] = Applied(key, one.local, issue.position, issue.cells, created)
+    return [old.get(one.key, one) for one in outcomes]
+
+
+def _was_made_before(one: Planned, made: Applied) -> bool:
+    """Whether comments or attachments that were to be made with the issue are not in the answer."""
+    return any(cell.element.startswith("+") and cell.element not in made.created for cell in one.write.cells)
 
 
 def _give_up(tx: Connection, ep: Endpoint, tasks: Sequence[Task], then: Transaction[object]) -> None:
