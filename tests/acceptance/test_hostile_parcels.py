@@ -1,22 +1,16 @@
 """Parcels that somebody put into RECEIVE: each is set aside with its reason, nothing changes, and the link goes on."""
 
 import asyncio
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from backbone.model import Cell, Cells
-from backbone.replication import limits
-from backbone.replication.message import Message, decode, digest_of, encode
-from handshake import keyring
-from tests.acceptance.forging import drop, gpg
-from tests.acceptance.nodes import NodeAtWork, invite, join, two_nodes, until
+from tests.acceptance.forging import drop, forged
+from tests.acceptance.nodes import NodeAtWork, invite, join, reasons, two_nodes, until
 
 TITLE = Cell("title")
-OPENED_BYTES_MAX = limits.message_raw_bytes_max + limits.header_bytes_max
 
 
 @pytest.fixture(scope="module")
@@ -44,44 +38,6 @@ def titles(node: NodeAtWork) -> list[object]:
 def honest(node: NodeAtWork) -> Path:
     """A parcel with changes that came and was taken."""
     return next(path for path in sorted((node.receive / ".done").iterdir()) if "-c-" in path.name)
-
-
-async def forged(alice: Path, bob: Path, parcel: bytes, mallory: Path) -> Mapping[str, bytes]:
-    """Every kind of bad parcel, by the word that its reason must hold."""
-    ours, theirs = await keyring.open_home(alice), await keyring.open_home(bob)
-    message = decode(await theirs.open(parcel, signer=ours.fingerprint, message_bytes_max=OPENED_BYTES_MAX))
-    stranger = await keyring.create(mallory, "mallory")
-    await stranger.add_peer(await theirs.public_key(), theirs.fingerprint)
-    flipped = bytearray(parcel)
-    flipped[len(flipped) // 2] ^= 1
-    receiver = theirs.fingerprint
-    bomb = ["-z", "9", "--compress-algo", "zlib", "--local-user", ours.fingerprint, "--recipient", receiver,
-            "--sign", "--encrypt"]  # fmt: skip
-    try:
-        return {
-            "altered": bytes(flipped),
-            "truncated": parcel[: len(parcel) // 2],
-            "stranger": await stranger.seal(encode(message), recipient=receiver),
-            "another link": await ours.seal(_readdressed(message, link="f" * 32), recipient=receiver),
-            "another receiver": await ours.seal(_readdressed(message, receiver="e" * 32), recipient=receiver),
-            "oversized": await ours.seal(os.urandom(OPENED_BYTES_MAX + 1), recipient=receiver),
-            "bomb": await asyncio.to_thread(gpg, alice, bomb, bytes(8 * OPENED_BYTES_MAX)),
-            "unsigned": await asyncio.to_thread(gpg, alice, ["--recipient", receiver, "--encrypt"], encode(message)),
-            "noise": os.urandom(3000),
-        }
-    finally:
-        await stranger.close()
-
-
-def _readdressed(message: Message, **header: object) -> bytes:
-    """The same message for somebody else, with a digest that fits."""
-    changed = Message(message.header.model_copy(update=header), message.body)
-    return encode(Message(changed.header.model_copy(update={"dig": digest_of(changed)}), changed.body))
-
-
-def reasons(node: NodeAtWork) -> list[str]:
-    found: Any = node.json("queue", "list")
-    return [item["reason"] for item in (found["items"] if isinstance(found, dict) else found)]
 
 
 def test_hostile_parcels_are_set_aside_and_the_link_goes_on(linked: tuple[NodeAtWork, NodeAtWork], place: Path) -> None:
