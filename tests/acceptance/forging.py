@@ -21,7 +21,8 @@ OPENED_BYTES_MAX = limits.message_raw_bytes_max + limits.header_bytes_max
 
 async def offer_with(file: Path, home: Path, **changes: object) -> bytes:
     """The offer in ``file`` with other words in it, honestly signed with a key of the forger's own."""
-    offer = decode_document(Offer, (await verify_file(await asyncio.to_thread(file.read_bytes), FILE_BYTES_MAX)).payload)
+    verified = await verify_file(await asyncio.to_thread(file.read_bytes), FILE_BYTES_MAX)
+    offer = decode_document(Offer, verified.payload)
     keys = await keyring.create(home, "mallory")
     try:
         mine = {"certificate": (await keys.public_key()).decode(), "fingerprint": keys.fingerprint}

@@ -9,9 +9,9 @@ import pytest
 from backbone.model import Cell
 from backbone.replication.message import Message, chain, decode, digest_of, encode
 from handshake import keyring
-from tests.acceptance.forging import drop
+from tests.acceptance.forging import OPENED_BYTES_MAX, drop
 from tests.acceptance.nodes import NodeAtWork, invite, join, two_nodes, until
-from tests.acceptance.test_hostile_parcels import OPENED_BYTES_MAX, honest, titles
+from tests.acceptance.test_hostile_parcels import honest, titles
 
 TITLE = Cell("title")
 JUNK = 60

@@ -8,7 +8,7 @@ from pathlib import Path
 from backbone.demo.mailstack import MailStack
 from backbone.model import Cell, Issue
 from backbone.trackers.roundup import connect
-from tests.acceptance.mail.test_nodes import QUICK, Mailed, account_file
+from tests.acceptance.mail.mailed import QUICK, Mailed, account_file
 from tests.acceptance.nodes import NodeAtWork, invite, join, two_nodes
 from tests.crash.companies import Companies, MemoryPeople
 from tests.support.roundup import RoundupHarness, make_home
