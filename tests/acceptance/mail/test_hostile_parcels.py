@@ -9,7 +9,7 @@ from channels.base import Label, Parcel
 from channels.mail import mime
 from channels.mail.reading import read
 from tests.acceptance.forging import forged
-from tests.acceptance.mail.mailed import TITLE, Mailed, link, taken
+from tests.acceptance.mail.mailed import TITLE, Mailed, connect, taken
 from tests.acceptance.nodes import until
 from tests.support.mail import lies_in
 
@@ -37,7 +37,7 @@ def test_hostile_mails_are_set_aside_and_the_link_goes_on(
     pair: tuple[Mailed, Mailed], mail_stack: MailStack, short_folder: Path
 ) -> None:
     alice, bob = pair
-    link(alice, bob, short_folder / "offer")
+    connect(alice, bob, short_folder / "offer")
     local = alice.node.tracker.create({TITLE: "Brakes squeal"}, "ann")
     until("the issue arrives", lambda: list(bob.titles().values()) == ["Brakes squeal"])
     parcel = honest(mail_stack, bob)
