@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Sequence
 
 from backbone.config import load_link
 from backbone.errors import BackboneError
@@ -16,13 +17,17 @@ from backbone.service.progress import load, over, troubled
 from backbone.service.running import Running, event_or, hinting, is_stopped, settled, stage_now
 from backbone.store import links
 from backbone.store.links import LinkRow
-from channels.base import Channel, ChannelError
+from channels.base import Channel, ChannelError, ChannelUnavailable
 from handshake.base import KeyRing
 from handshake.errors import HandshakeError, KeyRingError
 from handshake.events import Stage
 
+BACK_OFF_SECONDS = 1.0
 BACK_OFF_SECONDS_MAX = 60.0
 """A tracker or share that comes back is noticed within a minute."""
+PERSON_SECONDS = 15.0
+PERSON_SECONDS_MAX = 900.0
+"""What waits for a person is tried seldom: a few wrong log-ins lock an account. A command wakes us."""
 
 _OUTSIDE = (BackboneError, ChannelError, KeyRingError, HandshakeError, OSError)
 _PAIRED = (Stage.CONFIRMED, Stage.TESTED, Stage.ACTIVE)
@@ -31,26 +36,43 @@ _STOPPED = (Stage.PAUSED, Stage.RESYNC, Stage.FAILED)
 
 async def run_link(node: Node, row_id: int, running: Running) -> None:
     """One link for ever: what ends its loops from outside is shown, and tried again more slowly."""
-    pause = 1.0
+    pause = 0.0
     log = logger(link=running.name)
     while True:
         running.resting = {"link": False}
         running.look.clear()
+        began = time.monotonic()
+        errors: list[BaseException] = []
         try:
             row = await node.store.read(lambda tx: links.get(tx, row_id))
             await _serve(node, row, running)
-            pause = 1.0
         except* _OUTSIDE as group:
-            running.trouble = "; ".join(sorted({str(error) for error in _leaves(group)}))
-            log.warning("trouble", reason=running.trouble, again_in_seconds=round(pause, 1))
+            errors = _leaves(group)
+            running.trouble = "; ".join(sorted({str(error) for error in errors}))
         except* Exception as group:
-            running.trouble = f"a fault in Backbone itself: {_leaves(group)[0]!r}"
+            errors = _leaves(group)
+            running.trouble = f"a fault in Backbone itself: {errors[0]!r}"
             log.exception("fault")
-        if running.trouble:
-            reason = running.trouble
-            await node.store.run(lambda tx, r=reason: troubled(tx, row_id, r))  # type: ignore[misc]
-            await event_or(running.look, pause * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
-            pause = min(pause * 2, BACK_OFF_SECONDS_MAX)
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():  # a task group that has errors of its own forgets that it was ended
+            raise asyncio.CancelledError
+        if not errors:
+            pause = 0.0
+            continue
+        pause = pause_after(errors, pause, time.monotonic() - began)
+        reason = running.trouble
+        log.warning("trouble", reason=reason, again_in_seconds=round(pause, 1))
+        await node.store.run(lambda tx, r=reason: troubled(tx, row_id, r))  # type: ignore[misc]
+        await event_or(running.look, pause * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
+
+
+def pause_after(errors: Sequence[BaseException], last: float, served_seconds: float) -> float:
+    """Seconds until the link is served again; ``last`` is how long we waited the time before."""
+    for_a_person = any(isinstance(e, ChannelError) and not isinstance(e, ChannelUnavailable) for e in errors)
+    first, most = (PERSON_SECONDS, PERSON_SECONDS_MAX) if for_a_person else (BACK_OFF_SECONDS, BACK_OFF_SECONDS_MAX)
+    if served_seconds > BACK_OFF_SECONDS_MAX:  # what was wrong before is over
+        return first
+    return min(max(2 * last, first), most)
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:

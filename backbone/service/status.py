@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+from backbone.replication.alarm import TOLD_ONLY
 from backbone.service.progress import load
-from backbone.store import counts, links, lists
+from backbone.store import alarms, counts, links, lists
 from backbone.store.engine import Connection, Store
 from backbone.store.links import LinkRow
 
@@ -42,6 +43,8 @@ class LinkStatus:
     conflicts: int
     heard_at: float | None
     holding: bool
+    alarms: tuple[str, ...]
+    """What a running node found wrong with it at its last look: the partner's silence, for one."""
 
 
 def status(store: Store) -> list[LinkStatus]:
@@ -73,8 +76,15 @@ def _link(tx: Connection, row: LinkRow) -> LinkStatus:
         "quarantined": lists.set_aside_count(tx, row.id),
         "conflicts_open": conflicts.get("open", 0),
         "conflicts": sum(conflicts.values()),
+        "alarms": _alarms(tx, row.name),
     }
     return LinkStatus(**shown, **_numbers(tx, row))
+
+
+def _alarms(tx: Connection, name: str) -> tuple[str, ...]:
+    """Beside what has a column of its own."""
+    found = [one.alarm for one in alarms.standing(tx) if one.gone_at is None and one.alarm.about == name]
+    return tuple(alarm.sentence for alarm in found if alarm.kind not in TOLD_ONLY)
 
 
 def _numbers(tx: Connection, row: LinkRow) -> dict[str, Any]:

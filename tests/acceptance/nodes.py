@@ -128,6 +128,12 @@ def until(what: str, look: Callable[[], bool]) -> None:
         assert time.monotonic() < deadline, f"{what} did not come true in {BOUND_SECONDS:.0f} s"
 
 
+def reasons(node: NodeAtWork) -> list[str]:
+    """Why things were set aside there."""
+    found: Any = node.json("queue", "list")
+    return [item["reason"] for item in (found["items"] if isinstance(found, dict) else found)]
+
+
 def share(root: Path, alice: NodeAtWork, bob: NodeAtWork) -> None:
     """Two directories that both nodes see through symbolic links."""
     for name in ("to-alice", "to-bob"):

@@ -3,13 +3,12 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from backbone.model import Cell, Cells
 from tests.acceptance.forging import drop, forged
-from tests.acceptance.nodes import NodeAtWork, invite, join, two_nodes, until
+from tests.acceptance.nodes import NodeAtWork, invite, join, reasons, two_nodes, until
 
 TITLE = Cell("title")
 
@@ -39,11 +38,6 @@ def titles(node: NodeAtWork) -> list[object]:
 def honest(node: NodeAtWork) -> Path:
     """A parcel with changes that came and was taken."""
     return next(path for path in sorted((node.receive / ".done").iterdir()) if "-c-" in path.name)
-
-
-def reasons(node: NodeAtWork) -> list[str]:
-    found: Any = node.json("queue", "list")
-    return [item["reason"] for item in (found["items"] if isinstance(found, dict) else found)]
 
 
 def test_hostile_parcels_are_set_aside_and_the_link_goes_on(linked: tuple[NodeAtWork, NodeAtWork], place: Path) -> None:

@@ -21,7 +21,7 @@ from backbone.model import Cell
 from backbone.replication import limits
 from channels.mail.limits import LINGER_SECONDS
 from channels.mail.reading import read
-from tests.acceptance.mail.mailed import TITLE, Mailed, account_file, link
+from tests.acceptance.mail.mailed import TITLE, Mailed, account_file, connect
 from tests.acceptance.nodes import two_nodes, until
 from tests.bench.issues import TEXT_BYTES, fill
 from tests.bench.report import Figure, Options
@@ -79,7 +79,7 @@ def _linked(stack: MailStack, folder: Path, issues: int) -> Iterator[tuple[Maile
         fill(alice.node.tracker_file, issues)
         for one in (alice, bob):
             one.node.cli("mail", "add", "--file", str(account_file(folder, stack, one, PACE)))
-        link(alice, bob, folder / "offer")
+        connect(alice, bob, folder / "offer")
         yield alice, bob
 
 

@@ -27,7 +27,7 @@ class Carrier:
 
 DIRECTORY = Carrier(LIMITS)
 MAIL = Carrier(
-    mail_limits(MAIL_SIZE_MAX), delays=(2.0, 2.0, 30.0, 900.0, 4 * 3600.0), per_hour=20, greylists=0.1, bounces=0.05
+    mail_limits(MAIL_SIZE_MAX), delays=(2.0, 2.0, 30.0, 900.0, 4 * 3600.0), per_hour=6, greylists=0.1, bounces=0.05
 )
 """A small mailbox at a strict provider: what does not fit into a mail of 64 KiB goes in parts."""
 

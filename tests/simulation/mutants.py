@@ -265,7 +265,7 @@ MUTANTS = (
     Mutant("cursor_first", "the cursor moves with what it passed", missing.cursor_first, known=3),
     Mutant("numbered_later", "what is recorded is numbered in the same transaction", missing.numbered_later, known=3),
     Mutant("cursor_after_population", "the feed begins before the population", missing.cursor_after_population),
-    Mutant("intents_forget", "an intent knows what waited or was released", missing.intents_forget, known=19),
+    Mutant("intents_forget", "an intent knows what waited or was released", missing.intents_forget, known=65),
     Mutant("refusals_forgotten", "a refused change set is kept", missing.refusals_forgotten, known=1),
     Mutant("told_too_early", "only what a message says is acknowledged by it", missing.told_too_early,
            masked="the next message tells it, at the latest the daily sign of life (test_link.py)"),

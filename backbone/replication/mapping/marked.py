@@ -4,16 +4,11 @@ from backbone.replication.mapping.tables import NoRow
 from backbone.replication.markup import ConversionFailed, Convert, Markup
 
 
-def _as_it_is(text: str, source: Markup, target: Markup) -> str:
-    if source is not target:
-        raise ConversionFailed(f"nothing here says a text in {target}")
-    return text
-
-
 class Marked:
     """Between the tracker's markup and Markdown."""
 
-    def __init__(self, markup: Markup, convert: Convert = _as_it_is) -> None:
+    def __init__(self, markup: Markup, convert: Convert | None = None) -> None:
+        """``convert`` is needed for any markup but Markdown."""
         self._markup = markup
         self._convert = convert
         self.changes = markup is not Markup.MARKDOWN
@@ -34,6 +29,7 @@ class Marked:
         return self._said(text, Markup.MARKDOWN, self._markup) if self.changes else text
 
     def _said(self, text: str, source: Markup, target: Markup) -> str:
+        assert self._convert is not None, "another markup needs somebody who converts it"
         try:
             return self._convert(text, source, target)
         except ConversionFailed as error:

@@ -1,4 +1,4 @@
-"""Two ends of a mail channel for each test, on the test's mail servers."""
+"""Two ends of a mail channel, or two nodes with accounts, for each test, on the test's mail servers."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -7,8 +7,7 @@ import pytest
 
 from backbone.demo.mailstack import MailStack
 from channels.base import Channel
-from tests.acceptance.mail.mailed import QUICK, Mailed, account_file
-from tests.acceptance.nodes import two_nodes
+from tests.acceptance.mail.mailed import QUICK, Mailed, two_mailed
 from tests.support.mail_link import MailLink
 
 
@@ -37,9 +36,6 @@ def pace() -> str:
 
 @pytest.fixture
 def pair(mail_stack: MailStack, short_folder: Path, pace: str) -> Iterator[tuple[Mailed, Mailed]]:
-    """Alice and Bob, each with an account in backbone.toml; no link yet."""
-    with two_nodes(short_folder) as nodes:
-        mailed = [Mailed(node, mail_stack.add_account()) for node in nodes]
-        for one in mailed:
-            one.node.cli("mail", "add", "--file", str(account_file(short_folder, mail_stack, one, pace)))
-        yield mailed[0], mailed[1]
+    """Alice and Bob, each with an account; no link yet."""
+    with two_mailed(short_folder, mail_stack, pace) as mailed:
+        yield mailed

@@ -1,13 +1,17 @@
-"""Whole nodes with mail accounts, and what an admin does with them."""
+"""Nodes that have mail accounts, as an admin sets them up."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from backbone.demo.mailstack import Account, MailStack
 from backbone.demo.mailstack.standing import account_text
 from backbone.model import Cell
-from tests.acceptance.nodes import NodeAtWork, until
+from tests.acceptance.nodes import NodeAtWork, two_nodes, until
+from tests.support.mail import lies_in
+from tests.support.mail_link import DONE
 
 TITLE = Cell("title")
 QUICK = "linger_seconds = 4\nack_delay_seconds = 1\nresend_floor_seconds = 60\n"
@@ -27,6 +31,16 @@ class Mailed:
         return {issue.local: str(issue.cells[TITLE]) for issue in issues}
 
 
+@contextmanager
+def two_mailed(folder: Path, stack: MailStack, pace: str) -> Iterator[tuple[Mailed, Mailed]]:
+    """Alice and Bob, each with an account in backbone.toml; no link yet."""
+    with two_nodes(folder) as nodes:
+        mailed = [Mailed(node, stack.add_account()) for node in nodes]
+        for one in mailed:
+            one.node.cli("mail", "add", "--file", str(account_file(folder, stack, one, pace)))
+        yield mailed[0], mailed[1]
+
+
 def account_file(folder: Path, stack: MailStack, one: Mailed, pace: str) -> Path:
     """What an admin writes about an account, for ``mail add --file``."""
     secret = folder / f"{one.node.name}.password"
@@ -37,7 +51,7 @@ def account_file(folder: Path, stack: MailStack, one: Mailed, pace: str) -> Path
     return file
 
 
-def link(alice: Mailed, bob: Mailed, file: Path) -> None:
+def connect(alice: Mailed, bob: Mailed, file: Path) -> None:
     """The handshake: one file is carried by hand, everything else goes by mail."""
     alice.node.cli("link", "create", "bob", "--channel", "mail", "--out", str(file))
     bob.node.cli("link", "join", str(file), "--name", "alice", "--yes")
@@ -46,6 +60,12 @@ def link(alice: Mailed, bob: Mailed, file: Path) -> None:
     until("the link is active", lambda: all(one.node.status()["state"] == "active" for one in (alice, bob)))
 
 
+def rests(one: Mailed, stack: MailStack) -> bool:
+    """Nothing is on the way to or from this node."""
+    status = one.node.status()
+    return not status["waiting"] and not lies_in(stack, one.account)
+
+
 def taken(stack: MailStack, one: Mailed) -> int:
     """Mails of the link that this node has taken."""
-    return len(stack.mails(one.account, "Backbone/done"))
+    return len(stack.mails(one.account, DONE))

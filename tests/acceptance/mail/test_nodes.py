@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 from backbone.demo.mailstack import MailStack
-from tests.acceptance.mail.mailed import TITLE, Mailed, link, taken
+from tests.acceptance.mail.mailed import TITLE, Mailed, connect, rests, taken
 from tests.acceptance.nodes import until
 from tests.support.mail import lies_in
 
 LARGE_BYTES = 2**22
 """Only the connection test's largest mail is larger here."""
+
 BOUNCE = """From: Mail Delivery System <mailer-daemon@elsewhere.example>
 Content-Type: multipart/report; report-type=delivery-status; boundary="b"
 
@@ -33,7 +34,7 @@ def test_issues_travel_by_mail_and_nobody_carries_a_second_file(
 ) -> None:
     alice, bob = pair
     first = alice.node.tracker.create({TITLE: "the brake squeals"}, "ann")
-    link(alice, bob, short_folder / "offer")
+    connect(alice, bob, short_folder / "offer")
     until("the issue is at Bob's", lambda: list(bob.titles().values()) == ["the brake squeals"])
     (copy,) = bob.titles()
     bob.node.tracker.edit(copy, {TITLE: "the brake squeals when wet"}, "bo")
@@ -46,18 +47,12 @@ def test_issues_travel_by_mail_and_nobody_carries_a_second_file(
         assert sum(len(mail) > LARGE_BYTES for mail in done) == 1, "the connection test goes once"
 
 
-def rests(one: Mailed, stack: MailStack) -> bool:
-    """Nothing is on the way to or from this node."""
-    status = one.node.status()
-    return not status["waiting"] and not lies_in(stack, one.account)
-
-
 @pytest.mark.parametrize("pace", ["linger_seconds = 20\nack_delay_seconds = 3\nresend_floor_seconds = 120\n"])
 def test_a_burst_and_its_acknowledgement_are_one_mail_each_way(
     pair: tuple[Mailed, Mailed], mail_stack: MailStack, short_folder: Path
 ) -> None:
     alice, bob = pair
-    link(alice, bob, short_folder / "offer")
+    connect(alice, bob, short_folder / "offer")
     first = alice.node.tracker.create({TITLE: "0"}, "ann")
     until("the issue is at Bob's", lambda: list(bob.titles().values()) == ["0"])
     until("all rests", lambda: all(rests(one, mail_stack) for one in pair))
@@ -74,7 +69,7 @@ def test_a_bounce_is_shown_until_the_partner_is_heard(
     pair: tuple[Mailed, Mailed], mail_stack: MailStack, short_folder: Path
 ) -> None:
     alice, bob = pair
-    link(alice, bob, short_folder / "offer")
+    connect(alice, bob, short_folder / "offer")
     until("all rests", lambda: all(rests(one, mail_stack) for one in pair))
     bob.node.stop()
     mail_stack.put_mails(alice.account, [BOUNCE.format(address=bob.account.address).replace("\n", "\r\n").encode()])

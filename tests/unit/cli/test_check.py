@@ -44,8 +44,8 @@ def acme(folder: Path, mapping: str = MAPPING, change: tuple[str, str] = ("", ""
     return company
 
 
-def test_a_mapping_that_fits_is_said_so(tmp_path: Path) -> None:
-    company = acme(tmp_path)
+def test_a_mapping_that_fits_is_said_so(folder: Path) -> None:
+    company = acme(folder)
     company.tracker.create({Cell("title"): "x", Cell("status"): "open"}, "alice")
     result = company.run("link", "check", "beta")
     assert result.stdout == "3 fields fit the agreement and the tracker.\n"
@@ -53,8 +53,8 @@ def test_a_mapping_that_fits_is_said_so(tmp_path: Path) -> None:
     assert result.stdout.endswith("; every value of 1 issues comes back as it was.\n")
 
 
-def test_what_does_not_fit_is_named_with_file_and_line(tmp_path: Path) -> None:
-    company = acme(tmp_path, change=('done = ["resolved", "closed"]', 'done = "resolvd"'))
+def test_what_does_not_fit_is_named_with_file_and_line(folder: Path) -> None:
+    company = acme(folder, change=('done = ["resolved", "closed"]', 'done = "resolvd"'))
     result = company.run("link", "check", "beta", code=3)
     file = company.node / "links" / "beta.toml"
     line = file.read_text().split("\n").index("[fields.status.values]") + 1
@@ -64,21 +64,21 @@ def test_what_does_not_fit_is_named_with_file_and_line(tmp_path: Path) -> None:
     assert "1 things in the file of link beta are to be mended" in result.stderr
 
 
-def test_a_rule_that_cannot_be_is_named_with_file_and_line(tmp_path: Path) -> None:
-    company = acme(tmp_path, change=('strip_prefix = "beta/"', 'only = "if_empty"'))
+def test_a_rule_that_cannot_be_is_named_with_file_and_line(folder: Path) -> None:
+    company = acme(folder, change=('strip_prefix = "beta/"', 'only = "if_empty"'))
     result = company.run("link", "check", "beta", code=3)
     line = (company.node / "links" / "beta.toml").read_text().split("\n").index("[fields.labels]") + 1
     assert f"beta.toml:{line}: fields.labels: only = 'if_empty' needs a direction" in result.stdout
 
 
-def test_a_value_that_no_row_covers_is_found(tmp_path: Path) -> None:
-    company = acme(tmp_path, change=('done = ["resolved", "closed"]', 'done = "resolved"'))
+def test_a_value_that_no_row_covers_is_found(folder: Path) -> None:
+    company = acme(folder, change=('done = ["resolved", "closed"]', 'done = "resolved"'))
     (problem,) = company.json("link", "check", "beta", code=3)["problems"]
     assert problem.endswith("fields.status: no row covers 'closed', which status can be")
 
 
-def test_samples_show_what_would_be_sent_and_what_the_way_back_would_write(tmp_path: Path) -> None:
-    company = acme(tmp_path)
+def test_samples_show_what_would_be_sent_and_what_the_way_back_would_write(folder: Path) -> None:
+    company = acme(folder)
     tracker = company.tracker
     cells: dict[Cell, Value] = {
         Cell("title"): "It leaks",
@@ -102,8 +102,8 @@ def test_samples_show_what_would_be_sent_and_what_the_way_back_would_write(tmp_p
     assert company.json("status") == before
 
 
-def test_an_issue_that_would_not_be_sent_says_so(tmp_path: Path) -> None:
-    company = acme(tmp_path, MAPPING + '[[only_if]]\nlocal = "private"\nvalues = ["true"]\n')
+def test_an_issue_that_would_not_be_sent_says_so(folder: Path) -> None:
+    company = acme(folder, MAPPING + '[[only_if]]\nlocal = "private"\nvalues = ["true"]\n')
     company.tracker.create({Cell("title"): "x"}, "alice")
     (one,) = company.json("link", "check", "beta", "--samples", 1)["samples"]
     assert (one["sent"], one["problems"]) == ({}, ["it does not enter the link: only_if"])

@@ -13,7 +13,8 @@ from tests.unit.cli.company import Company
 STATUS = {
     "name", "side", "state", "stage", "reason", "peer", "peer_fingerprint", "verified_by", "issues", "populated",
     "sent", "acknowledged", "applied_there", "received", "applied_here", "waiting", "change_sets_sent",
-    "change_sets_applied_there", "cells_waiting", "quarantined", "conflicts_open", "conflicts", "heard_at", "holding",
+    "change_sets_applied_there", "cells_waiting", "quarantined", "conflicts_open", "conflicts", "alarms",
+    "heard_at", "holding",
 }  # fmt: skip
 QUEUE = {
     "id", "link", "kind", "gid", "local", "reason", "advice", "state", "attempts", "created_at", "changed_at",

@@ -17,6 +17,7 @@ from backbone.service.metrics import Figures, serving
 from backbone.service.node import Node, create_node, open_node
 from backbone.service.picture import Slow
 from backbone.service.progress import save
+from backbone.service.status import status
 from backbone.store import alarms as store
 from backbone.store import links, lists
 from tests.support.webhook import Hook, webhook
@@ -108,6 +109,8 @@ def test_what_is_wrong_together_is_told_together(tmp_path: Path, hook: Hook) -> 
         await one.look()
         (said,) = hook.came
         assert {a["kind"] for a in said["alarms"]} == {"disk", "quarantine", "silent"}
+        (shown,) = status(one.node.store)
+        assert [sentence for sentence in shown.alarms if "nothing was heard of the partner for 2 days" in sentence]
         assert said["subject"] == "[backbone acme] 3 alarms"
         assert "squeals" not in str(said)
 
