@@ -45,7 +45,7 @@ def alarm_list(context: typer.Context, json: Json = False) -> None:
 @alarm.command("test")
 def alarm_test(context: typer.Context) -> None:
     """Tell everybody whom [alarms] in backbone.toml names that this is a test."""
-    from backbone.service import alarms
+    from backbone.service.watching import alarms
 
     results = here(context).run(alarms.test)
     failed = [f"{_who(way)}: {problem}" for way, problem in results if problem]
@@ -57,7 +57,7 @@ def alarm_test(context: typer.Context) -> None:
 
 
 async def _list(node: "Node") -> tuple[list[dict[str, Any]], list[str]]:
-    from backbone.service import alarms
+    from backbone.service.watching import alarms
     from backbone.store import alarms as store
 
     known = {one.alarm.name: one for one in await node.store.read(store.standing)}

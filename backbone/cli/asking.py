@@ -95,7 +95,7 @@ async def _answer(node: "Node", asked: _Asked) -> dict[str, Any] | None:
 
 async def _run_until(node: "Node", asked: _Asked) -> dict[str, Any]:
     """The answer, by running the node ourselves."""
-    from backbone.service import runner
+    from backbone.service.running import runner
 
     async def answered() -> bool:
         return await _answer(node, asked) is not None

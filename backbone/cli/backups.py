@@ -23,7 +23,7 @@ def backup(
     context: typer.Context, file: Annotated[Path, typer.Argument(help="The file to write; it must not exist yet.")]
 ) -> None:
     """Write the whole node into one file, also while it runs: store, configuration, links, keys, attachments."""
-    from backbone.service.backing import back_up
+    from backbone.service.healing.backing import back_up
 
     about = back_up(here(context).path, file.expanduser().absolute(), time.time())
     links = f"with {len(about.links)} links ({', '.join(about.links)})" if about.links else "without any link"
@@ -39,7 +39,7 @@ def restore(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Put a node back from its backup; each partner then sends again what was lost since, and nothing is done twice."""
-    from backbone.service.backing import look, restore
+    from backbone.service.healing.backing import look, restore
 
     place = here(context).path
     about = look(file)
@@ -66,7 +66,7 @@ def resync(
 
     For a link that stopped because two copies of this node ran. Any other copy is refused by the partner for ever.
     """
-    from backbone.service import linking
+    from backbone.service.links import linking
 
     show.confirm(f"join link {name} again from this copy, and shut out every other copy of this node?", yes=yes)
     life = here(context).run(lambda node: linking.resync(node, name), wake=True)

@@ -10,7 +10,7 @@ from backbone.errors import ConfigError
 
 if TYPE_CHECKING:
     from backbone.model import Value
-    from backbone.service.checking import Checked, Sample
+    from backbone.service.links.checking import Checked, Sample
     from backbone.service.node import Node
 
 WORDS_MAX = 200
@@ -35,7 +35,7 @@ def check(
     """
     from dataclasses import asdict
 
-    from backbone.service.checking import check_link
+    from backbone.service.links.checking import check_link
 
     async def work(node: "Node") -> "Checked":
         return await check_link(node, link_named(node, name), samples=samples, invert=invert)

@@ -14,7 +14,7 @@ from backbone.errors import HandshakeRefused, UsageError
 
 if TYPE_CHECKING:
     from backbone.replication.agreement import Agreement
-    from backbone.service.linking import Offered
+    from backbone.service.links.linking import Offered
     from backbone.service.node import Node
 
 FILE_BYTES_MAX = 4 * 2**20
@@ -60,7 +60,7 @@ def read(file: Path, passphrase_file: Path | None) -> "Offered":
     """What a handshake file says, verified. Raises ``UsageError``, ``HandshakeRefused`` or ``Unreachable``."""
     import asyncio
 
-    from backbone.service.linking import read_offer
+    from backbone.service.links.linking import read_offer
 
     return asyncio.run(read_offer(content(file), passphrase(passphrase_file)))
 
@@ -159,7 +159,7 @@ def _attachments(agreement: "Agreement") -> str:
 
 def _words(place: Here, offered: "Offered") -> tuple[str, ...]:
     """The ten words, where this node has a half of the offered link, with a partner."""
-    from backbone.service import linking
+    from backbone.service.links import linking
     from backbone.store import links
 
     async def find(node: "Node") -> tuple[str, ...]:

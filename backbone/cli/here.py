@@ -35,8 +35,9 @@ class Here:
         import asyncio
         import logging
 
-        from backbone.service import logs, waking
+        from backbone.service import logs
         from backbone.service.node import open_node
+        from backbone.service.running import waking
 
         logs.configure(level=logging.ERROR)
         failed: BaseException

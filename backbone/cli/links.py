@@ -45,7 +45,7 @@ def create(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and write nothing.")] = False,
 ) -> None:
     """Invite a partner: write the link's file and the signed handshake file to hand over."""
-    from backbone.service import linking
+    from backbone.service.links import linking
 
     travels = _channel(context, channel, send, receive, account)
     options = linking.LinkOptions(
@@ -83,7 +83,7 @@ def join(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and write nothing.")] = False,
 ) -> None:
     """Accept an invitation: verify the file, ask, make our half of the link."""
-    from backbone.service import linking
+    from backbone.service.links import linking
 
     offered = handshakes.read(file, passphrase_file)
     handshakes.print_offer(offered)
@@ -110,7 +110,7 @@ def join(
 @link.command()
 def accept(context: typer.Context, file: File) -> None:
     """Take an acceptance that was carried by hand instead of through the channel."""
-    from backbone.service import linking
+    from backbone.service.links import linking
 
     data = handshakes.content(file)
     name = here(context).run(lambda node: linking.accept_file(node, data), wake=True)
@@ -120,7 +120,7 @@ def accept(context: typer.Context, file: File) -> None:
 @link.command("list")
 def link_list(context: typer.Context, json: Json = False) -> None:
     """All links. JSON: a list, with the keys of `backbone status`."""
-    from backbone.service.status import status
+    from backbone.service.watching.status import status
 
     async def read(node: "Node") -> list[Any]:
         return status(node.store)
@@ -139,8 +139,8 @@ def link_show(context: typer.Context, name: Name, json: Json = False) -> None:
 
     JSON: name, side, link_id, state, reason, fingerprint, verified_by, words, keys, file, peer, agreement.
     """
-    from backbone.service import linking
-    from backbone.service.status import status
+    from backbone.service.links import linking
+    from backbone.service.watching.status import status
 
     async def read(node: "Node") -> dict[str, Any]:
         row = link_named(node, name)
@@ -171,7 +171,7 @@ def verify(
     json: Json = False,
 ) -> None:
     """Show the ten safety words; with --by, record that they were compared. JSON: words, verified_by."""
-    from backbone.service import linking
+    from backbone.service.links import linking
 
     async def work(node: "Node") -> tuple[str, ...]:
         link_named(node, name)
@@ -191,7 +191,7 @@ def verify(
 @link.command()
 def pause(context: typer.Context, name: Name) -> None:
     """Send and apply nothing until `backbone link resume`."""
-    from backbone.service import linking
+    from backbone.service.links import linking
 
     here(context).run(lambda node: linking.pause(node, name), wake=True)
     typer.echo(f"Link {name} is paused.")
@@ -200,7 +200,7 @@ def pause(context: typer.Context, name: Name) -> None:
 @link.command()
 def resume(context: typer.Context, name: Name) -> None:
     """Go on after a pause."""
-    from backbone.service import linking
+    from backbone.service.links import linking
 
     here(context).run(lambda node: linking.resume(node, name), wake=True)
     typer.echo(f"Link {name} goes on.")
@@ -214,7 +214,7 @@ def revoke(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """End a link for ever; the partner is told, now or as soon as the channel answers."""
-    from backbone.service import linking
+    from backbone.service.links import linking
 
     show.confirm(f"end link {name} for ever?", yes=yes)
     here(context).run(lambda node: linking.revoke(node, name, reason), wake=True)
@@ -224,8 +224,8 @@ def revoke(
 
 def _tell(place: Here, name: str) -> str:
     """Tell the partner if that can be done now; what became of it."""
-    from backbone.service import runner
-    from backbone.service.progress import load
+    from backbone.service.links.progress import load
+    from backbone.service.running import runner
     from backbone.store.lock import LockHeld
 
     async def work(node: "Node") -> str:

@@ -130,7 +130,7 @@ def _keep(folder: Any, name: str, settings: Settings, *, dry_run: bool) -> None:
 def _try(folder: Any, settings: Settings) -> None:
     import asyncio
 
-    from backbone.service.mailing import try_account
+    from backbone.service.watching.mailing import try_account
 
     typer.echo(f"Trying {settings.get('address')}: log-in, folders, a mail to oneself ...", err=True)
     for sentence in asyncio.run(try_account(folder.resolved(settings))):

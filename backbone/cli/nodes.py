@@ -55,7 +55,7 @@ def doctor(
     """
     from dataclasses import asdict
 
-    from backbone.service import doctor as service
+    from backbone.service.watching import doctor as service
 
     if renew_anchor:
         here(context).run(_renew_anchor)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import asyncio
 
     from backbone.service.node import Node
-    from backbone.service.runner import Progress
-    from backbone.service.status import LinkStatus
+    from backbone.service.running.runner import Progress
+    from backbone.service.watching.status import LinkStatus
 
 Json = Annotated[bool, typer.Option("--json", help="For programs: stable keys.")]
 WATCH_SECONDS = 1.0
@@ -38,7 +38,8 @@ def run(
     import asyncio
     import contextlib
 
-    from backbone.service import logs, runner
+    from backbone.service import logs
+    from backbone.service.running import runner
 
     heard: list[int] = []
 
@@ -87,8 +88,9 @@ def sync(
 
     async def work(node: "Node") -> "tuple[bool, list[LinkStatus]]":
         from backbone.config import load_link
-        from backbone.service import alarms, runner
-        from backbone.service.status import status as read
+        from backbone.service.running import runner
+        from backbone.service.watching import alarms
+        from backbone.service.watching.status import status as read
 
         wanted = [name] if name else [row.name for row in read(node.store)]
         for one in wanted:
@@ -178,7 +180,7 @@ def status(
 async def _watch(node: "Node", look: "Callable[[list[LinkStatus]], None]", *, watch: bool) -> "list[LinkStatus]":
     import asyncio
 
-    from backbone.service.status import status as read
+    from backbone.service.watching.status import status as read
 
     rows = read(node.store)
     look(rows)
@@ -197,7 +199,7 @@ def _print_nothing(_rows: "list[LinkStatus]") -> None:
 def _end_by_alarms(place: Here, *, said: bool) -> None:
     """One line on standard output, as monitoring systems want it. Raises ``Differences`` when something is wrong."""
     from backbone.replication.alarm import TOLD_ONLY
-    from backbone.service import alarms
+    from backbone.service.watching import alarms
 
     found = [one for one in place.run(alarms.check) if one.kind not in TOLD_ONLY]
     sentences = [f"{one.about}: {one.sentence}" if one.about else one.sentence for one in found]

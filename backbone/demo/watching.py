@@ -11,7 +11,7 @@ from backbone.demo.scene import Company, Scene
 from backbone.demo.screen import Screen
 from backbone.errors import BackboneError
 from backbone.service.node import open_node
-from backbone.service.status import LinkStatus, status
+from backbone.service.watching.status import LinkStatus, status
 
 LOOK_SECONDS = 0.1
 

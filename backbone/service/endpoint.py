@@ -13,7 +13,7 @@ from backbone.replication.identity import born_at, gid
 from backbone.replication.link import Identity, Timing
 from backbone.replication.mapping import Names, Translation
 from backbone.replication.merge import Side
-from backbone.service.contents import Contents
+from backbone.service.flow.contents import Contents
 from backbone.store.engine import Store
 from backbone.store.shadows import Book
 from backbone.trackers.base import Tracker

@@ -11,7 +11,7 @@ from pathlib import Path
 from backbone.config import Folder, NodeConfig, load_node, node_template, quoted
 from backbone.errors import BackboneError, UsageError
 from backbone.replication.link import Life
-from backbone.service.renewing import renew_all
+from backbone.service.healing.renewing import renew_all
 from backbone.store import anchor, links, lock
 from backbone.store.anchor import Finding, Verdict
 from backbone.store.engine import Store

@@ -15,8 +15,8 @@ from backbone.replication.link import Identity, Timing
 from backbone.replication.mapping import Rules, Translation
 from backbone.replication.merge import Side
 from backbone.richtext import CONVERT
-from backbone.service.contents import Contents
 from backbone.service.endpoint import Endpoint, Voice
+from backbone.service.flow.contents import Contents
 from backbone.service.logs import logger
 from backbone.service.node import Node
 from backbone.store.links import LinkRow

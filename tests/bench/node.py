@@ -13,10 +13,11 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from backbone.service import logs, parties, runner
+from backbone.service import logs, parties
 from backbone.service.endpoint import Endpoint
+from backbone.service.links.progress import stage_of
 from backbone.service.node import Node, open_node
-from backbone.service.progress import stage_of
+from backbone.service.running import runner
 from backbone.store.links import LinkRow
 from handshake.events import Stage
 

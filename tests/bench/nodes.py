@@ -15,10 +15,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from backbone.config.template import tracker_template
-from backbone.service import linking
-from backbone.service.linking import JoinOptions, LinkOptions
+from backbone.service.links import linking
+from backbone.service.links.linking import JoinOptions, LinkOptions
 from backbone.service.node import create_node, open_node
-from backbone.service.status import LinkStatus, status
+from backbone.service.watching.status import LinkStatus, status
 from backbone.store import counts, links
 from backbone.store.engine import Connection, Store
 from backbone.store.schema import open_store

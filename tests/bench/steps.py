@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from backbone.service import applying, control, inbound, outbound
 from backbone.service.endpoint import Endpoint
+from backbone.service.flow import applying, control, inbound, outbound
 from backbone.service.parties import close_endpoint
 
 ROUNDS = 12

@@ -27,8 +27,9 @@ from backbone.replication.message import (
     encode_change_set,
     encode_change_sets,
 )
-from backbone.service import applying, control, inbound, outbound, pairing
-from backbone.service.inbound import label_life
+from backbone.service.flow import applying, control, inbound, outbound
+from backbone.service.flow.inbound import label_life
+from backbone.service.links import pairing
 from channels.base import Label, Parcel
 from tests.fuzz.mutations import NUMBERS, spoilt
 from tests.fuzz.running import samples

@@ -31,7 +31,9 @@ from backbone.replication.message import (
     encode,
     inflate,
 )
-from backbone.service import audit, control, pairing, repair
+from backbone.service.flow import control
+from backbone.service.healing import audit, repair
+from backbone.service.links import pairing
 from channels.base import ChannelError
 from channels.directory import names
 from channels.mail import armour, reading

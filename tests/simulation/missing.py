@@ -9,11 +9,11 @@ from unittest.mock import patch
 from backbone.replication import diff, link, merge, sending
 from backbone.replication.link import LinkState
 from backbone.replication.merge import NEVER, Join, Policy, Stamp
-from backbone.service import applying, inbound, outbound
 from backbone.service.endpoint import Endpoint
-from backbone.service.inbound import Report
-from backbone.service.recording import emit, record
-from backbone.service.tasks import Task, rounds
+from backbone.service.flow import applying, inbound, outbound
+from backbone.service.flow.inbound import Report
+from backbone.service.flow.recording import emit, record
+from backbone.service.flow.tasks import Task, rounds
 from backbone.store import links, lists, messages, shadows
 from backbone.store.lists import Intent
 from backbone.store.shadows import Book

@@ -18,9 +18,11 @@ from backbone.replication import resync as pure_resync
 from backbone.replication.diff import Shadow
 from backbone.replication.link import LinkState, Receiving
 from backbone.replication.merge import EMPTY, Policy, Side
-from backbone.service import applying, inbound, outbound, pruning, recording, resyncing
 from backbone.service.endpoint import Endpoint
-from backbone.service.tasks import rounds
+from backbone.service.flow import applying, inbound, outbound, recording
+from backbone.service.flow.tasks import rounds
+from backbone.service.healing import resyncing
+from backbone.service.running import pruning
 from backbone.store import links, lists, messages, shadows
 from backbone.store import resync as store_resync
 from backbone.trackers.memory import MemoryTracker

@@ -16,11 +16,13 @@ from backbone.replication.agreement import Agreement
 from backbone.replication.link import Identity, LinkState, Started, step
 from backbone.replication.mapping import Rules, Translation
 from backbone.replication.merge import Side
-from backbone.service import applying, control, inbound, outbound, pruning, renewing, requests, resyncing
-from backbone.service.contents import Contents
 from backbone.service.endpoint import Endpoint
+from backbone.service.flow import applying, control, inbound, outbound
+from backbone.service.flow.contents import Contents
+from backbone.service.healing import renewing, resyncing
+from backbone.service.links.progress import Progress, save
 from backbone.service.parties import timing
-from backbone.service.progress import Progress, save
+from backbone.service.running import pruning, requests
 from backbone.store import engine, links, lists
 from backbone.store.engine import Store, Transaction
 from backbone.store.tables import metadata

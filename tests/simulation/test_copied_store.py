@@ -13,7 +13,7 @@ from backbone.model import Cell
 from backbone.replication import link
 from backbone.replication.link import LinkState, Phase, Took
 from backbone.replication.message import chain
-from backbone.service import applying, inbound
+from backbone.service.flow import applying, inbound
 from backbone.store import messages
 from tests.simulation.node import Node
 from tests.unit.service.pair import Pair, issue, run

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from backbone.model import Outcome, Write
-from backbone.service import applying, inbound
+from backbone.service.flow import applying, inbound
 from backbone.trackers.memory import MemoryTracker
 from tests.simulation import promises
 from tests.simulation.faults import Crash

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from backbone.demo.mailstack import FULL, GREYLISTED, REFUSED, MailStack
-from backbone.service.waking import knock
+from backbone.service.running.waking import knock
 from tests.acceptance.mail.mailed import QUICK, TITLE, Mailed, connect, rests, taken, two_mailed
 from tests.acceptance.nodes import until
 

@@ -4,7 +4,7 @@ import re
 import sqlite3
 from contextlib import closing
 
-from backbone.service import waking
+from backbone.service.running import waking
 from backbone.store import lists, lock
 from tests.unit.cli.company import Company, start
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from backbone.service.progress import load, roll_back
+from backbone.service.links.progress import load, roll_back
 from backbone.store import links
 from tests.unit.cli.company import Company, pair
 

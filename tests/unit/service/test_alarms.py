@@ -12,12 +12,12 @@ import structlog
 
 from backbone.config import load_node
 from backbone.errors import UsageError
-from backbone.service import alarms, telling
-from backbone.service.metrics import Figures, serving
+from backbone.service.links.progress import save
 from backbone.service.node import Node, create_node, open_node
-from backbone.service.picture import Slow
-from backbone.service.progress import save
-from backbone.service.status import status
+from backbone.service.watching import alarms, telling
+from backbone.service.watching.metrics import Figures, serving
+from backbone.service.watching.picture import Slow
+from backbone.service.watching.status import status
 from backbone.store import alarms as store
 from backbone.store import links, lists
 from tests.support.webhook import Hook, webhook

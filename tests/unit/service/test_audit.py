@@ -5,7 +5,7 @@ from typing import Any
 
 from backbone.model import Cell
 from backbone.replication.merge import Stamp
-from backbone.service.audit import PATIENT_TRIES
+from backbone.service.healing.audit import PATIENT_TRIES
 from backbone.store import lists
 from tests.unit.service.drifting import audited, lose, spoil
 from tests.unit.service.pair import Pair, issue, run

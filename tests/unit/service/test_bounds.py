@@ -5,7 +5,7 @@ from sqlalchemy import func, select
 
 from backbone.model import Cell
 from backbone.replication import limits
-from backbone.service import inbound, outbound
+from backbone.service.flow import inbound, outbound
 from backbone.store.tables import inbox
 from tests.simulation import promises
 from tests.simulation.node import Node

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from backbone.model import Cell
-from backbone.service.gathering import Gathering
-from backbone.service.outbound import numbered
+from backbone.service.flow.outbound import numbered
+from backbone.service.running.gathering import Gathering
 from tests.simulation.channel import LIMITS
 from tests.unit.service.pair import Pair, issue, run
 

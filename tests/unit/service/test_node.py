@@ -9,8 +9,8 @@ import pytest
 
 from backbone.errors import BackboneError, UsageError
 from backbone.replication.link import LinkState
+from backbone.service.links.progress import Progress, save
 from backbone.service.node import Node, create_node, judge, open_node, renew_anchor
-from backbone.service.progress import Progress, save
 from backbone.store import links
 from backbone.store.anchor import Finding
 from backbone.store.codec import pack_state

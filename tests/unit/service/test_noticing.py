@@ -1,6 +1,6 @@
 """A bounce is shown and asked about, and changes nothing."""
 
-from backbone.service.noticing import PING_SECONDS, Noticing
+from backbone.service.running.noticing import PING_SECONDS, Noticing
 from backbone.store import links, lists
 from tests.simulation.node import Node
 from tests.unit.service.pair import Pair, issue, run

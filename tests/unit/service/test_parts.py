@@ -2,7 +2,7 @@
 
 import pytest
 
-from backbone.service import inbound
+from backbone.service.flow import inbound
 from tests.simulation import promises
 from tests.simulation.faults import Crash
 from tests.unit.service.pair import Pair, issue, run

@@ -3,7 +3,8 @@
 import pytest
 
 from backbone.replication.message import Kind, Message, encode_record
-from backbone.service import inbound, outbound, pairing
+from backbone.service.flow import inbound, outbound
+from backbone.service.links import pairing
 from backbone.store import links
 from backbone.store.links import LinkRow
 from handshake.documents import Confirmation, encode

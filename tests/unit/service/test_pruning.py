@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import func, select
 
 from backbone.replication import limits
-from backbone.service import outbound, pruning
-from backbone.service.contents import Contents
+from backbone.service.flow import outbound
+from backbone.service.flow.contents import Contents
+from backbone.service.running import pruning
 from backbone.store import lists, messages
 from backbone.store.tables import blob, inbox, outbox
 from tests.simulation.node import Node

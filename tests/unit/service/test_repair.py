@@ -7,7 +7,7 @@ import pytest
 from backbone.model import Cell
 from backbone.replication.merge import Stamp
 from backbone.replication.message import Kind, encode_record
-from backbone.service.recording import number
+from backbone.service.flow.recording import number
 from backbone.store import lists
 from tests.simulation.node import Node
 from tests.unit.service.drifting import audited, lose, spoil

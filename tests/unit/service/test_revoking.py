@@ -8,9 +8,9 @@ import pytest
 
 from backbone.errors import UsageError
 from backbone.replication import limits
-from backbone.service import linking, revoking
+from backbone.service.links import linking, revoking
+from backbone.service.links.progress import Progress, load, save
 from backbone.service.node import Node, create_node, open_node
-from backbone.service.progress import Progress, load, save
 from backbone.store import links
 from backbone.store.links import LinkRow
 from channels import memory

@@ -5,7 +5,7 @@ from typing import Any
 from backbone.model import COMMENT, Cell
 from backbone.replication.agreement import Agreement
 from backbone.replication.mapping import Rules, Translation
-from backbone.service.scrubbing import scrub
+from backbone.service.healing.scrubbing import scrub
 from tests.simulation.node import AGREEMENT, RULES, Node
 from tests.unit.service.pair import Pair, issue, run
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from backbone.service import requests, waking
+from backbone.service.running import requests, waking
 from backbone.store import lists
 from tests.unit.service.pair import Pair, run
 

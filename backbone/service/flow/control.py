@@ -1,0 +1,108 @@
+"""The control lane: receipts, digests, and what pairing has to say, in order."""
+
+import contextlib
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+
+from backbone.errors import PeerError
+from backbone.points import passed
+from backbone.replication.agreement import Strict
+from backbone.replication.message import Kind, decode_record, inflate
+from backbone.service.endpoint import Endpoint
+from backbone.service.flow import quarantine, resending
+from backbone.service.flow.inbound import follows, take
+from backbone.service.healing import audit, repair, scrubbing
+from backbone.service.links import pairing
+from backbone.store import links, lists, messages
+from backbone.store.engine import Connection
+from backbone.store.messages import Incoming
+
+_Short = Annotated[str, Field(max_length=1_000)]
+
+
+class Receipt(Strict):
+    """What became of one of our change sets at the partner's."""
+
+    gid: _Short
+    key: _Short
+    outcome: Annotated[str, Field(pattern="^(refused|applied|skipped)$")]
+    reason: _Short
+
+
+async def take_control(ep: Endpoint) -> int:
+    """Carry out the control lane's next messages; returns how many there were."""
+    found = await ep.store.read(lambda tx: _next(tx, ep))
+    for incoming in found:
+        if not await follows(ep, incoming):
+            break
+        answer = await _prepare(ep, incoming)
+        await ep.store.run(lambda tx, i=incoming, a=answer: _take(tx, ep, i, a))  # type: ignore[misc]
+        passed("control: taken")
+    return len(found)
+
+
+def _next(tx: Connection, ep: Endpoint) -> list[Incoming]:
+    """Nothing while our store is joined again: the answers come after what the partner's state lacks."""
+    state = links.state(tx, ep.row)
+    return messages.next_in(tx, ep.row, state, "k", 16) if state.phase.works else []
+
+
+async def _prepare(ep: Endpoint, incoming: Incoming) -> scrubbing.Scrubbed | None:
+    """What has to be read from the tracker before a message can be answered."""
+    if incoming.kind != Kind.DIGEST:
+        return None
+    share = None
+    with contextlib.suppress(PeerError):  # what is no record is set aside when it is taken
+        share = audit.share_of(decode_record(inflate(incoming.message.header, incoming.message.body)))
+    return await scrubbing.scrub(ep, share)
+
+
+def _take(tx: Connection, ep: Endpoint, incoming: Incoming, scrubbed: scrubbing.Scrubbed | None) -> None:
+    try:
+        record = decode_record(inflate(incoming.message.header, incoming.message.body))
+        if incoming.kind == Kind.RECEIPT:
+            _keep_receipt(tx, ep, Receipt.model_validate(record))
+        elif incoming.kind == Kind.DIGEST and scrubbed is not None:
+            audit.compare(tx, ep, audit.parse(record), scrubbed)
+        elif incoming.kind == Kind.CTRL:
+            _command(tx, ep, record)
+        else:
+            raise PeerError(f"a message of kind {incoming.kind!r}, which this version does not know")
+    except (PeerError, ValidationError) as error:
+        reason = str(error) if isinstance(error, PeerError) else "a control message is malformed"
+        payload = incoming.message.body
+        lists.set_aside(tx, ep.row, "message", reason, ep.clock(), payload=payload, advice="tell the partner's admin")
+    take(tx, ep, incoming)
+
+
+def _command(tx: Connection, ep: Endpoint, record: dict[str, object]) -> None:
+    if record.get("type") in (repair.REPAIR, repair.REWRITE):
+        repair.take(tx, ep, record)
+        return
+    if record.get("type") == "contents":
+        resending.send_again(tx, ep, record)
+        return
+    if record.get("type") != "tested":
+        raise PeerError(f"a command {str(record.get('type'))[:40]!r}, which this version does not know")
+    pairing.take_tested(tx, ep, record)
+
+
+def _keep_receipt(tx: Connection, ep: Endpoint, receipt: Receipt) -> None:
+    key, now = f"peer/{receipt.key}", ep.clock()
+    item = lists.set_aside_by_key(tx, ep.row, key)
+    if receipt.outcome == "applied":
+        if item is not None:
+            lists.set_aside_change(tx, item.id, now, state="applied")
+        return
+    if receipt.outcome == "skipped":
+        quarantine.passed_over(tx, ep, receipt.gid, key, receipt.reason)
+        return
+    reason = f"the partner could not apply our change: {receipt.reason}"
+    if item is not None:
+        lists.set_aside_change(tx, item.id, now, reason=reason)
+        return
+    lists.set_aside(
+        tx, ep.row, "peer", reason, now, gid=receipt.gid, key=key,
+        advice="the partner's admin has it on the list: agree with them what shall become of it",
+    )  # fmt: skip

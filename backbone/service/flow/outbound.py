@@ -1,0 +1,275 @@
+"""From the tracker to the channel: capture -> record -> number -> seal -> send.
+
+``capture`` reads the tracker's feed and records, in one transaction, registers, images, cursor and the numbered
+messages. ``send`` seals what is due and hands it to the channel. Between the two stands only the store: either
+may die at any line.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from backbone.model import ATTACHMENT, ISSUE, Cells, Edit, Issue, Position, covers
+from backbone.points import passed
+from backbone.replication import limits
+from backbone.replication.link import Life, LinkState, Phase, Say, Spoke, Tick, acknowledgement, step
+from backbone.replication.message import Header, Kind, Message, compress, digest, encode, encode_record
+from backbone.replication.resync import encode_welcome
+from backbone.replication.sending import Waiting, due, due_at
+from backbone.service.endpoint import Endpoint, Voice
+from backbone.service.flow.recording import emit, record
+from backbone.store import links, messages
+from backbone.store.engine import Connection
+from backbone.store.messages import Outgoing
+from backbone.store.shadows import Book
+from channels.base import Label, Parcel
+
+CAPTURED_AT_ONCE = limits.change_sets_per_message
+POPULATED_FIRST = 50
+"""The first pages of a population are small, so that the partner soon has something to do while we read on."""
+PATIENT_SECONDS = 1.0
+"""Where changes linger so long before they leave, a parcel is dear: pages are as large as a message from the first."""
+BACKLOG = limits.window_messages
+"""Capture rests while so many messages wait for the peer: the tracker's own journal is the queue then."""
+
+
+async def capture(ep: Endpoint) -> int:
+    """One piece of what happened in the tracker, recorded and numbered; returns how many edits were looked at."""
+    row, state = await ep.store.read(lambda tx: (links.get(tx, ep.row), links.state(tx, ep.row)))
+    if not state.phase.works or state.occupied:
+        return 0
+    if row.cursor is None:
+        head = await ep.tracker.head()
+        await ep.store.run(lambda tx: links.change(tx, ep.row, cursor=head))
+        return await capture(ep)
+    if not row.populated:
+        patient = ep.channel.limits.linger_seconds >= PATIENT_SECONDS
+        size = CAPTURED_AT_ONCE if patient else max(POPULATED_FIRST, min(row.clock, CAPTURED_AT_ONCE))
+        return await _populate(ep, row.populate_after, row.cursor, size, state.life)
+    touched = await ep.tracker.touched(row.cursor, CAPTURED_AT_ONCE)
+    if touched.position == row.cursor:
+        return 0
+    await _fetch_contents(ep, touched.edits)
+    passed("capture: contents fetched")
+
+    def keep(tx: Connection) -> None:
+        if links.state(tx, ep.row).life == state.life:
+            _keep(tx, ep, touched.edits)
+            links.change(tx, ep.row, cursor=touched.position)
+
+    await ep.store.run(keep)
+    passed("capture: recorded")
+    return max(len(touched.edits), 1)
+
+
+async def has_edits(ep: Endpoint) -> bool:
+    """Whether somebody edited something since the last capture; ``False`` while the first snapshots are taken."""
+    row, state = await ep.store.read(lambda tx: (links.get(tx, ep.row), links.state(tx, ep.row)))
+    if row.cursor is None or not row.populated or not state.phase.works:
+        return False
+    return (await ep.tracker.touched(row.cursor, 1)).position != row.cursor
+
+
+async def numbered(ep: Endpoint) -> int:
+    """How many change-set messages were ever made."""
+    return await ep.store.read(lambda tx: links.state(tx, ep.row).out["c"].last)
+
+
+async def _populate(ep: Endpoint, after: str | None, cursor: Position, size: int, life: Life) -> int:
+    """One page, of up to ``size``, of the issues that existed before the link did.
+
+    What came from the partner since, and was seen at or behind the feed's cursor, is left to the feed.
+    """
+    page = await ep.tracker.issues(after, size)
+    left = await ep.store.read(lambda tx: _left_to_the_feed(tx, ep, page, cursor))
+    edits = [_as_edit(issue) for issue in page if issue.local not in left]
+    await _fetch_contents(ep, edits)
+
+    def keep(tx: Connection) -> None:
+        if links.state(tx, ep.row).life != life:
+            return
+        if page:
+            _keep(tx, ep, edits, whole=True)
+            links.change(tx, ep.row, populate_after=page[-1].local)
+        else:
+            links.change(tx, ep.row, populated=1)
+
+    await ep.store.run(keep)
+    passed("populate: recorded")
+    return max(len(page), 1)
+
+
+def _left_to_the_feed(tx: Connection, ep: Endpoint, page: Sequence[Issue], cursor: Position) -> set[str]:
+    book = Book(tx, ep.row)
+    book.load_locals((ISSUE, issue.local) for issue in page)
+    known = (book.by_local(ISSUE, issue.local) for issue in page)
+    return {k.local for k in known if k is not None and k.seen is not None and covers(k.seen, cursor)}
+
+
+def _as_edit(issue: Issue) -> Edit:
+    return Edit(issue.local, issue.position, issue.author, issue.created, issue.cells, created=True)
+
+
+def _keep(tx: Connection, ep: Endpoint, edits: Sequence[Edit], *, whole: bool = False) -> None:
+    book = Book(tx, ep.row)
+    change_sets = record(tx, ep, book, edits, whole=whole)
+    book.flush(ep.clock())
+    emit(tx, ep, change_sets)
+
+
+async def _fetch_contents(ep: Endpoint, edits: Iterable[Edit]) -> None:
+    """Copy the contents of new attachments beside the store: they are sent from there, whatever becomes of them."""
+    for edit in edits:
+        await fetch_contents(ep, edit.cells)
+
+
+async def fetch_contents(ep: Endpoint, cells: Cells) -> None:
+    """As above, for one bag of local cells."""
+    for cell, value in cells.items():
+        if cell.field != ATTACHMENT or not isinstance(value, dict):
+            continue
+        sha256, size = str(value["sha256"]), int(value["size"])
+        if size <= ep.agreement.attachment_bytes_max and not ep.contents.has(sha256):
+            fresh = ep.contents.fresh()
+            await ep.tracker.open_attachment(cell.element, fresh)
+            ep.contents.adopt(fresh, sha256)
+
+
+async def backlog(ep: Endpoint) -> int:
+    """How many of our change-set messages the peer has not applied."""
+
+    def count(tx: Connection) -> int:
+        lane = links.state(tx, ep.row).out["c"]
+        return lane.last - lane.applied
+
+    return await ep.store.read(count)
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    state: LinkState
+    numbered: list[Outgoing]
+    say: tuple[Kind, ...]
+    wait: float
+
+
+async def send(ep: Voice, at_once: int = 8) -> float:
+    """Seal and send what is due now, up to ``at_once`` messages; returns the seconds until something is due again.
+
+    What the channel did not take stays due. Raises what the channel raises, after recording what it did take.
+    """
+    found = await ep.store.read(lambda tx: _find_due(tx, ep, at_once))
+    if not found.numbered and not found.say:
+        return found.wait
+    ready = [_numbered(ep, found.state, out) for out in found.numbered]
+    ready += [_unnumbered(ep, found.state, kind) for kind in found.say]
+    results = await ep.together([post(ep, message) for message in ready])
+    sent = [m for m, result in zip(ready, results, strict=True) if not isinstance(result, BaseException)]
+    if sent:
+        await ep.store.run(lambda tx: _mark(tx, ep, sent, found.state))
+        passed("send: marked")
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return 0.0
+
+
+def _find_due(tx: Connection, ep: Voice, at_once: int) -> _Due:
+    now = ep.clock()
+    state, effects = step(links.state(tx, ep.row), Tick(now), ep.identity, ep.timing)
+    waiting = messages.waiting(tx, ep.row, state, limits.window_messages)
+    chosen = due(state, waiting, now, ep.timing)[:at_once]
+    numbered = messages.get_out(tx, ep.row, state.life, [(w.lane, w.seq) for w in chosen]) if chosen else []
+    numbered.sort(key=lambda out: (out.lane != "k", out.lane == "b", out.seq))
+    say = tuple(effect.kind for effect in effects if isinstance(effect, Say))
+    if numbered:
+        say = tuple(kind for kind in say if kind is not Kind.ACK)
+    return _Due(state, numbered, say, _next_due(state, waiting, now, ep))
+
+
+def _next_due(state: LinkState, waiting: Sequence[Waiting], now: float, ep: Voice) -> float:
+    if state.phase in (Phase.STOPPED, Phase.AWAITING):
+        return limits.heartbeat_seconds if state.challenge_due is None else max(0.0, state.challenge_due - now)
+    due_ats = (state.ack_due, state.ask_due, state.hello_due, state.hold_until, state.welcome_due)
+    times = [t for t in due_ats if t is not None]
+    times.append((state.spoke_at or now) + limits.heartbeat_seconds)
+    if state.phase is Phase.RUNNING or state.told:
+        times += [due_at(state, w, ep.timing) for w in waiting if w.sent_at is not None]
+    return max(0.0, min(times) - now)
+
+
+def _mark(tx: Connection, ep: Voice, sent: Sequence[Message], told: LinkState) -> None:
+    """``told`` is the state that the messages were made from: in the meantime more may have come in."""
+    now = ep.clock()
+    state = links.state(tx, ep.row)
+    keys = [(m.header.lane, m.header.seq) for m in sent if m.header.seq and tuple(m.header.inc) == tuple(state.life)]
+    if keys:
+        messages.mark_sent(tx, ep.row, state.life, keys, now)
+    state, _ = step(state, Tick(now), ep.identity, ep.timing)
+    state, _ = step(state, Spoke(now, told.into), ep.identity, ep.timing)
+    links.save_state(tx, ep.row, state)
+
+
+async def post(ep: Voice, message: Message) -> None:
+    """Seal one message and hand it to the channel."""
+    sealed = await ep.keyring.seal(encode(message), recipient=ep.identity.peer_fingerprint, encrypt=ep.encrypt)
+    header = message.header
+    label = Label(ep.tag, header.inc[1].hex()[:8], header.lane, header.seq)
+    passed("send: sealed")
+    await ep.channel.send(Parcel(label, sealed))
+    passed("send: sent")
+    ep.log.debug("sent", kind=header.kind, lane=header.lane, seq=header.seq, bytes=len(sealed))
+
+
+def _numbered(ep: Voice, state: LinkState, out: Outgoing) -> Message:
+    body = out.body
+    if out.chunk is not None:
+        body = ep.contents.read(out.chunk.sha256, out.chunk.offset, out.raw_len)
+    assert body is not None
+    header = _header(ep, state, Kind(out.kind)).model_copy(
+        update={
+            "lane": out.lane, "seq": out.seq, "dig": out.digest, "prev": out.prev, "body_enc": out.body_enc,
+            "raw_len": out.raw_len, "chunk": out.chunk, "att": out.attempts + 1,
+        }
+    )  # fmt: skip
+    return Message(header, body)
+
+
+def _unnumbered(ep: Voice, state: LinkState, kind: Kind) -> Message:
+    raw = b""
+    if kind is Kind.NACK:
+        raw = encode_record({lane: into.missing() for lane, into in state.into.items()})
+    elif kind is Kind.WELCOME:
+        raw = encode_welcome(state)
+    return unnumbered(ep, state, kind, raw)
+
+
+def unnumbered(ep: Voice, state: LinkState, kind: Kind, raw: bytes) -> Message:
+    """A message outside the numbered streams. What is missing stands in its acknowledgement."""
+    encoding, body = compress(raw)
+    dig = digest(ep.link_id, ep.identity.us, state.life, "k", 0, kind, None, body)
+    header = _header(ep, state, kind).model_copy(update={"dig": dig, "body_enc": encoding, "raw_len": len(raw)})
+    return Message(header, body)
+
+
+def _header(ep: Voice, state: LinkState, kind: Kind) -> Header:
+    identity = ep.identity
+    return Header(
+        caps=identity.caps,
+        link=identity.link,
+        sender=identity.us,
+        receiver=identity.peer,
+        sfp=identity.our_fingerprint,
+        rfp=identity.peer_fingerprint,
+        kind=kind,
+        inc=state.life,
+        boot=state.boot,
+        dig=bytes(32),
+        high={lane: sending.last for lane, sending in state.out.items()},
+        ack=acknowledgement(state),
+        credit_messages=limits.window_messages,
+        credit_bytes=limits.window_bytes,
+        ts=int(ep.clock()),
+        body_enc="none",
+        raw_len=0,
+        pol=identity.policy_hash,
+    )

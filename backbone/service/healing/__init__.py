@@ -1,0 +1,1 @@
+"""What makes both sides one again, and shows that they are: audit, repair, restore and resync."""

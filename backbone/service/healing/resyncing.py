@@ -1,0 +1,457 @@
+"""A store that was restored is joined with its tracker and its partner again (PROTOCOL 2.7).
+
+The restored side says that it was (``RESTORED``) until the partner answers (``WELCOME``); the partner then *tells* its
+whole state in numbered messages, and goes on as ever behind them. The restored side *joins* each with what its tracker
+shows, in the order in which they come; then it numbers what the state lacked, and the link is active again.
+
+``advance`` takes the turn of capture and apply while a link is at either. Every step may be repeated after a crash.
+"""
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from backbone.errors import PeerError
+from backbone.model import ATTACHMENT, COMMENT, ISSUE, Applied, Cell, Edit, Issue, Position, Value, covers
+from backbone.replication import diff, limits
+from backbone.replication.identity import created, creation, gid, marker
+from backbone.replication.link import Answering, HeardAll, Joined, LinkState, Phase, Stopped, Telling, step
+from backbone.replication.merge import NEVER, Register
+from backbone.replication.message import ChangeSet, Kind, Operation, encode_change_set, inflate
+from backbone.replication.resync import Standing, Told, decode_told, encode_told, meet
+from backbone.service.endpoint import Endpoint
+from backbone.service.flow import applying, control, inbound, resending
+from backbone.service.flow.outbound import fetch_contents
+from backbone.service.flow.recording import emit, number, record
+from backbone.service.flow.tasks import Task, rounds
+from backbone.service.links.progress import joined
+from backbone.store import blobs, links, lists, messages, resync
+from backbone.store.engine import Connection
+from backbone.store.messages import Incoming
+from backbone.store.shadows import Book, Known, part_of
+
+READ_AT_ONCE = 200
+_CONTENT = (COMMENT, ATTACHMENT)
+
+
+async def apply(ep: Endpoint) -> int:
+    """As ``applying.apply``, or a step of joining or telling; returns how much there was."""
+    done = await advance(ep)
+    return await applying.apply(ep) if done is None else done
+
+
+async def advance(ep: Endpoint) -> int | None:
+    """One step; returns how much was done, ``None`` when the link is neither told nor joined."""
+    state = await ep.store.read(lambda tx: links.state(tx, ep.row))
+    if state.phase.works and not state.occupied:
+        return None
+    if state.phase in (Phase.STOPPED, Phase.AWAITING):
+        return 0
+    if state.peer_next is not None:
+        return await _drain(ep, state) or await _begin_telling(ep)
+    if state.telling is not None:
+        return await _tell(ep, state.telling)
+    return await _join(ep, state) if state.phase is Phase.JOINING else 0
+
+
+# Telling
+
+
+async def _drain(ep: Endpoint, state: LinkState) -> int:
+    """What the earlier life of the partner's store left is applied, in order, up to the first gap."""
+    if state.phase is Phase.JOINING:
+        return await _join(ep, state)
+    if not state.phase.works:
+        return 0
+    return await inbound.take_parts(ep) or await control.take_control(ep) or await applying.apply_next(ep)
+
+
+async def _begin_telling(ep: Endpoint) -> int:
+    await ep.store.run(lambda tx: _answer(tx, ep))
+    return 1
+
+
+def _answer(tx: Connection, ep: Endpoint) -> None:
+    before = links.state(tx, ep.row)
+    if before.peer_next is None:
+        return
+    state, _ = step(before, Answering(ep.clock()), ep.identity, ep.timing)
+    links.save_state(tx, ep.row, state)
+    if state.peer_life != before.peer_life:
+        resync.drop_peers_old_life(tx, ep.row, ep.clock())
+        _forget_held(tx, ep)
+    names = resync.shadowed(tx, ep.row)
+    pages = [names[first : first + limits.state_names] for first in range(0, len(names), limits.state_names)]
+    number(tx, ep, [(Kind.STATE, encode_told(Told(names=tuple(page))), 0, None) for page in pages])
+
+
+def _forget_held(tx: Connection, ep: Endpoint) -> None:
+    """What the earlier life wrote and our tracker would not take is not in our state, so the partner says it again."""
+    book = Book(tx, ep.row)
+    for key, change_set in lists.held_change_sets(tx, ep.row):
+        book.load_cells({change_set.gid: [o.cell for o in change_set.operations]})
+        registers = book.fields(change_set.gid, [o.cell for o in change_set.operations])
+        if any(o.cell not in registers or registers[o.cell].write != o.write for o in change_set.operations):
+            lists.unhold(tx, ep.row, key)
+            item = lists.set_aside_by_key(tx, ep.row, key)
+            if item is not None:
+                lists.set_aside_change(tx, item.id, ep.clock(), state="resynced")
+
+
+async def _tell(ep: Endpoint, after: str) -> int:
+    """One page of our state; the last one says so."""
+    page = await ep.store.read(lambda tx: resync.shadowed(tx, ep.row, after, limits.state_issues))
+    known = await ep.store.read(lambda tx: _named(tx, ep, page))
+    found = await ep.tracker.read([one.local for one in known.values()])
+    last = len(page) < limits.state_issues
+
+    def tell(tx: Connection) -> None:
+        said = list(_said(tx, ep, page, {name: found[one.local] for name, one in known.items() if one.local in found}))
+        number(tx, ep, [(Kind.STATE, encode_told(told), 0, None) for told in _in_messages(ep, said, last=last)])
+        state, _ = step(links.state(tx, ep.row), Telling(None if last else page[-1]), ep.identity, ep.timing)
+        links.save_state(tx, ep.row, state)
+        if last and state.phase.works:
+            resending.ask(tx, ep)
+
+    await ep.store.run(tell)
+    return 1
+
+
+def _named(tx: Connection, ep: Endpoint, gids: Sequence[str]) -> dict[str, Known]:
+    book = Book(tx, ep.row)
+    book.load_gids(gids)
+    return {name: known for name in gids if (known := book.by_gid(name)) is not None}
+
+
+def _said(
+    tx: Connection, ep: Endpoint, page: Sequence[str], issues: Mapping[str, Issue]
+) -> Iterator[tuple[ChangeSet, Mapping[Cell, list[bytes]]]]:
+    """Each issue's registers, in pieces where they are many; author and time where it was born here."""
+    former = resync.history(tx, ep.row, page, limits.state_history_max)
+    book = Book(tx, ep.row)
+    for name in page:
+        issue = issues.get(name) if ep.born_here(name) else None
+        author = ep.translation.person(issue.author, ep.schema) if issue else ""
+        operations = tuple(
+            Operation(cell, r.value, r.write, r.known)
+            for cell, r in book.load_whole(name).items()
+            if r.write != NEVER and not cell.field.startswith(diff.NOTE)
+        )
+        whole = ChangeSet(name, author, issue.created if issue else "", operations)
+        for piece in diff.in_pieces(whole, ep.body_bytes):
+            cells = former.get(name, {})
+            yield piece, {o.cell: cells[o.cell] for o in piece.operations if o.cell in cells}
+
+
+def _in_messages(
+    ep: Endpoint, said: Sequence[tuple[ChangeSet, Mapping[Cell, list[bytes]]]], *, last: bool
+) -> Iterator[Told]:
+    issues: list[ChangeSet] = []
+    former: dict[str, Mapping[Cell, list[bytes]]] = {}
+    size = 0
+    for change_set, digests in said:
+        weight = len(encode_change_set(change_set)) + 64 * sum(len(d) + 1 for d in digests.values())
+        if issues and (size + weight > ep.body_bytes or change_set.gid in former):
+            yield Told(issues=tuple(issues), former=former)
+            issues, former, size = [], {}, 0
+        issues.append(change_set)
+        if digests:
+            former[change_set.gid] = digests
+        size += weight
+    if issues or last:
+        yield Told(issues=tuple(issues), former=former, last=last)
+
+
+# Joining
+
+
+async def _join(ep: Endpoint, state: LinkState) -> int:
+    """The next message of the partner's state; behind the last, what it lacked."""
+    if state.heard_all:
+        return await _finish(ep)
+    found = await ep.store.read(lambda tx: messages.next_in(tx, ep.row, links.state(tx, ep.row), "c", 1))
+    if not found or not await inbound.follows(ep, found[0]):
+        return 0
+    incoming = found[0]
+    try:
+        if incoming.kind != Kind.STATE:
+            raise PeerError(f"a message of kind {incoming.kind!r} in the middle of the partner's state")
+        told = decode_told(inflate(incoming.message.header, incoming.message.body))
+    except PeerError as error:
+        reason = f"message {incoming.seq} of the partner cannot be read ({error})"
+        await ep.store.run(lambda tx: _stop(tx, ep, reason))
+        return 1
+    if told.names:
+        await _name(ep, told.names)
+    tasks = await _meet(ep, incoming, told) if told.issues else []
+    for round_ in rounds(tasks):
+        await applying.apply_round(ep, round_)
+    await ep.store.run(lambda tx: _took(tx, ep, incoming, told))
+    return 1
+
+
+def _stop(tx: Connection, ep: Endpoint, reason: str) -> None:
+    state, _ = step(links.state(tx, ep.row), Stopped(reason), ep.identity, ep.timing)
+    links.save_state(tx, ep.row, state)
+    inbound.halt(tx, ep, reason)
+
+
+def _took(tx: Connection, ep: Endpoint, incoming: Incoming, told: Told) -> None:
+    if links.state(tx, ep.row).phase is Phase.JOINING and inbound.take(tx, ep, incoming) and told.last:
+        state, _ = step(links.state(tx, ep.row), HeardAll(), ep.identity, ep.timing)
+        links.save_state(tx, ep.row, state)
+
+
+async def _name(ep: Endpoint, names: Sequence[str]) -> None:
+    """Find the partner's issues in our tracker: by the key of the write that made them; our own by their names."""
+    known = await ep.store.read(lambda tx: _named(tx, ep, names))
+    unknown = [name for name in names if name not in known]
+    keys = {creation(ep.link_id, name): name for name in unknown if not ep.born_here(name)}
+    made = await ep.tracker.find(list(keys)) if keys else {}
+    found = {keys[key]: applied.local for key, applied in made.items()}
+    ours = {name for name in unknown if ep.born_here(name)}
+    after: str | None = None
+    while ours - found.keys() and (page := await ep.tracker.issues(after, READ_AT_ONCE)):
+        for issue in page:
+            name = gid(ep.identity.us, ISSUE, issue.local)
+            if name in ours:
+                found[name] = issue.local
+        after = page[-1].local
+    await ep.store.run(lambda tx: _keep_names(tx, ep, ISSUE, found))
+
+
+def _keep_names(tx: Connection, ep: Endpoint, kind: str, found: Mapping[str, str]) -> None:
+    for name, local in found.items():
+        resync.forget_name(tx, ep.row, kind, local, unless=name)
+    book = Book(tx, ep.row)
+    book.load_gids(found)
+    for name, local in found.items():
+        if book.by_gid(name) is None:
+            book.name(Known(name, kind, local))
+    book.flush(ep.clock())
+
+
+class _Here(NamedTuple):
+    """What our tracker has of some issues."""
+
+    issues: Mapping[str, Issue]
+    written: Mapping[str, Sequence[Applied]]
+
+
+async def _meet(ep: Endpoint, incoming: Incoming, told: Told) -> list[Task]:
+    """Our picture of these issues is made true, unseen edits are recorded; returns what is to be written."""
+    known = await ep.store.read(lambda tx: _named(tx, ep, [issue.gid for issue in told.issues]))
+    locals_ = sorted({one.local for one in known.values()})
+    here = _Here(await ep.tracker.read(locals_), await ep.tracker.written(locals_))
+    theirs = {
+        str(o.value["sha256"])
+        for issue in told.issues
+        for o in issue.operations
+        if o.cell.field == ATTACHMENT and isinstance(o.value, dict)
+    }
+    for issue in here.issues.values():
+        await fetch_contents(ep, {c: v for c, v in issue.cells.items() if not _is_content(v, theirs)})
+    return await ep.store.run(lambda tx: _meet_all(tx, ep, incoming, told, here))
+
+
+def _is_content(value: Value, contents: set[str]) -> bool:
+    return isinstance(value, dict) and value.get("sha256") in contents
+
+
+def _meet_all(tx: Connection, ep: Endpoint, incoming: Incoming, told: Told, here: _Here) -> list[Task]:
+    state = links.state(tx, ep.row)
+    if state.phase is not Phase.JOINING:
+        return []
+    every = [operation for issue in told.issues for operation in issue.operations]
+    links.saw_number(tx, ep.row, diff.highest_number(every))
+    for sha256 in {
+        str(o.value["sha256"]): o.value for o in every if o.cell.field == ATTACHMENT and isinstance(o.value, dict)
+    }:
+        if ep.contents.has(sha256):
+            blobs.add_sent(tx, ep.row, sha256, ep.contents.path(sha256).stat().st_size)
+    resync.mark_told(tx, ep.row, {issue.gid: [o.cell for o in issue.operations] for issue in told.issues})
+    book = Book(tx, ep.row)
+    book.load_gids({issue.gid for issue in told.issues} | {o.cell.element for o in every if "-" in o.cell.element})
+    tasks: list[Task] = []
+    said: list[ChangeSet] = []
+    for index, theirs in enumerate(told.issues):
+        key = marker(ep.link_id, f"{theirs.gid}/joined/{state.life[0]}", state.peer_life[0], incoming.seq, index)
+        known = book.by_gid(theirs.gid)
+        if known is None:
+            if not ep.born_here(theirs.gid):
+                tasks.append(Task(key, theirs, late=True))
+        elif known.local in here.issues:
+            operations = _meet_one(tx, ep, book, known, theirs, told, here, said)
+            if operations:
+                tasks.append(Task(key, theirs._replace(operations=operations), late=True))
+        else:
+            ep.log.info("deleted here, so not joined", issue=known.local)
+    book.flush(ep.clock())
+    emit(tx, ep, said)
+    return tasks
+
+
+def _meet_one(
+    tx: Connection, ep: Endpoint, book: Book, known: Known, theirs: ChangeSet, told: Told, here: _Here,
+    said: list[ChangeSet],
+) -> tuple[Operation, ...]:  # fmt: skip
+    issue = here.issues[known.local]
+    later = [
+        one for one in here.written.get(known.local, ()) if known.seen is None or not covers(known.seen, one.position)
+    ]
+    _name_contents(tx, ep, book, later)
+    shadow = book.load_whole(known.gid)
+    standing = _standing(ep, book, issue, later, shadow, theirs)
+    for cell in issue.cells:
+        if cell.field in _CONTENT and book.by_local(cell.field, cell.element) is None:
+            book.name(Known(gid(ep.identity.us, cell.field, cell.element), cell.field, cell.element))
+    named = {part_of(o.cell) for o in theirs.operations}
+    former = told.former.get(known.gid, {})
+    met = meet(shadow, theirs.operations, former, standing, ep.policies, lambda cell: part_of(cell) in named)
+    book.put(known.gid, met.registers)
+    lists.record_conflicts(tx, ep.row, known.gid, met.conflicts, ep.clock())
+    if met.lacking:
+        said.append(ChangeSet(known.gid, "", "", met.lacking))
+    edit = Edit(issue.local, issue.position, "", "", issue.cells)
+    said += record(tx, ep, book, [edit], whole=True)
+    return met.operations
+
+
+def _name_contents(tx: Connection, ep: Endpoint, book: Book, later: Sequence[Applied]) -> None:
+    """Comments and attachments that our own writes made since the backup."""
+    for one in later:
+        for element, local in one.created.items():
+            kind = next((c.field for c in one.cells if c.element == local and c.field in _CONTENT), None)
+            if kind is not None and book.by_gid(element[1:]) is None:
+                resync.forget_name(tx, ep.row, kind, local, unless=element[1:])
+                book.name(Known(element[1:], kind, local))
+
+
+def _standing(
+    ep: Endpoint, book: Book, issue: Issue, later: Sequence[Applied], shadow: Mapping[Cell, Register], theirs: ChangeSet
+) -> Standing:
+    left: dict[Cell, Value] = {}
+    for one in later:
+        left.update(one.cells)
+    book.load_locals(ep.named_in(issue.cells) | ep.named_in(left))
+    names = ep.names(book)
+    peers = {o.cell: Register(o.write, o.known, o.value) for o in theirs.operations}
+    ours = {
+        **shadow,
+        **{c: r for c, r in peers.items() if not isinstance(_value(shadow, c), dict) and c.field in _CONTENT},
+    }
+    now = ep.translation.to_agreed(issue.cells, ep.schema, names, ours)
+    as_theirs = ep.translation.to_agreed(issue.cells, ep.schema, names, {**shadow, **peers})
+    base = dict(ep.translation.to_agreed(left, ep.schema, names, ours).cells)
+    # What was born here, and is neither known nor in the tracker any more, was told to the partner and taken out since.
+    base.update({
+        o.cell: o.value
+        for o in theirs.operations
+        if o.cell.field in _CONTENT and o.cell not in now.cells and o.cell not in shadow
+        and ep.born_here(o.cell.element)
+    })  # fmt: skip
+    return Standing(now.cells, as_theirs.cells, base, now.unsaid)
+
+
+def _value(shadow: Mapping[Cell, Register], cell: Cell) -> Value:
+    return shadow[cell].value if cell in shadow else None
+
+
+async def _strays(ep: Endpoint) -> None:
+    """Issues that we made for the partner and that neither store remembers, as both were restored: they get their names
+    back, so that they are not taken for new ones of ours. All that they show is said as ours: nobody knows better.
+    """
+    row = await ep.store.read(lambda tx: links.get(tx, ep.row))
+    since = row.cursor if row.populated else None
+    locals_ = {local async for local in _made(ep, since)} if row.cursor is not None else set()
+    unknown = await ep.store.read(lambda tx: _unknown(tx, ep, locals_))
+    for first in range(0, len(unknown), READ_AT_ONCE):
+        written = await ep.tracker.written(unknown[first : first + READ_AT_ONCE])
+        ours = {local: name for local, made in written.items() if (name := _first_name(ep, made)) is not None}
+        issues = await ep.tracker.read(list(ours))
+        for issue in issues.values():
+            await fetch_contents(ep, issue.cells)
+        here = _Here(issues, written)
+        await ep.store.run(lambda tx, o=ours, h=here: _name_strays(tx, ep, o, h))  # type: ignore[misc]
+
+
+async def _made(ep: Endpoint, since: Position | None) -> AsyncIterator[str]:
+    """The issues that were made after ``since``; all of them for ``None``."""
+    after: str | None = None
+    while since is None and (page := await ep.tracker.issues(after, READ_AT_ONCE)):
+        after = page[-1].local
+        for issue in page:
+            yield issue.local
+    while since is not None:
+        touched = await ep.tracker.touched(since, READ_AT_ONCE)
+        for edit in touched.edits:
+            if edit.created:
+                yield edit.local
+        since = touched.position if touched.more else None
+
+
+def _unknown(tx: Connection, ep: Endpoint, locals_: set[str]) -> list[str]:
+    book = Book(tx, ep.row)
+    book.load_locals((ISSUE, local) for local in locals_)
+    return sorted(local for local in locals_ if book.by_local(ISSUE, local) is None)
+
+
+def _first_name(ep: Endpoint, made: Sequence[Applied]) -> str | None:
+    names = (created(ep.link_id, one.key) for one in made)
+    return next((name for name in names if name is not None), None)
+
+
+def _name_strays(tx: Connection, ep: Endpoint, names: Mapping[str, str], here: _Here) -> None:
+    if links.state(tx, ep.row).phase is not Phase.JOINING:
+        return
+    book = Book(tx, ep.row)
+    book.load_gids(names.values())
+    said: list[ChangeSet] = []
+    for local, name in names.items():
+        if local in here.issues and book.by_gid(name) is None:
+            known = Known(name, ISSUE, local)
+            book.name(known)
+            _name_contents(tx, ep, book, here.written[local])
+            _meet_one(tx, ep, book, known, ChangeSet(name, "", "", ()), Told(), _Here(here.issues, {}), said)
+            ep.log.warning("neither store remembers this issue of the partner's", issue=local, gid=name)
+    book.flush(ep.clock())
+    emit(tx, ep, said)
+
+
+async def _finish(ep: Endpoint) -> int:
+    """All is joined: what the partner's state did not name is numbered, and the link goes on."""
+    await _strays(ep)
+    untold = await ep.store.read(lambda tx: resync.untold(tx, ep.row))
+    born: dict[str, tuple[str, str]] = {}
+    for first in range(0, len(untold), READ_AT_ONCE):
+        page = untold[first : first + READ_AT_ONCE]
+        found = await ep.tracker.read([known.local for known in page])
+        for known in page:
+            issue = found.get(known.local)
+            if issue is not None and ep.born_here(known.gid):
+                await fetch_contents(ep, issue.cells)
+                born[known.gid] = (ep.translation.person(issue.author, ep.schema), issue.created)
+
+    await ep.store.run(lambda tx: _push(tx, ep, untold, born))
+    return 1
+
+
+def _push(tx: Connection, ep: Endpoint, untold: Sequence[Known], born: Mapping[str, tuple[str, str]]) -> None:
+    state = links.state(tx, ep.row)
+    if state.phase is not Phase.JOINING or not state.heard_all:
+        return
+    named = resync.told_parts(tx, ep.row, [known.gid for known in untold])
+    book = Book(tx, ep.row)
+    for known in untold:
+        operations = tuple(
+            Operation(cell, r.value, r.write, r.known)
+            for cell, r in book.load_whole(known.gid).items()
+            if (known.gid, part_of(cell)) not in named and r.write != NEVER and not cell.field.startswith(diff.NOTE)
+        )
+        if operations:
+            emit(tx, ep, [ChangeSet(known.gid, *born.get(known.gid, ("", "")), operations)])
+    resending.ask(tx, ep)
+    state, _ = step(links.state(tx, ep.row), Joined(ep.clock()), ep.identity, ep.timing)
+    links.save_state(tx, ep.row, state)
+    resync.begin_joining(tx, ep.row)
+    joined(tx, links.get(tx, ep.row))
+    ep.log.info("joined again", life=state.life[0])

@@ -1,0 +1,1 @@
+"""How a link begins and ends: made, offered, joined, accepted, checked, revoked."""

@@ -1,0 +1,1 @@
+"""The loops: one task for each link, what wakes it, and when it rests."""

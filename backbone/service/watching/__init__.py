@@ -1,0 +1,1 @@
+"""What people and monitoring systems see of a node: status, alarms, metrics, doctor."""
