@@ -132,8 +132,8 @@ def _nobody_asks() -> AbstractContextManager[Any]:
 def _nobody_resends() -> AbstractContextManager[Any]:
     due_at = sending.due_at
 
-    def once(state: LinkState, item: Any, timing: Any) -> float:
-        return float("inf") if item.sent_at is not None and not item.asked else due_at(state, item, timing)
+    def once(state: LinkState, item: Any, now: float, timing: Any) -> float:
+        return float("inf") if item.sent_at is not None and not item.asked else due_at(state, item, now, timing)
 
     return patch.object(sending, "due_at", once)
 
