@@ -4,12 +4,13 @@ import logging
 import random
 import shutil
 import sqlite3
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from backbone.model import Cell, Cells, Value
 from backbone.replication.agreement import Agreement
@@ -123,14 +124,32 @@ class Habits:
         return cls(dice.choice((unchanged, trimmed, rounded)), dice.choice((None, reopen)))
 
 
+_ENGINES: list[Engine] = []
+"""Of worlds that are over: an engine keeps the statements that it compiled, and begins an empty database when disposed."""
+
+
+@cache
+def _with_tables() -> sqlite3.Connection:
+    """An empty store, to be copied."""
+    made = engine.sqlite_engine(None)
+    metadata.create_all(made)
+    connection = made.raw_connection().driver_connection
+    assert isinstance(connection, sqlite3.Connection)
+    return connection
+
+
 class CountedStore(Store):
     """A store in memory that counts its transactions."""
 
     def __init__(self) -> None:
-        made = engine.sqlite_engine(None)
-        metadata.create_all(made)
-        super().__init__(made, threaded=False)
+        super().__init__(_ENGINES.pop() if _ENGINES else engine.sqlite_engine(None), threaded=False)
         self.transactions = 0
+        _with_tables().backup(self.database())
+
+    def close(self) -> None:
+        """The database is gone, and its engine is for the next world."""
+        self._engine.dispose()
+        _ENGINES.append(self._engine)
 
     def database(self) -> sqlite3.Connection:
         """The database itself, to be copied."""
@@ -141,7 +160,6 @@ class CountedStore(Store):
     def put_back(self, copy: sqlite3.Connection) -> None:
         """The database becomes the copy. Statements that SQLite has prepared for the old one would not survive it."""
         self._engine.dispose()
-        self._engine = engine.sqlite_engine(None)
         copy.backup(self.database())
         self.transactions += 1
 
@@ -303,8 +321,10 @@ def _node_id(name: str) -> str:
     return {"master": "11", "slave": "22"}[name] * 16
 
 
-def remove(folder: Path) -> None:
-    """The folder of a world that is over."""
+def end(nodes: Iterable[Node], folder: Path) -> None:
+    """A world is over."""
+    for node in nodes:
+        node.store.close()
     shutil.rmtree(folder, ignore_errors=True)
 
 
