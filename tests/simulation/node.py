@@ -125,7 +125,7 @@ class Habits:
 
 
 _ENGINES: list[Engine] = []
-"""Of worlds that are over: an engine keeps the statements that it compiled, and begins an empty database when disposed."""
+"""Of worlds that are over: an engine keeps the statements that it compiled; disposed, it begins an empty database."""
 
 
 @cache
