@@ -87,7 +87,8 @@ def channel_settings(
     if config.channel.kind == MAIL:
         account = mail_account(node, str(said.pop("account", "")), str(node.folder.link_file(name)))
         partner = (peer or {}).get("address")
-        return {**account, **({"partner": partner} if partner else {}), **said}
+        addressed = {"partner": partner} if partner else {}
+        return {"spool_path": str(node.folder.spool), **account, **addressed, **said}
     exchange = node.folder.exchange(name)
     return {"send": str(exchange / "SEND"), "receive": str(exchange / "RECEIVE"), **said}
 

@@ -82,7 +82,11 @@ async def receive(ep: Endpoint) -> Report:
         await ep.channel.forget([d.token for d in deliveries])
         raise
     passed("receive: stored")
-    await ep.channel.confirm([d.token for d in deliveries])
+    try:
+        await ep.channel.confirm([d.token for d in deliveries])
+    except BaseException:
+        await ep.channel.forget([d.token for d in deliveries])
+        raise
     passed("receive: confirmed")
     with contextlib.suppress(ChannelUnavailable):
         for lane, seq in applied.items():
