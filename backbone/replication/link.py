@@ -330,8 +330,9 @@ def _store(state: LinkState, given: Received, timing: Timing) -> tuple[LinkState
     lane = state.into.get(header.lane)
     if lane is None:
         return state, (Refuse("the message names a lane that the protocol does not know"),)
-    soon = now + timing.ack_delay
-    state = replace(state, ack_due=soon if state.ack_due is None else min(state.ack_due, soon))
+    if header.kind != Kind.RECEIPTS:  # which is acknowledged along with something else: nobody waits for that
+        soon = now + timing.ack_delay
+        state = replace(state, ack_due=soon if state.ack_due is None else min(state.ack_due, soon))
     if lane.has(header.seq):
         if given.known is not None and given.known != header.dig:
             return _await(state, "the partner used one number for two contents: its store was copied", now)
@@ -356,6 +357,8 @@ def _take(state: LinkState, given: Took, timing: Timing) -> tuple[LinkState, tup
         reason = "the partner's messages do not form one history: its store was restored or copied"
         return _await(state, reason, given.now)
     lane = replace(lane, applied=lane.applied + 1, chain=chain(lane.chain, given.digest))
+    if given.unhurried:
+        return _into(state, given.lane, lane), ()
     gathering = limits.ack_gathered if lane.applied < lane.recv else 1.0
     due = given.now + timing.ack_delay * gathering
     due = due if state.ack_due is None else min(state.ack_due, due)

@@ -20,6 +20,8 @@ class Waiting:
     sent_at: float | None = None
     attempts: int = 0
     asked: bool = False
+    unhurried: bool = False
+    """The peer acknowledges it only along with something else."""
 
 
 def due(state: LinkState, waiting: Sequence[Waiting], now: float, timing: Timing) -> list[Waiting]:
@@ -56,5 +58,7 @@ def due_at(state: LinkState, item: Waiting, now: float, timing: Timing) -> float
         return 0.0
     if item.asked:
         return item.sent_at + timing.resend_floor * limits.asked_share
+    if item.unhurried:
+        return item.sent_at + limits.receipts_resend_seconds
     wait = timing.resend_floor * limits.resend_growth ** min(item.attempts - 1, 40)
     return item.sent_at + min(wait, limits.resend_seconds_max)

@@ -47,6 +47,8 @@ class Voice:
     encrypt: bool = True
     audit_seconds: float = 0.0
     """Between two audits that nobody asked for; 0 for none."""
+    evidence_seconds: float = limits.evidence_seconds
+    """So long what was signed is kept to be shown to others."""
     together: Together = side_by_side
     random_bytes: Callable[[int], bytes] = secrets.token_bytes
 

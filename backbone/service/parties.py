@@ -168,6 +168,7 @@ async def open_endpoint(node: Node, row: LinkRow) -> Endpoint:
         schema=schema,
         tracker=tracker,
         audit_seconds=node.config.node.audit_hours * 3600.0,
+        evidence_seconds=node.config.node.evidence_days * 86_400.0,
         **_voice(node, row, agreement, channel, await open_keyring(node, row)),
     )
 

@@ -30,7 +30,7 @@ class Restored(StrEnum):
 
 RESTORED_CHANCE = 0.03
 EXCLUSIVE = ("capture", "apply", "requests")
-ACTIONS = ("capture", "apply", "send", "receive", "parts", "control", "send", "receive", "requests")
+ACTIONS = ("capture", "apply", "send", "receive", "parts", "control", "send", "receive", "requests", "receipts")
 TROUBLE = (Ended, TrackerUnavailable, ChannelUnavailable, StoreError)
 QUIET_ROUNDS = 60
 STEPS = 150
@@ -274,7 +274,7 @@ class World:
     async def _round(self) -> bool:
         moved = False
         for node in self.nodes:
-            for what in ("receive", "parts", "control", "apply", "capture", "requests", "send", "send"):
+            for what in ("receive", "parts", "control", "apply", "capture", "requests", "receipts", "send", "send"):
                 moved |= bool(await self._act(node, what)) and what not in ("send", "receive")
         return moved
 

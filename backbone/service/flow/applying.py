@@ -36,7 +36,9 @@ from backbone.replication.identity import creation, marker
 from backbone.replication.link import Life, Stopped, step
 from backbone.replication.mapping import Inward, Names, Occasion
 from backbone.replication.message import ChangeSet, Kind, Operation, decode_change_sets, inflate
+from backbone.replication.receipt import Became
 from backbone.service.endpoint import Endpoint
+from backbone.service.evidence import receipting
 from backbone.service.flow import quarantine
 from backbone.service.flow.entering import enters, with_stored
 from backbone.service.flow.inbound import follows, halt, take
@@ -115,8 +117,13 @@ async def apply_next(ep: Endpoint) -> int:
     turns = rounds(tasks) or [[]]
     for turn in turns[:-1]:
         await apply_round(ep, turn)
-    await apply_round(ep, turns[-1], lambda tx: take(tx, ep, incoming))
+    await apply_round(ep, turns[-1], lambda tx: _taken(tx, ep, incoming, tasks))
     return max(len(tasks), 1)
+
+
+def _taken(tx: Connection, ep: Endpoint, incoming: Incoming, tasks: Sequence[Task]) -> None:
+    if take(tx, ep, incoming):
+        receipting.keep_change_sets(tx, ep, incoming, [task.change_set for task in tasks])
 
 
 def _next(tx: Connection, ep: Endpoint) -> list[Incoming]:
@@ -286,6 +293,7 @@ def _plan_one(
     gid = task.change_set.gid
     if gid in stuck and not task.held:
         lists.hold(tx, ep.row, task.key, task.change_set)
+        receipting.owe(tx, ep, task.change_set, Became.RECEIVED, "waits behind another change of its issue")
         return None
     known = book.by_gid(gid)
     refusal = _why_not(ep, task, known, touched)
@@ -295,6 +303,7 @@ def _plan_one(
     planned = _join(tx, ep, book, names, task)
     if known is None and not enters(ep, planned.plan):
         book.put(gid, planned.plan.registers)
+        receipting.owe(tx, ep, task.change_set, Became.RECEIVED, "kept, and not shown in the tracker")
         return None
     if planned.inward.problems:
         _refuse(tx, ep, task, "; ".join(planned.inward.problems))
@@ -360,8 +369,9 @@ def _settle(tx: Connection, ep: Endpoint, book: Book, planned: Planned) -> None:
     if waiting:
         shadows.wait(tx, ep.row, gid, waiting)
         shadows.arrived(tx, ep.row, [wants for wants in waiting.values() if _is_here(tx, ep, book, wants)])
-    if planned.task.held:
-        quarantine.released(tx, ep, planned.task.key, gid)
+    amended = planned.task.held and quarantine.released(tx, ep, planned.task.key, gid)
+    if not (planned.task.late or amended):
+        book.owe(receipting.outcome(planned.task.change_set, planned.plan, len(waiting)))
 
 
 def _is_here(tx: Connection, ep: Endpoint, book: Book, wants: str) -> bool:
@@ -439,6 +449,8 @@ def _refuse(tx: Connection, ep: Endpoint, task: Task, words: str, *, heals: bool
     """The tracker (or a rule) will not take it: its issue waits, and the peer is told."""
     if task.late:
         shadows.completed(tx, ep.row, task.change_set.gid, [o.cell for o in task.change_set.operations])
+    else:
+        receipting.owe(tx, ep, task.change_set, Became.REFUSED, words)
     quarantine.refuse(tx, ep, task.key, task.change_set, words, heals=heals)
 
 

@@ -8,6 +8,7 @@ by itself every few seconds. Where the transport does not serve one direction, t
 import asyncio
 
 from backbone.service.endpoint import Endpoint
+from backbone.service.evidence import receipting
 from backbone.service.flow import applying, control, inbound, outbound
 from backbone.service.healing import resyncing
 from backbone.service.links import pairing
@@ -133,7 +134,8 @@ async def _working(ep: Endpoint, running: Running, poll: float) -> None:
         done += await resyncing.apply(ep)
         if await outbound.backlog(ep) < outbound.BACKLOG:
             done += await gathering.capture()
-        if done:
+        owed = await receipting.give(ep, quiet=not done)
+        if done or owed == 0.0:
             running.resting["work"] = False
             running.send.set()
             await asyncio.sleep(0)
@@ -142,7 +144,7 @@ async def _working(ep: Endpoint, running: Running, poll: float) -> None:
             running.resting["work"] = False
         else:
             settled(running, "work")
-        await event_or(running.work, gathering.seconds or poll)
+        await event_or(running.work, min(gathering.seconds or poll, poll if owed is None else owed))
 
 
 async def _controlling(ep: Endpoint, running: Running) -> None:
