@@ -14,6 +14,7 @@ from backbone.replication.agreement import Agreement
 from backbone.replication.link import Identity, Timing
 from backbone.replication.mapping import Rules, Translation
 from backbone.replication.merge import Side
+from backbone.replication.scope.judging import Scope
 from backbone.richtext import CONVERT
 from backbone.service.endpoint import Endpoint, Voice
 from backbone.service.flow.contents import Contents
@@ -167,6 +168,7 @@ async def open_endpoint(node: Node, row: LinkRow) -> Endpoint:
         translation=translation,
         schema=schema,
         tracker=tracker,
+        scope=Scope(rules.scope, agreement, node.name, row.side, file),
         audit_seconds=node.config.node.audit_hours * 3600.0,
         evidence_seconds=node.config.node.evidence_days * 86_400.0,
         **_voice(node, row, agreement, channel, await open_keyring(node, row)),

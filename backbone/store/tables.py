@@ -131,6 +131,19 @@ shadow = Table(
     comment="registers and images: one row for an issue's fields, one for each comment and attachment",
 )
 
+standing = Table(
+    "standing",
+    metadata,
+    _link(primary=True),
+    Column("gid", Text, primary_key=True),
+    Column("ours", Text, nullable=False, server_default=""),
+    Column("theirs", Text, nullable=False, server_default=""),
+    Column("why", Text, nullable=False, server_default=""),
+    Column("waking", Integer, nullable=False, server_default="0"),
+    Column("changed_at", Float, nullable=False),
+    comment="issues that rest (frozen, cut) on our side or the partner's, and those that were added by hand",
+)
+
 former = Table(
     "former",
     metadata,

@@ -12,6 +12,7 @@ from backbone.model import FieldType
 from backbone.replication.agreement import FieldName, Strict
 from backbone.replication.mapping.nearest import nearest
 from backbone.replication.markup import Markup
+from backbone.replication.scope.rules import ScopeRules, TypeRule
 
 Text = Annotated[str, Field(min_length=1)]
 _ONE_OF = "local, constant, concatenate, first_match, as_comment"
@@ -185,6 +186,7 @@ class Rules(Strict):
     """An issue enters the link when all of these are so."""
     comments: Comments = Comments()
     text: Texts = Texts()
+    scope: ScopeRules = ScopeRules()
 
     def markup_of(self, rule: FieldRule, kind: FieldType) -> Markup:
         """How a field's text is marked up here."""
@@ -205,6 +207,7 @@ class Rules(Strict):
 _UNKNOWN = "extra_forbidden"
 _INNER: Mapping[str, type[Strict]] = {
     "patterns": Pattern, "concatenate": Part, "first_match": Row, "only_if": Condition, "comments": Comments,
+    "scope": ScopeRules, "types": TypeRule,
 }  # fmt: skip
 
 

@@ -37,15 +37,18 @@ from backbone.replication.link import Life, Stopped, step
 from backbone.replication.mapping import Inward, Names, Occasion
 from backbone.replication.message import ChangeSet, Kind, Operation, decode_change_sets, inflate
 from backbone.replication.receipt import Became
+from backbone.replication.scope.expression import ExpressionError
 from backbone.service.endpoint import Endpoint
 from backbone.service.evidence import receipting
-from backbone.service.flow import quarantine
-from backbone.service.flow.entering import enters, with_stored
+from backbone.service.flow import quarantine, resting
+from backbone.service.flow.asking import fits
+from backbone.service.flow.entering import enters, guards_theirs, keep_outside, with_stored
 from backbone.service.flow.inbound import follows, halt, take
 from backbone.service.flow.outbound import fetch_contents
 from backbone.service.flow.recording import emit, record
+from backbone.service.flow.scoping import Fits
 from backbone.service.flow.tasks import Task, as_task, for_resume, rounds
-from backbone.store import blobs, links, lists, messages, shadows
+from backbone.store import blobs, links, lists, messages, shadows, standing
 from backbone.store.engine import Connection, Transaction
 from backbone.store.lists import Intent
 from backbone.store.messages import Incoming
@@ -180,11 +183,12 @@ async def apply_round(ep: Endpoint, tasks: Sequence[Task], then: Transaction[obj
 async def _attempt(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object]) -> list[Task]:
     """One attempt; returns what somebody edited meanwhile. One book serves its three transactions."""
     book, touched, life = await _read(ep, tasks)
+    asked = await fits(ep, touched)
 
     def plan(tx: Connection) -> list[Planned]:
         if links.state(tx, ep.row).life != life:
             return []
-        planned = _plan(tx, ep, book.within(tx), tasks, touched)
+        planned = _plan(tx, ep, book.within(tx), tasks, touched, asked)
         if not planned:
             then(tx)
         return planned
@@ -255,17 +259,18 @@ async def _read(ep: Endpoint, tasks: Sequence[Task]) -> tuple[Book, Mapping[str,
 
 
 def _plan(
-    tx: Connection, ep: Endpoint, book: Book, tasks: Sequence[Task], touched: Mapping[str, Touched]
+    tx: Connection, ep: Endpoint, book: Book, tasks: Sequence[Task], touched: Mapping[str, Touched], asked: Fits
 ) -> list[Planned]:
     """Record what people did, join, and keep intents; what needs no write is finished here."""
-    change_sets = record(tx, ep, book, [edit for one in touched.values() for edit in one.edits])
+    change_sets = record(tx, ep, book, [edit for one in touched.values() for edit in one.edits], fits=asked)
     for local, one in touched.items():
         known = book.by_local(ISSUE, local)
         assert known is not None
         book.see(known.gid, one.position)
     stuck = lists.held_gids(tx, ep.row)
+    resting_ = standing.resting(tx, ep.row, {task.change_set.gid for task in tasks})
     names = ep.names(book)
-    planned = [p for task in tasks if (p := _plan_one(tx, ep, book, names, task, touched, stuck)) is not None]
+    planned = [p for task in tasks if (p := _plan_one(tx, ep, book, names, task, touched, stuck, resting_)) is not None]
     links.saw_number(tx, ep.row, diff.highest_number([o for t in tasks for o in t.change_set.operations]))
     lists.begin(tx, ep.row, [for_resume(p.task, p.write.key) for p in planned])
     book.flush(ep.clock())
@@ -288,8 +293,9 @@ def _load(tx: Connection, ep: Endpoint, tasks: Sequence[Task]) -> Book:
 
 
 def _plan_one(
-    tx: Connection, ep: Endpoint, book: Book, names: Names, task: Task, touched: Mapping[str, Touched], stuck: set[str]
-) -> Planned | None:
+    tx: Connection, ep: Endpoint, book: Book, names: Names, task: Task, touched: Mapping[str, Touched], stuck: set[str],
+    resting_: set[str],
+) -> Planned | None:  # fmt: skip
     gid = task.change_set.gid
     if gid in stuck and not task.held:
         lists.hold(tx, ep.row, task.key, task.change_set)
@@ -301,17 +307,29 @@ def _plan_one(
         _refuse(tx, ep, task, refusal, heals=False)
         return None
     planned = _join(tx, ep, book, names, task)
-    if known is None and not enters(ep, planned.plan):
-        book.put(gid, planned.plan.registers)
-        receipting.owe(tx, ep, task.change_set, Became.RECEIVED, "kept, and not shown in the tracker")
+    if gid in resting_:
+        _settle(tx, ep, book, planned._replace(inward=resting.kept_back(gid, planned.inward, planned.plan)))
         return None
+    return planned if _needs_a_write(tx, ep, book, planned, known) else None
+
+
+def _needs_a_write(tx: Connection, ep: Endpoint, book: Book, planned: Planned, known: Known | None) -> bool:
+    """What does not is finished here, or refused."""
+    try:
+        wanted = known is not None or enters(ep, planned.plan)
+    except ExpressionError as error:
+        _refuse(tx, ep, planned.task, f"links/{ep.name}.toml: [scope]: {error}")
+        return False
+    if not wanted:
+        keep_outside(tx, ep, book, planned.task, planned.plan)
+        return False
     if planned.inward.problems:
-        _refuse(tx, ep, task, "; ".join(planned.inward.problems))
-        return None
+        _refuse(tx, ep, planned.task, "; ".join(planned.inward.problems))
+        return False
     if known is not None and not planned.write.cells:
         _settle(tx, ep, book, planned)
-        return None
-    return planned
+        return False
+    return True
 
 
 def _why_not(ep: Endpoint, task: Task, known: Known | None, touched: Mapping[str, Touched]) -> str | None:
@@ -330,7 +348,7 @@ def _join(tx: Connection, ep: Endpoint, book: Book, names: Names, task: Task) ->
     change_set = task.change_set
     known = book.by_gid(change_set.gid)
     shadow = book.fields(change_set.gid, [o.cell for o in change_set.operations])
-    stored = known is None and ep.translation.entry.guards_theirs
+    stored = known is None and guards_theirs(ep)
     operations = with_stored(book, change_set) if stored else change_set.operations
     plan = diff.plan(shadow, operations, ep.policies, redo=stored or task.late or task.held)
     inward = ep.translation.to_local(
@@ -471,7 +489,7 @@ async def _apply_late(ep: Endpoint) -> int:
 
 def _late(tx: Connection, ep: Endpoint) -> list[Task]:
     tasks: list[Task] = []
-    stuck, life = lists.held_gids(tx, ep.row), links.state(tx, ep.row).life[0]
+    stuck, life = lists.held_gids(tx, ep.row) | standing.resting(tx, ep.row), links.state(tx, ep.row).life[0]
     for gid, cells in shadows.ready(tx, ep.row, LATE_AT_ONCE).items():
         if gid in stuck:
             continue

@@ -9,9 +9,10 @@ from backbone.errors import PeerError
 from backbone.points import passed
 from backbone.replication.agreement import Strict
 from backbone.replication.message import Kind, decode_record, inflate
+from backbone.replication.scope import standing
 from backbone.service.endpoint import Endpoint
 from backbone.service.evidence import receipting
-from backbone.service.flow import quarantine, resending
+from backbone.service.flow import quarantine, resending, resting
 from backbone.service.flow.inbound import follows, take
 from backbone.service.healing import audit, repair, scrubbing
 from backbone.service.links import pairing
@@ -34,9 +35,11 @@ class Receipt(Strict):
 async def take_control(ep: Endpoint) -> int:
     """Carry out the control lane's next messages; returns how many there were."""
     found = await ep.store.read(lambda tx: _next(tx, ep))
-    for incoming in found:
+    for count, incoming in enumerate(found):
         if not await follows(ep, incoming):
             break
+        if await _comes_too_early(ep, incoming):
+            return count
         answer = await _prepare(ep, incoming)
         await ep.store.run(lambda tx, i=incoming, a=answer: _take(tx, ep, i, a))  # type: ignore[misc]
         passed("control: taken")
@@ -47,6 +50,19 @@ def _next(tx: Connection, ep: Endpoint) -> list[Incoming]:
     """Nothing while our store is joined again: the answers come after what the partner's state lacks."""
     state = links.state(tx, ep.row)
     return messages.next_in(tx, ep.row, state, "k", 16) if state.phase.works else []
+
+
+async def _comes_too_early(ep: Endpoint, incoming: Incoming) -> bool:
+    """What the partner said of an issue before it let it rest is applied first: the lanes are not in order together."""
+    if incoming.kind != Kind.CTRL:
+        return False
+    try:
+        record = decode_record(inflate(incoming.message.header, incoming.message.body))
+        after = standing.read_announcement(record).after if record.get("type") == standing.TYPE else 0
+    except PeerError:
+        return False  # it is set aside when it is taken
+    into = await ep.store.read(lambda tx: links.state(tx, ep.row).into["c"])
+    return into.applied < min(after, into.high)
 
 
 async def _prepare(ep: Endpoint, incoming: Incoming) -> scrubbing.Scrubbed | None:
@@ -85,6 +101,9 @@ def _take(tx: Connection, ep: Endpoint, incoming: Incoming, scrubbed: scrubbing.
 def _command(tx: Connection, ep: Endpoint, record: dict[str, object]) -> None:
     if record.get("type") in (repair.REPAIR, repair.REWRITE):
         repair.take(tx, ep, record)
+        return
+    if record.get("type") == standing.TYPE:
+        resting.take(tx, ep, record)
         return
     if record.get("type") == "contents":
         resending.send_again(tx, ep, record)

@@ -5,7 +5,15 @@ When a change makes them wanted, they are made with all of it.
 
 from backbone.replication.diff import Plan
 from backbone.replication.message import ChangeSet, Operation
+from backbone.replication.receipt import Became
+from backbone.replication.scope.judging import Circumstances
+from backbone.replication.scope.rules import Part
 from backbone.service.endpoint import Endpoint
+from backbone.service.evidence import receipting
+from backbone.service.flow import quarantine
+from backbone.service.flow.tasks import Task
+from backbone.store import shadows
+from backbone.store.engine import Connection
 from backbone.store.shadows import Book
 
 
@@ -17,6 +25,29 @@ def with_stored(book: Book, change_set: ChangeSet) -> tuple[Operation, ...]:
 
 
 def enters(ep: Endpoint, plan: Plan) -> bool:
-    """Whether an issue that is so is wanted here; ``plan`` has all its registers."""
-    entry = ep.translation.entry
-    return not entry.guards_theirs or entry.theirs({cell: r.value for cell, r in plan.registers.items()})
+    """Whether an issue of the partner's that is so is wanted here; ``plan`` has all its registers. Raises
+    ``ExpressionError``.
+    """
+    if not guards_theirs(ep):
+        return True
+    values = {cell: r.value for cell, r in plan.registers.items()}
+    if not ep.translation.entry.theirs(values):
+        return False
+    part = ep.scope.part(values, Circumstances(here=False, now=ep.clock(), link=ep.name))
+    return part in (Part.FULL, Part.READ_ONLY)
+
+
+def guards_theirs(ep: Endpoint) -> bool:
+    """Whether the link's file looks at an issue of the partner's before it is made here."""
+    return ep.translation.entry.guards_theirs or ep.scope.guards_theirs
+
+
+def keep_outside(tx: Connection, ep: Endpoint, book: Book, task: Task, plan: Plan) -> None:
+    """One that is not wanted here: what was said is known, and nothing waits."""
+    gid = task.change_set.gid
+    book.put(gid, plan.registers)
+    receipting.owe(tx, ep, task.change_set, Became.RECEIVED, "kept, and not shown in the tracker")
+    if task.late:
+        shadows.completed(tx, ep.row, gid, [o.cell for o in task.change_set.operations])
+    if task.held:
+        quarantine.released(tx, ep, task.key, gid)

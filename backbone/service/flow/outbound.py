@@ -16,7 +16,9 @@ from backbone.replication.message import Header, Kind, Message, compress, digest
 from backbone.replication.resync import encode_welcome
 from backbone.replication.sending import Waiting, due, due_at
 from backbone.service.endpoint import Endpoint, Voice
+from backbone.service.flow.asking import fits
 from backbone.service.flow.recording import emit, record
+from backbone.service.flow.scoping import NOT_ASKED, Fits
 from backbone.store import links, messages
 from backbone.store.engine import Connection
 from backbone.store.messages import Outgoing
@@ -49,11 +51,12 @@ async def capture(ep: Endpoint) -> int:
     if touched.position == row.cursor:
         return 0
     await _fetch_contents(ep, touched.edits)
+    asked = await fits(ep, {edit.local for edit in touched.edits})
     passed("capture: contents fetched")
 
     def keep(tx: Connection) -> None:
         if links.state(tx, ep.row).life == state.life:
-            _keep(tx, ep, touched.edits)
+            _keep(tx, ep, touched.edits, asked)
             links.change(tx, ep.row, cursor=touched.position)
 
     await ep.store.run(keep)
@@ -83,12 +86,13 @@ async def _populate(ep: Endpoint, after: str | None, cursor: Position, size: int
     left = await ep.store.read(lambda tx: _left_to_the_feed(tx, ep, page, cursor))
     edits = [_as_edit(issue) for issue in page if issue.local not in left]
     await _fetch_contents(ep, edits)
+    asked = await fits(ep, {edit.local for edit in edits}, looking_back=True)
 
     def keep(tx: Connection) -> None:
         if links.state(tx, ep.row).life != life:
             return
         if page:
-            _keep(tx, ep, edits, whole=True)
+            _keep(tx, ep, edits, asked, whole=True)
             links.change(tx, ep.row, populate_after=page[-1].local)
         else:
             links.change(tx, ep.row, populated=1)
@@ -109,9 +113,9 @@ def _as_edit(issue: Issue) -> Edit:
     return Edit(issue.local, issue.position, issue.author, issue.created, issue.cells, created=True)
 
 
-def _keep(tx: Connection, ep: Endpoint, edits: Sequence[Edit], *, whole: bool = False) -> None:
+def _keep(tx: Connection, ep: Endpoint, edits: Sequence[Edit], asked: Fits = NOT_ASKED, *, whole: bool = False) -> None:
     book = Book(tx, ep.row)
-    change_sets = record(tx, ep, book, edits, whole=whole)
+    change_sets = record(tx, ep, book, edits, whole=whole, fits=asked)
     book.flush(ep.clock())
     emit(tx, ep, change_sets)
 

@@ -12,6 +12,7 @@ from backbone.replication.receipt import Became
 from backbone.replication.retrying import next_try
 from backbone.service.endpoint import Endpoint
 from backbone.service.evidence import receipting
+from backbone.service.flow.asking import fits
 from backbone.service.flow.outbound import fetch_contents
 from backbone.service.flow.recording import emit, number, record
 from backbone.store import links, lists
@@ -99,13 +100,14 @@ async def _capture_again(ep: Endpoint, row: Item) -> None:
     issue = (await ep.tracker.read([row.local])).get(row.local)
     if issue is not None:
         await fetch_contents(ep, issue.cells)
+    asked = await fits(ep, [row.local], looking_back=True)
 
     def keep(tx: Connection) -> None:
         lists.set_aside_change(tx, row.id, ep.clock(), state="retried", next_at=None)
         if issue is not None:
             book = Book(tx, ep.row)
             edit = Edit(issue.local, issue.position, issue.author, issue.created, issue.cells)
-            change_sets = record(tx, ep, book, [edit], whole=True)
+            change_sets = record(tx, ep, book, [edit], whole=True, fits=asked)
             book.flush(ep.clock())
             emit(tx, ep, change_sets)
             _once_more(tx, ep, row)

@@ -3,36 +3,47 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Cells, Edit, Position, covers
+from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Cells, Edit, Position, Value, covers
 from backbone.replication import diff, limits
 from backbone.replication.link import LinkState, Numbered, step
 from backbone.replication.mapping import Names
+from backbone.replication.merge import EMPTY, NEVER, write
 from backbone.replication.message import (
     LANE_OF,
     ChangeSet,
     Chunk,
     Kind,
+    Operation,
     chain,
     compress,
     digest,
     encode_change_set,
     encode_change_sets,
+    encode_record,
 )
 from backbone.replication.retrying import next_try
+from backbone.replication.scope.rules import Leaving
+from backbone.replication.scope.standing import announcement
 from backbone.service.endpoint import Endpoint
-from backbone.store import blobs, evidence, links, lists, messages
+from backbone.service.flow.scoping import NOT_ASKED, Fits, Ruling, rule
+from backbone.store import blobs, evidence, links, lists, messages, shadows, standing
 from backbone.store.engine import Connection
 from backbone.store.messages import Outgoing
 from backbone.store.shadows import Book, Known
+from backbone.store.standing import CUT, FROZEN, Standing
 
 _CONTENT = (COMMENT, ATTACHMENT)
+_SHOWN_CHARACTERS = 200
+"""So much of a value that was put back is kept for a person."""
 
 
-def record(tx: Connection, ep: Endpoint, book: Book, edits: Sequence[Edit], *, whole: bool = False) -> list[ChangeSet]:
+def record(
+    tx: Connection, ep: Endpoint, book: Book, edits: Sequence[Edit], *, whole: bool = False, fits: Fits = NOT_ASKED
+) -> list[ChangeSet]:
     """Register local edits, in commit order, and return what the peer must hear. Images follow the tracker.
 
     Edits that were seen already are passed over. ``whole``: these are no steps but complete pictures of issues, so what
-    is not in one is absent.
+    is not in one is absent. ``fits`` is what the tracker was asked about them.
     """
     book.load_locals((ISSUE, edit.local) for edit in edits)
     fresh = [edit for edit in edits if whole or not _was_seen(book.by_local(ISSUE, edit.local), edit)]
@@ -41,16 +52,68 @@ def record(tx: Connection, ep: Endpoint, book: Book, edits: Sequence[Edit], *, w
     names = ep.names(book)
     change_sets: list[ChangeSet] = []
     first, inc = links.take_numbers(tx, ep.row, len(fresh)), links.state(tx, ep.row).life[0]
-    for number, one in enumerate(_load(ep, book, names, fresh), first):
-        change_set = _record_one(tx, ep, book, names, one, inc, number, whole=whole)
-        if change_set is not None:
+    named = _load(ep, book, names, fresh)
+    stands = standing.of(tx, ep.row, {one.gid for one in named})
+    for number, one in enumerate(named, first):
+        before = stands.get(one.gid, Standing(one.gid))
+        made = _record_one(
+            tx, ep, book, names, one, inc, number, whole=whole, stands=before, fits=fits.get(one.edit.local)
+        )
+        if made is None:
+            continue
+        change_set, ruling = made
+        if ruling.leaves:
+            emit(tx, ep, [said for said in change_sets if said.gid == one.gid])
+            change_sets = [said for said in change_sets if said.gid != one.gid]
+            stands[one.gid] = _leave(tx, ep, book, before, one.edit)
+        elif ruling.returns:
+            stands[one.gid] = stand(tx, ep, before._replace(ours="", why=""), tell=True)
+        elif change_set is not None:
             change_sets.append(change_set)
     return change_sets
 
 
+def stand(tx: Connection, ep: Endpoint, after: Standing, *, tell: bool) -> Standing:
+    """An issue rests or goes on, on our side, from now on. ``tell``: the partner knows it, and is told."""
+    before = standing.get(tx, ep.row, after.gid)
+    wakes = (before.rests or after.waking) and after.is_free
+    after = after._replace(waking=wakes)
+    standing.put(tx, ep.row, after, ep.clock())
+    if tell:
+        told = after.ours if after.ours in standing.RESTS else ""
+        last = links.state(tx, ep.row).out["c"].last if told else 0
+        number(tx, ep, [(Kind.CTRL, encode_record(announcement(after.gid, told, last)), 0, None)])
+    return after
+
+
+def _leave(tx: Connection, ep: Endpoint, book: Book, before: Standing, edit: Edit) -> Standing:
+    """An issue that has entered is in scope no longer: with this edit, which stays here."""
+    leaving = ep.scope.leaving
+    if leaving is Leaving.CLOSE:
+        n, inc = links.take_numbers(tx, ep.row, 1), links.state(tx, ep.row).life[0]
+        operations = []
+        for name, value in ep.scope.rules.close_with.items():
+            cell = Cell(name)
+            register = book.fields(before.gid, [cell]).get(cell, EMPTY)
+            after = write(register, value, ep.side, inc, n)
+            book.put(before.gid, {cell: after})
+            operations.append(Operation(cell, value, after.write, after.known))
+        author = ep.translation.person(edit.author, ep.schema)
+        emit(tx, ep, [ChangeSet(before.gid, author, edit.at, tuple(operations))])
+    ours = CUT if leaving is Leaving.UNLINK else FROZEN
+    ep.log.info("left the scope", issue=edit.local, standing=ours)
+    return stand(tx, ep, before._replace(ours=ours, why="it is out of the scope of this link"), tell=True)
+
+
 def emit(tx: Connection, ep: Endpoint, change_sets: Iterable[ChangeSet]) -> int:
-    """Number what the peer must hear, in as few messages as their limits allow; returns the change sets."""
+    """Number what the peer must hear, in as few messages as their limits allow; returns the change sets.
+
+    Whatever asks for it, nothing of an issue that rests leaves: it is said when the issue goes on.
+    """
     said = list(change_sets)
+    if said:
+        resting = standing.resting(tx, ep.row, {change_set.gid for change_set in said})
+        said = [change_set for change_set in said if change_set.gid not in resting]
     body_bytes = ep.body_bytes
     pieces = [(change_set.gid, piece) for change_set in said for piece in _encoded(change_set, body_bytes)]
     if not pieces:
@@ -150,29 +213,61 @@ def _load(ep: Endpoint, book: Book, names: Names, edits: Sequence[Edit]) -> list
 
 
 def _record_one(
-    tx: Connection, ep: Endpoint, book: Book, names: Names, one: _Named, inc: int, fresh: int, *, whole: bool
-) -> ChangeSet | None:
+    tx: Connection, ep: Endpoint, book: Book, names: Names, one: _Named, inc: int, fresh: int, *, whole: bool,
+    stands: Standing, fits: bool | None,
+) -> tuple[ChangeSet | None, Ruling] | None:  # fmt: skip
     edit, gid, own = one
     known = book.by_local(ISSUE, edit.local)
     if not whole and _was_seen(known, edit):
         return None
-    guarded = ep.translation.entry.guards_ours
+    guarded = ep.translation.entry.guards_ours or ep.scope.guards or stands.ours != ""
     shadow = book.load_whole(gid) if (whole or guarded) and known is not None else book.fields(gid, own)
     outward = ep.translation.to_agreed(edit.cells, ep.schema, names, shadow, fresh=known is None)
     for problem in outward.problems:
         _complain(tx, ep, edit, gid, problem)
     shown = diff.whole(shadow, outward.cells, outward.unsaid) if whole else outward.cells
     cells = _bounded(tx, ep, edit, gid, shown)
-    captured = diff.capture(shadow, cells, ep.side, inc, fresh, outward.quiet)
+    ruling = rule(ep, stands, shadow, cells, outward.quiet, fits)
+    if ruling.problem:
+        _complain(tx, ep, edit, gid, ruling.problem)
+    captured = diff.capture(shadow, cells, ep.side, inc, fresh, ruling.quiet)
     seen = _later(known.seen if known else None, edit.position)
     book.name(Known(gid, ISSUE, edit.local, seen))
     for cell in own.keys() & captured.registers.keys():
         if book.by_local(cell.field, own[cell].element) is None:
             book.name(Known(cell.element, cell.field, own[cell].element))
     book.put(gid, captured.registers)
+    if ruling.put_back and edit.author:
+        _put_back(tx, ep, gid, edit, captured.registers)
     if not captured.operations:
-        return None
-    return ChangeSet(gid, ep.translation.person(edit.author, ep.schema), edit.at, captured.operations)
+        return None, ruling
+    said = ChangeSet(gid, ep.translation.person(edit.author, ep.schema), edit.at, captured.operations)
+    return said, ruling
+
+
+def _put_back(tx: Connection, ep: Endpoint, gid: str, edit: Edit, changed: diff.Shadow) -> None:
+    """What people changed in an issue that is read-only here is written again, like what waits for its other end; what
+    they added to it stays here.
+    """
+    wrong = [
+        cell
+        for cell, register in changed.items()
+        if not cell.field.startswith(diff.NOTE) and (register.write != NEVER or cell.field not in _CONTENT)
+    ]
+    if not wrong:
+        return
+    wants = f"repair:put back {links.take_numbers(tx, ep.row, 1)}"
+    shadows.wait(tx, ep.row, gid, dict.fromkeys(wrong, wants))
+    shadows.arrived(tx, ep.row, [wants])
+    words = ", ".join(f"{cell.field} to {_in_words(changed[cell].image)}" for cell in sorted(wrong))
+    reason = f"{edit.local}: {edit.author} changed {words}, but this issue is read-only here: that is put back"
+    advice = "tell whoever changed it that the partner keeps this issue, then: backbone queue skip NUMBER"
+    lists.set_aside(tx, ep.row, "read-only", reason, ep.clock(), gid=gid, local=edit.local, advice=advice)
+
+
+def _in_words(value: Value) -> str:
+    text = str(value.get("text", value.get("name"))) if isinstance(value, dict) else str(value)
+    return "nothing" if value is None else repr(text[:_SHOWN_CHARACTERS])
 
 
 def _was_seen(known: Known | None, edit: Edit) -> bool:

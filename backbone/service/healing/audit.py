@@ -23,7 +23,7 @@ from backbone.replication.message import Kind, decode_change_sets, encode_record
 from backbone.service.endpoint import Endpoint
 from backbone.service.flow.recording import number
 from backbone.service.healing.scrubbing import SHARES, Scrubbed
-from backbone.store import links, lists, messages, shadows
+from backbone.store import links, lists, messages, shadows, standing
 from backbone.store.engine import Connection
 from backbone.store.shadows import Book
 
@@ -217,9 +217,12 @@ def _key(cell: Cell) -> str:
 
 def _digests(tx: Connection, ep: Endpoint) -> Iterator[tuple[str, digest.CellDigests]]:
     after = ""
+    resting = standing.resting(tx, ep.row)
     while page := shadows.pages(tx, ep.row, after, PAGE):
         book = Book(tx, ep.row)
         for known in page:
+            if known.gid in resting:
+                continue
             digests = digest.of_cells(book.load_whole(known.gid))
             if digests:  # else it has not entered the link
                 yield known.gid, digests

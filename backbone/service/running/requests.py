@@ -10,7 +10,7 @@ from backbone.model import Cell, Write
 from backbone.replication.identity import marker
 from backbone.replication.message import Kind
 from backbone.service.endpoint import Endpoint
-from backbone.service.flow import quarantine
+from backbone.service.flow import quarantine, resting
 from backbone.service.flow.outbound import post, unnumbered
 from backbone.service.healing import audit, repair, scrubbing
 from backbone.store import counts, links, lists
@@ -37,7 +37,7 @@ async def carry_out(ep: Endpoint) -> int:
             await _WITH_THE_TRACKER[kind](ep, item, arguments)
     if not ready:
         return len(due)
-    return len(due) + await _audit_by_schedule(ep) + await quarantine.retry_due(ep)
+    return len(due) + await resting.wake(ep) + await _audit_by_schedule(ep) + await quarantine.retry_due(ep)
 
 
 async def _audit_by_schedule(ep: Endpoint) -> int:
@@ -151,6 +151,8 @@ _WITH_THE_TRACKER: Mapping[str, Callable[[Endpoint, int, dict[str, Any]], Awaita
     "say": _say,
     "retry": _retry,
     "take": _take,
+    "add": resting.add,
+    "cut": resting.cut,
     "repair": repair.begin,
     "settle": repair.settle,
 }

@@ -30,6 +30,7 @@ from backbone.model import (
     Write,
 )
 from backbone.trackers.memory.journal import Commit, JournalFile
+from backbone.trackers.memory.query import parse_query, wanted_in
 from backbone.trackers.memory.schema import DEFAULT_SCHEMA
 from backbone.trackers.memory.settle import Impossible, Normalise, Settled, SideEffect, Wanted, rules_of, with_values
 from backbone.trackers.memory.state import State
@@ -165,6 +166,12 @@ class MemoryTracker:
     async def written(self, issues: Sequence[str]) -> Mapping[str, Sequence[Applied]]:
         self._catch_up()
         return self._state.written(set(issues))
+
+    async def matching(self, query: str, issues: Sequence[str]) -> Sequence[str]:
+        """As ``trackers.base.Searchable``: ``field=value``, several with ``&``. A set has the value as a member."""
+        wanted = parse_query(query, self._rules.schema)
+        found = await self.read(issues)
+        return [local for local, issue in found.items() if all(wanted_in(issue.cells, *one) for one in wanted)]
 
     async def open_attachment(self, local: str, destination: Path) -> None:
         self._catch_up()

@@ -1,0 +1,161 @@
+"""Issues that rest: frozen as they left the scope, or cut by a person, here or at the partner's.
+
+Both trackers keep the issue. What people do to it is registered, and what the partner says of it is joined, but
+nothing leaves (``recording.emit``) and nothing is written. When neither side wants it to rest any longer, each says all
+that it wrote itself and writes what it has heard: the joins do not mind that some of it is said twice.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from backbone.errors import PeerError
+from backbone.model import ATTACHMENT, ISSUE, Cell, Edit
+from backbone.points import passed
+from backbone.replication import diff
+from backbone.replication.mapping import Inward
+from backbone.replication.mapping.entry import has_entered
+from backbone.replication.merge import NEVER, Register, Side, Stamp, write
+from backbone.replication.message import ChangeSet, Operation
+from backbone.replication.scope.standing import read_announcement
+from backbone.service.endpoint import Endpoint
+from backbone.service.flow.outbound import fetch_contents
+from backbone.service.flow.recording import emit, record, stand
+from backbone.store import links, lists, shadows, standing
+from backbone.store.engine import Connection
+from backbone.store.shadows import Book
+from backbone.store.standing import ADDED, CUT, RESTS
+
+WOKEN_AT_ONCE = 20
+BY_HAND = "somebody cut it from this link by hand"
+
+
+def awaits(gid: str) -> str:
+    """For what the cells of an issue that rests wait."""
+    return f"rest:{gid}"
+
+
+def kept_back(gid: str, inward: Inward, plan: diff.Plan) -> Inward:
+    """Instead of what would be written now."""
+    return Inward({}, waiting=dict.fromkeys(plan.targets, awaits(gid)), problems=inward.problems)
+
+
+async def wake(ep: Endpoint) -> int:
+    """Issues that go on say what was kept back; returns how many."""
+    found = await ep.store.read(lambda tx: _waking(tx, ep))
+    if not found:
+        return 0
+    issues = await ep.tracker.read([local for local in found.values() if local is not None])
+    for issue in issues.values():
+        await fetch_contents(ep, {c: v for c, v in issue.cells.items() if c.field == ATTACHMENT})
+    passed("wake: contents fetched")
+
+    def say(tx: Connection) -> None:
+        for gid in found:
+            before = standing.get(tx, ep.row, gid)
+            if before.waking:
+                standing.put(tx, ep.row, before._replace(waking=False), ep.clock())
+                _say_all(tx, ep, gid)
+
+    await ep.store.run(say)
+    passed("wake: said")
+    return len(found)
+
+
+def _waking(tx: Connection, ep: Endpoint) -> dict[str, str | None]:
+    book = Book(tx, ep.row)
+    gids = standing.waking(tx, ep.row, WOKEN_AT_ONCE)
+    book.load_gids(gids)
+    return {gid: known.local if (known := book.by_gid(gid)) else None for gid in gids}
+
+
+def _say_all(tx: Connection, ep: Endpoint, gid: str) -> None:
+    book = Book(tx, ep.row)
+    registers = book.load_whole(gid)
+    again = _said_at_leaving(tx, ep, registers)
+    book.put(gid, again)
+    operations = tuple(
+        Operation(cell, r.value, r.write, r.known)
+        for cell, r in {**registers, **again}.items()
+        if _is_ours(ep.side, r.write) and not cell.field.startswith(diff.NOTE)
+        and cell.field in ep.policies and ep.agreement.direction_of(cell.field).allows(ep.side)
+    )  # fmt: skip
+    book.flush(ep.clock())
+    shadows.arrived(tx, ep.row, [awaits(gid)])
+    emit(tx, ep, [ChangeSet(gid, "", "", operations)] if operations else [])
+
+
+def _is_ours(side: Side, stamp: Stamp) -> bool:
+    """Who writes takes a number above all that it has seen."""
+    return (stamp.master_n > stamp.slave_n) is (side is Side.MASTER) and stamp != NEVER
+
+
+def _said_at_leaving(tx: Connection, ep: Endpoint, registers: Mapping[Cell, Register]) -> dict[Cell, Register]:
+    """What was said to the partner when the issue left gives way to what our tracker shows."""
+    said = {Cell(name) for name in ep.scope.rules.close_with}
+    untrue = {c: r for c, r in registers.items() if c in said and r.value != r.image and _is_ours(ep.side, r.write)}
+    if not untrue:
+        return {}
+    n, inc = links.take_numbers(tx, ep.row, 1), links.state(tx, ep.row).life[0]
+    return {cell: write(r, r.image, ep.side, inc, n) for cell, r in untrue.items()}
+
+
+def take(tx: Connection, ep: Endpoint, record: Mapping[str, Any]) -> None:
+    """What the partner says of an issue that rests, or goes on. Raises ``PeerError``."""
+    said = read_announcement(record)
+    if ep.born_here(said.gid) and Book(tx, ep.row).by_gid(said.gid) is None:
+        raise PeerError("the partner lets an issue of ours rest that this link does not know")
+    stand(tx, ep, standing.get(tx, ep.row, said.gid)._replace(theirs=said.standing), tell=False)
+
+
+async def cut(ep: Endpoint, item: int, arguments: Mapping[str, Any]) -> None:
+    """A person cuts one issue from the link: both sides keep it."""
+    local = str(arguments["issue"])
+    there = await ep.tracker.read([local])
+
+    def keep(tx: Connection) -> None:
+        book = Book(tx, ep.row)
+        book.load_locals([(ISSUE, local)])
+        known = book.by_local(ISSUE, local)
+        gid = ep.names(book).gid_of(ISSUE, local)
+        before = standing.get(tx, ep.row, gid)
+        problem = ""
+        if known is None and local not in there:
+            problem = f"the tracker has no issue {local!r}"
+        elif before.ours == CUT:
+            problem = f"{local} is cut already"
+        else:
+            entered = known is not None and has_entered(book.load_whole(gid))
+            stand(tx, ep, before._replace(ours=CUT, why=BY_HAND), tell=entered)
+        lists.answer(tx, item, {"problem": problem})
+
+    await ep.store.run(keep)
+
+
+async def add(ep: Endpoint, item: int, arguments: Mapping[str, Any]) -> None:
+    """A person adds one issue, whatever the scope says; one that was cut goes on as the issue that it was."""
+    local = str(arguments["issue"])
+    issue = (await ep.tracker.read([local])).get(local)
+    if issue is not None:
+        await fetch_contents(ep, issue.cells)
+
+    def keep(tx: Connection) -> None:
+        book = Book(tx, ep.row)
+        book.load_locals([(ISSUE, local)])
+        gid = ep.names(book).gid_of(ISSUE, local)
+        before = standing.get(tx, ep.row, gid)
+        known = book.by_local(ISSUE, local)
+        entered = known is not None and has_entered(book.load_whole(gid))
+        problem = ""
+        if issue is None:
+            problem = f"the tracker has no issue {local!r}"
+        elif before.theirs in RESTS and before.ours not in RESTS:
+            problem = f"the partner has taken {local} out of the link ({before.theirs}): ask them to add it again"
+        else:
+            stand(tx, ep, before._replace(ours=ADDED, why=""), tell=entered and before.ours in RESTS)
+            edit = Edit(local, issue.position, issue.author, issue.created, issue.cells, created=known is None)
+            change_sets = record(tx, ep, book, [edit], whole=True)
+            book.flush(ep.clock())
+            emit(tx, ep, change_sets)
+        lists.answer(tx, item, {"problem": problem, "theirs": before.theirs})
+
+    await ep.store.run(keep)
