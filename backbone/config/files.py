@@ -108,6 +108,8 @@ class LinkConfig(_Fixed):
     on_update: dict[str, Any] = Field(default_factory=dict)
     only_if: list[Any] = Field(default_factory=list)
     comments: dict[str, Any] = Field(default_factory=dict)
+    attachments: dict[str, Any] = Field(default_factory=dict)
+    text: dict[str, Any] = Field(default_factory=dict)
 
     @property
     def rules(self) -> dict[str, Any]:

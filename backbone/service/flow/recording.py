@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Cells, Edit, Position, covers
+from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Cells, Edit, Position, Value, covers
 from backbone.replication import diff, limits
 from backbone.replication.link import LinkState, Numbered, step
 from backbone.replication.mapping import Names
@@ -46,6 +46,29 @@ def record(tx: Connection, ep: Endpoint, book: Book, edits: Sequence[Edit], *, w
         if change_set is not None:
             change_sets.append(change_set)
     return change_sets
+
+
+class NotFetched(Exception):
+    """What is said names attachments whose contents nobody has copied from the tracker: ``cells``, in local words."""
+
+    def __init__(self, cells: Cells) -> None:
+        super().__init__("contents are not here")
+        self.cells = cells
+
+
+def check_contents(ep: Endpoint, book: Book, change_sets: Iterable[ChangeSet]) -> None:
+    """Raises ``NotFetched``: an issue that enters the link late says all that it has, and what stayed here was
+    perhaps never copied, or was pruned.
+    """
+    lacking: dict[Cell, Value] = {}
+    for change_set in change_sets:
+        for cell, value, *_ in change_set.operations:
+            if cell.field == ATTACHMENT and isinstance(value, dict) and not ep.contents.has(str(value["sha256"])):
+                known = book.by_gid(cell.element)
+                if known is not None:
+                    lacking[Cell(ATTACHMENT, known.local)] = value
+    if lacking:
+        raise NotFetched(lacking)
 
 
 def emit(tx: Connection, ep: Endpoint, change_sets: Iterable[ChangeSet]) -> int:
