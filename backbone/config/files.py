@@ -110,6 +110,7 @@ class LinkConfig(_Fixed):
     on_update: dict[str, Any] = Field(default_factory=dict)
     only_if: list[Any] = Field(default_factory=list)
     comments: dict[str, Any] = Field(default_factory=dict)
+    attachments: dict[str, Any] = Field(default_factory=dict)
     text: dict[str, Any] = Field(default_factory=dict)
     scope: dict[str, Any] = Field(default_factory=dict)
 

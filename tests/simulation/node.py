@@ -36,7 +36,8 @@ from tests.simulation.faults import Pointed, PointedStore, PointedTracker
 from tests.simulation.faults import World as Points
 
 LINK = "ab" * 16
-AGREEMENT = {
+AGREEMENT: dict[str, Any] = {
+    "attachments_deleted_by": "anyone",
     "fields": {
         "title": {"type": "text", "policy": "newest"},
         "description": {"type": "richtext", "policy": "master"},
@@ -45,7 +46,7 @@ AGREEMENT = {
         "priority": {"type": "choice", "policy": "master"},
         "labels": {"type": "choices", "policy": "newest"},
         "depends": {"type": "relation", "policy": "newest"},
-    }
+    },
 }
 RULES = {"fields": {name: {"local": name} for name in AGREEMENT["fields"]}}
 

@@ -6,8 +6,8 @@ from backbone.replication.mapping.composed import Composed
 from backbone.replication.mapping.draft import Draft
 from backbone.replication.mapping.joined import split_in
 from backbone.replication.mapping.people import People
-from backbone.replication.mapping.rules import Only
 from backbone.replication.mapping.tables import NoRow
+from backbone.replication.mapping.ways import Only
 from backbone.replication.mapping.words import Names
 
 

@@ -15,7 +15,7 @@ from backbone.replication.mapping.words import Names
 
 
 class Outgoing:
-    """One bag of local cells on its way out: ``agreed`` and ``problems`` are filled."""
+    """One bag of local cells on its way out: ``agreed`` and ``problems`` are filled, and ``kept``."""
 
     def __init__(self, cells: Cells, schema: Schema, names: Names, shadow: Shadow) -> None:
         self._cells = cells
@@ -24,14 +24,22 @@ class Outgoing:
         self._shadow = shadow
         self.agreed: dict[Cell, Value] = {}
         self.problems: dict[Cell, str] = {}
+        self.kept: set[Cell] = set()
+        """What is said here and does not travel."""
 
     def content(self, cell: Cell, value: Value, contents: Contents) -> None:
         """A comment or attachment."""
         if cell.field not in (COMMENT, ATTACHMENT):
             return
-        problem = contents.out(cell, value, self._schema, self._names, self._shadow, self.agreed)
-        if problem is not None:
-            self.problems[Cell(cell.field, self._names.gid_of(cell.field, cell.element))] = problem
+        try:
+            said = contents.out(cell, value, self._schema, self._names, self._shadow)
+        except NoRow as error:
+            target = Cell(cell.field, self._names.gid_of(cell.field, cell.element))
+            self.problems[target] = f"{cell.field} {cell.element}: the {error.words(cell.field)}"
+            return
+        self.agreed.update(said)
+        if value is None:
+            self.kept.update(target for target in said if contents.stays(target, self._names))
 
     def field(self, rule: Compiled, cell: Cell, value: Value, people: People) -> None:
         """A field that is not the same on both sides."""

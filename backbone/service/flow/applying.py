@@ -45,7 +45,7 @@ from backbone.service.flow.asking import fits
 from backbone.service.flow.entering import enters, guards_theirs, keep_outside, with_stored
 from backbone.service.flow.inbound import follows, halt, take
 from backbone.service.flow.outbound import fetch_contents
-from backbone.service.flow.recording import emit, record
+from backbone.service.flow.recording import NotFetched, check_contents, emit, record
 from backbone.service.flow.scoping import Fits
 from backbone.service.flow.tasks import Task, as_task, for_resume, rounds
 from backbone.store import blobs, links, lists, messages, shadows, standing
@@ -173,22 +173,27 @@ async def apply_round(ep: Endpoint, tasks: Sequence[Task], then: Transaction[obj
     ``then`` stands in the transaction after which nothing of the round is left.
     """
     remaining = list(tasks)
-    for _ in range(ATTEMPTS_IN_A_ROW):
-        remaining = await _attempt(ep, remaining, then)
+    for attempt in range(ATTEMPTS_IN_A_ROW):
+        try:
+            remaining = await _attempt(ep, remaining, then, complete=not attempt)
+        except NotFetched as lacking:
+            await fetch_contents(ep, lacking.cells, known=True)
         if not remaining:
             return
     await ep.store.run(lambda tx: _give_up(tx, ep, remaining, then))
 
 
-async def _attempt(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object]) -> list[Task]:
-    """One attempt; returns what somebody edited meanwhile. One book serves its three transactions."""
+async def _attempt(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object], *, complete: bool) -> list[Task]:
+    """One attempt; returns what somebody edited meanwhile. One book serves its three transactions. ``complete``: what
+    people did is said with all its contents. Raises ``NotFetched``, and nothing is written.
+    """
     book, touched, life = await _read(ep, tasks)
     asked = await fits(ep, touched)
 
     def plan(tx: Connection) -> list[Planned]:
         if links.state(tx, ep.row).life != life:
             return []
-        planned = _plan(tx, ep, book.within(tx), tasks, touched, asked)
+        planned = _plan(tx, ep, book.within(tx), tasks, touched, asked, complete=complete)
         if not planned:
             then(tx)
         return planned
@@ -259,10 +264,13 @@ async def _read(ep: Endpoint, tasks: Sequence[Task]) -> tuple[Book, Mapping[str,
 
 
 def _plan(
-    tx: Connection, ep: Endpoint, book: Book, tasks: Sequence[Task], touched: Mapping[str, Touched], asked: Fits
-) -> list[Planned]:
+    tx: Connection, ep: Endpoint, book: Book, tasks: Sequence[Task], touched: Mapping[str, Touched], asked: Fits, *,
+    complete: bool,
+) -> list[Planned]:  # fmt: skip
     """Record what people did, join, and keep intents; what needs no write is finished here."""
     change_sets = record(tx, ep, book, [edit for one in touched.values() for edit in one.edits], fits=asked)
+    if complete:
+        check_contents(ep, book, change_sets)
     for local, one in touched.items():
         known = book.by_local(ISSUE, local)
         assert known is not None

@@ -99,7 +99,7 @@ async def _capture_again(ep: Endpoint, row: Item) -> None:
     """What could not be put into agreed words is looked at again, as the issue stands."""
     issue = (await ep.tracker.read([row.local])).get(row.local)
     if issue is not None:
-        await fetch_contents(ep, issue.cells)
+        await fetch_contents(ep, issue.cells, known=True)
     asked = await fits(ep, [row.local], looking_back=True)
 
     def keep(tx: Connection) -> None:

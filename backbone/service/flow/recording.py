@@ -105,6 +105,29 @@ def _leave(tx: Connection, ep: Endpoint, book: Book, before: Standing, edit: Edi
     return stand(tx, ep, before._replace(ours=ours, why="it is out of the scope of this link"), tell=True)
 
 
+class NotFetched(Exception):
+    """What is said names attachments whose contents nobody has copied from the tracker: ``cells``, in local words."""
+
+    def __init__(self, cells: Cells) -> None:
+        super().__init__("contents are not here")
+        self.cells = cells
+
+
+def check_contents(ep: Endpoint, book: Book, change_sets: Iterable[ChangeSet]) -> None:
+    """Raises ``NotFetched``: an issue that enters the link late says all that it has, and what stayed here was
+    perhaps never copied, or was pruned.
+    """
+    lacking: dict[Cell, Value] = {}
+    for change_set in change_sets:
+        for cell, value, *_ in change_set.operations:
+            if cell.field == ATTACHMENT and isinstance(value, dict) and not ep.contents.has(str(value["sha256"])):
+                known = book.by_gid(cell.element)
+                if known is not None:
+                    lacking[Cell(ATTACHMENT, known.local)] = value
+    if lacking:
+        raise NotFetched(lacking)
+
+
 def emit(tx: Connection, ep: Endpoint, change_sets: Iterable[ChangeSet]) -> int:
     """Number what the peer must hear, in as few messages as their limits allow; returns the change sets.
 
