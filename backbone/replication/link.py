@@ -11,6 +11,7 @@ restored, and goes on when the peer has told its whole state (PROTOCOL 2.7, ``re
 """
 
 from dataclasses import replace
+from typing import Any
 
 from backbone.replication import limits
 from backbone.replication.link_events import (
@@ -54,6 +55,10 @@ from backbone.replication.link_state import (
     fresh_lanes,
 )
 from backbone.replication.message import Header, Kind, chain
+
+_TIMES = (
+    "heard_at", "spoke_at", "ack_due", "ask_due", "hello_due", "hold_until", "challenge_due", "welcome_due",
+)  # fmt: skip
 
 
 def step(state: LinkState, given: Input, identity: Identity, timing: Timing) -> tuple[LinkState, tuple[Effect, ...]]:
@@ -358,6 +363,7 @@ def _take(state: LinkState, given: Took, timing: Timing) -> tuple[LinkState, tup
 
 
 def _tick(state: LinkState, now: float, timing: Timing) -> tuple[LinkState, tuple[Effect, ...]]:
+    state = _on_the_clock(state, now)
     if state.phase in (Phase.STOPPED, Phase.AWAITING):
         return _challenge(state, now, timing)
     effects: list[Effect] = []
@@ -378,6 +384,15 @@ def _tick(state: LinkState, now: float, timing: Timing) -> tuple[LinkState, tupl
     if idle or (state.ack_due is not None and now >= state.ack_due):
         effects.append(Say(Kind.ACK))
     return state, tuple(effects)
+
+
+def _on_the_clock(state: LinkState, now: float) -> LinkState:
+    """Where the clock was set back, nothing waits until it is the old time again: what was to come is due now."""
+    lately = [at for at in (state.heard_at, state.spoke_at) if at is not None]
+    if max(lately, default=now) <= now:
+        return state
+    ahead: dict[str, Any] = {name: now for name in _TIMES if (at := getattr(state, name)) is not None and at > now}
+    return replace(state, **ahead)
 
 
 def _challenge(state: LinkState, now: float, timing: Timing) -> tuple[LinkState, tuple[Effect, ...]]:

@@ -4,7 +4,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, literal_column, or_, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Integer,
+    Table,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 
 from backbone.replication.link import Life, LinkState, Range
 from backbone.replication.message import Chunk, Header, Message
@@ -14,6 +26,16 @@ from backbone.store.tables import inbox, outbox
 
 _ASKED = outbox.c.asked == literal_column("1")
 """Not a parameter: SQLite uses an index with a condition only where it sees that the condition holds."""
+_WAITING = select(outbox.c.lane, outbox.c.seq, outbox.c.size, outbox.c.sent_at, outbox.c.attempts, outbox.c.asked)
+_NOT_APPLIED = (
+    _WAITING.where(
+        outbox.c.link == bindparam("of"), outbox.c.life == bindparam("in_life"), outbox.c.lane == bindparam("on"),
+        outbox.c.seq > bindparam("applied"),
+    )
+    .order_by(outbox.c.seq)
+    .limit(bindparam("most", type_=Integer))
+)  # fmt: skip
+_ASKED_FOR = _WAITING.where(outbox.c.link == bindparam("of"), _ASKED).limit(bindparam("most", type_=Integer))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +86,12 @@ def put_out(tx: Connection, link: int, life: Life, messages: Sequence[Outgoing],
 
 def waiting(tx: Connection, link: int, state: LinkState, limit: int) -> list[Waiting]:
     """What the peer has not applied, up to ``limit`` for each lane, and what it asks for."""
-    columns = (outbox.c.lane, outbox.c.seq, outbox.c.size, outbox.c.sent_at, outbox.c.attempts, outbox.c.asked)
-    ours = and_(outbox.c.link == link, outbox.c.life == state.life[0])
     found: dict[tuple[str, int], Waiting] = {}
     for lane, sending in state.out.items():
         if sending.last > sending.applied:
-            rows = tx.execute(
-                select(*columns)
-                .where(ours, outbox.c.lane == lane, outbox.c.seq > sending.applied)
-                .order_by(outbox.c.seq)
-                .limit(limit)
-            )
-            found.update({(r.lane, r.seq): _waiting(r) for r in rows})
-    for row in tx.execute(select(*columns).where(outbox.c.link == link, _ASKED).limit(limit)):
+            named = {"of": link, "in_life": state.life[0], "on": lane, "applied": sending.applied, "most": limit}
+            found.update({(r.lane, r.seq): _waiting(r) for r in tx.execute(_NOT_APPLIED, named)})
+    for row in tx.execute(_ASKED_FOR, {"of": link, "most": limit}):
         found[row.lane, row.seq] = _waiting(row)
     return list(found.values())
 
@@ -153,30 +168,35 @@ def mark_asked(tx: Connection, link: int, life: Life, lane: str, ranges: Sequenc
         )  # fmt: skip
 
 
-def forget_out(tx: Connection, link: int, state: LinkState, before: float) -> int:
+def forget_out(tx: Connection, link: int, state: LinkState, before: float) -> None:
     """Drop our messages that the peer has applied and that are older than the backup horizon."""
-    dropped = 0
-    for lane, sending in state.out.items():
-        dropped += tx.execute(
-            outbox.delete().where(
-                outbox.c.link == link, outbox.c.life == state.life[0], outbox.c.lane == lane,
-                outbox.c.seq < sending.applied, outbox.c.created_at < before,
-            )
-        ).rowcount  # fmt: skip
-    return dropped
+    tx.execute(
+        _FORGET_OUT,
+        [_behind(link, state.life, lane, sending.applied, before) for lane, sending in state.out.items()],
+    )
 
 
-def forget_in(tx: Connection, link: int, state: LinkState, before: float) -> int:
+def forget_in(tx: Connection, link: int, state: LinkState, before: float) -> None:
     """Drop the digests of what was applied before the backup horizon: a repetition that late counts as equal."""
-    dropped = 0
-    for lane, receiving in state.into.items():
-        dropped += tx.execute(
-            inbox.delete().where(
-                inbox.c.link == link, inbox.c.life == state.peer_life[0], inbox.c.lane == lane,
-                inbox.c.seq < receiving.applied, inbox.c.received_at < before,
-            )
-        ).rowcount  # fmt: skip
-    return dropped
+    tx.execute(
+        _FORGET_IN,
+        [_behind(link, state.peer_life, lane, receiving.applied, before) for lane, receiving in state.into.items()],
+    )
+
+
+def _behind(link: int, life: Life, lane: str, applied: int, before: float) -> dict[str, object]:
+    return {"of": link, "in_life": life[0], "on": lane, "applied": applied, "before": before}
+
+
+def _older(table: Table, moment: Column[float]) -> ColumnElement[bool]:
+    return and_(
+        table.c.link == bindparam("of"), table.c.life == bindparam("in_life"), table.c.lane == bindparam("on"),
+        table.c.seq < bindparam("applied"), moment < bindparam("before"),
+    )  # fmt: skip
+
+
+_FORGET_OUT = outbox.delete().where(_older(outbox, outbox.c.created_at))
+_FORGET_IN = inbox.delete().where(_older(inbox, inbox.c.received_at))
 
 
 def put_in(tx: Connection, link: int, messages: Sequence[Message], now: float) -> None:

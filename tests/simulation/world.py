@@ -11,6 +11,7 @@ from pathlib import Path
 
 from backbone.errors import TrackerUnavailable
 from backbone.replication.merge import Side
+from backbone.store.engine import StoreError
 from channels.base import ChannelUnavailable
 from tests.simulation import promises
 from tests.simulation.channel import DIRECTORY, Air, Carrier, SimulatedChannel, Weather
@@ -30,6 +31,7 @@ class Restored(StrEnum):
 RESTORED_CHANCE = 0.03
 EXCLUSIVE = ("capture", "apply", "requests")
 ACTIONS = ("capture", "apply", "send", "receive", "parts", "control", "send", "receive", "requests")
+TROUBLE = (Ended, TrackerUnavailable, ChannelUnavailable, StoreError)
 QUIET_ROUNDS = 60
 STEPS = 150
 
@@ -49,11 +51,14 @@ class World:
         self.pace = carrier.limits.resend_floor_seconds / DIRECTORY.limits.resend_floor_seconds
         self.dice = random.Random(seed)
         self.fate = random.Random(seed + 1)
+        self.trouble = random.Random(seed + 2)
         self.restored = restored
         self.chosen = self.fate.randrange(2)
         self.restores = 0
         self.broom = random.Random(seed)
-        self.now = 1_000.0
+        self.now = 1_000_000.0
+        self.ahead = [0.0, 0.0]
+        """Seconds by which each node's clock is wrong."""
         self.calm = False
         self.depth = 0
         self.story: list[str] = []
@@ -64,7 +69,13 @@ class World:
             repeat=self.dice.choice((0.0, 0.1, 0.5)),
             replay=self.dice.choice((0.0, 0.1)),
             alter=self.dice.choice((0.0, 0.05)),
+            cut=self.trouble.choice((0.0, 0.05)),
+            days=self.trouble.choice((0.0, 0.0, 0.1)),
+            away=self.trouble.choice((0.0, 0.02)),
         )
+        self.disk = self.trouble.choice((0.0, 0.0, 0.02))
+        self.lagging = self.trouble.choice((0.0, 0.0, 0.1))
+        self.jumping = self.trouble.choice((0.0, 0.0, 0.02))
         self.crash = self.dice.choice((0.0, 0.01, 0.03))
         self.nested = self.dice.choice((0.0, 0.05, 0.15))
         self.silent = self.dice.choice((0.0, 0.01, 0.05))
@@ -80,7 +91,7 @@ class World:
                 self.folder,
                 SimulatedChannel(there, back, carrier, lambda: self.now),
                 self,
-                lambda: self.now,
+                lambda: self.now + self.ahead[0],
                 master,
             ),
             Node(
@@ -89,7 +100,7 @@ class World:
                 self.folder,
                 SimulatedChannel(back, there, carrier, lambda: self.now),
                 self,
-                lambda: self.now,
+                lambda: self.now + self.ahead[1],
                 slave,
             ),
         ]
@@ -128,6 +139,22 @@ class World:
         self._tell(f"{node} refuses")
         return "not today"
 
+    def full(self, node: str) -> bool:
+        """Whether the disk takes no more."""
+        if self.calm or self.trouble.random() >= self.disk:
+            return False
+        self._tell(f"{node} has a full disk")
+        self.count("disk full")
+        return True
+
+    def stale(self, node: str, name: str) -> bool:
+        """Whether a tracker answers with what was true a moment ago."""
+        if self.calm or self.trouble.random() >= self.lagging:
+            return False
+        self._tell(f"{node} is told old news by {name}")
+        self.count("stale read")
+        return True
+
     def count(self, what: str) -> None:
         """Count one misfortune."""
         self.counts[what] += 1
@@ -151,6 +178,11 @@ class World:
 
     async def _step(self) -> None:
         self.now += self.dice.choice((0.01, 0.1, 1.0, 10.0)) * self.pace
+        if self.trouble.random() < self.jumping:
+            side = self.trouble.randrange(2)
+            self.ahead[side] = self.trouble.choice((-86_400.0, -3_600.0, -60.0, 0.0, 60.0, 3_600.0, 86_400.0))
+            self._tell(f"the clock of {self.nodes[side].name} is wrong by {self.ahead[side]:.0f} s")
+            self.count("clock jumps")
         if self.restored is not Restored.NEVER and self.fate.random() < RESTORED_CHANCE:
             await self._restore()
         if self.dice.random() < 0.15:
@@ -203,7 +235,7 @@ class World:
         self.busy.append((node, what))
         try:
             return await node.act(what)
-        except (Ended, TrackerUnavailable, ChannelUnavailable) as end:
+        except TROUBLE as end:
             if sum(n is node for n, _ in self.busy) > 1:
                 raise (end if isinstance(end, Ended) else Cancelled) from None
             await self._restart(node, process=isinstance(end, Crash))
@@ -218,7 +250,7 @@ class World:
             try:
                 await (node.start() if process else node.open())
                 await node.recover()
-            except (Ended, TrackerUnavailable, ChannelUnavailable) as end:
+            except TROUBLE as end:
                 process = process or isinstance(end, Crash)
             else:
                 break

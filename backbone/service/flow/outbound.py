@@ -193,7 +193,7 @@ def _next_due(state: LinkState, waiting: Sequence[Waiting], now: float, ep: Voic
     times = [t for t in due_ats if t is not None]
     times.append((state.spoke_at or now) + limits.heartbeat_seconds)
     if state.phase is Phase.RUNNING or state.told:
-        times += [due_at(state, w, ep.timing) for w in waiting if w.sent_at is not None]
+        times += [due_at(state, w, now, ep.timing) for w in waiting if w.sent_at is not None]
     return max(0.0, min(times) - now)
 
 
