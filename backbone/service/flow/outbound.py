@@ -48,12 +48,14 @@ async def capture(ep: Endpoint) -> int:
     touched = await ep.tracker.touched(row.cursor, CAPTURED_AT_ONCE)
     if touched.position == row.cursor:
         return 0
-    await _fetch_contents(ep, touched.edits)
+    edits = ep.echoes.without(touched.edits)
+    await _fetch_contents(ep, edits)
     passed("capture: contents fetched")
 
     def keep(tx: Connection) -> None:
         if links.state(tx, ep.row).life == state.life:
-            _keep(tx, ep, touched.edits)
+            if edits:
+                _keep(tx, ep, edits)
             links.change(tx, ep.row, cursor=touched.position)
 
     await ep.store.run(keep)
