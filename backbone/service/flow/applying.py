@@ -206,14 +206,16 @@ async def _attempt(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object
     passed("apply: written")
     stale = {outcome.key for outcome in outcomes if isinstance(outcome, Stale)}
 
-    def finish(tx: Connection) -> None:
+    def finish(tx: Connection) -> bool:
         if links.state(tx, ep.row).life != life:
-            return
+            return False
         _finish(tx, ep, book.within(tx), planned, outcomes)
         if not stale:
             then(tx)
+        return True
 
-    await ep.store.run(finish)
+    if await ep.store.run(finish):
+        ep.echoes.wrote(outcomes)
     passed("apply: finished")
     return [p.task for p in planned if p.write.key in stale]
 

@@ -51,13 +51,15 @@ async def capture(ep: Endpoint) -> int:
     touched = await ep.tracker.touched(row.cursor, CAPTURED_AT_ONCE)
     if touched.position == row.cursor:
         return 0
-    await _fetch_contents(ep, touched.edits)
-    asked = await fits(ep, {edit.local for edit in touched.edits})
+    edits = ep.echoes.without(touched.edits)
+    await _fetch_contents(ep, edits)
+    asked = await fits(ep, {edit.local for edit in edits})
     passed("capture: contents fetched")
 
     def keep(tx: Connection, *, complete: bool = True) -> None:
         if links.state(tx, ep.row).life == state.life:
-            _keep(tx, ep, touched.edits, asked, complete=complete)
+            if edits:
+                _keep(tx, ep, edits, asked, complete=complete)
             links.change(tx, ep.row, cursor=touched.position)
 
     await _run_complete(ep, keep)
