@@ -207,7 +207,7 @@ class Node:
         state = LinkState((1, self.node_id[:8].encode()), 0, (1, self.peer_id[:8].encode()))
         links.add(
             tx, name="peer", link_id=LINK, side=self.name, pairing=PAIRED[self.side], state="active", home="",
-            created_at=0.0, our_fingerprint="", agreement=AGREEMENT, peer={"node": self.peer_id},
+            created_at=self.clock(), our_fingerprint="", agreement=AGREEMENT, peer={"node": self.peer_id},
         )  # fmt: skip
         links.save_state(tx, 1, state)
 

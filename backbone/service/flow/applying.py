@@ -35,13 +35,14 @@ from backbone.replication.diff import Plan
 from backbone.replication.identity import creation, marker
 from backbone.replication.link import Life, Stopped, step
 from backbone.replication.mapping import Inward, Names, Occasion
-from backbone.replication.message import ChangeSet, Kind, Operation, decode_change_sets, inflate
+from backbone.replication.message import Kind, decode_change_sets, inflate
 from backbone.replication.receipt import Became
 from backbone.replication.scope.expression import ExpressionError
 from backbone.service.endpoint import Endpoint
 from backbone.service.evidence import receipting
 from backbone.service.flow import quarantine, resting
 from backbone.service.flow.asking import fits
+from backbone.service.flow.completing import completable
 from backbone.service.flow.entering import enters, guards_theirs, keep_outside, with_stored
 from backbone.service.flow.inbound import follows, halt, take
 from backbone.service.flow.outbound import fetch_contents
@@ -57,7 +58,6 @@ from backbone.store.shadows import Book, Known
 ATTEMPTS_IN_A_ROW = 20
 """How often a write is planned anew because somebody edits the issue at the same moment."""
 HELD_AT_ONCE = 100
-LATE_AT_ONCE = 500
 
 
 class Planned(NamedTuple):
@@ -491,28 +491,7 @@ async def _apply_held(ep: Endpoint) -> int:
 
 async def _apply_late(ep: Endpoint) -> int:
     """Cells whose other end has arrived since."""
-    ready = await ep.store.read(lambda tx: _late(tx, ep))
+    ready = await ep.store.read(lambda tx: completable(tx, ep))
     if ready:
         await apply_round(ep, ready)
     return len(ready)
-
-
-def _late(tx: Connection, ep: Endpoint) -> list[Task]:
-    tasks: list[Task] = []
-    stuck, life = lists.held_gids(tx, ep.row) | standing.resting(tx, ep.row), links.state(tx, ep.row).life[0]
-    for gid, cells in shadows.ready(tx, ep.row, LATE_AT_ONCE).items():
-        if gid in stuck:
-            continue
-        book = Book(tx, ep.row)
-        book.load_cells({gid: cells})
-        registers = book.fields(gid, cells)
-        operations = tuple(
-            Operation(cell, registers[cell].value, registers[cell].write, registers[cell].known) for cell in cells
-        )
-        # An issue's cells may share one write stamp and be completed at different times: each is named.
-        # A repair writes once more what was written before, under a key of its own.
-        again = shadows.asked_again(tx, ep.row, gid)
-        stamps = again + "/".join(f"{o.cell.field} {o.cell.element} {tuple(o.write)}" for o in operations)
-        change_set = ChangeSet(gid, "", "", operations)
-        tasks.append(Task(marker(ep.link_id, f"{gid}/{stamps}", life, 0, len(operations)), change_set, late=True))
-    return tasks
