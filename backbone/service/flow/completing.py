@@ -4,7 +4,7 @@ from backbone.replication.identity import marker
 from backbone.replication.message import ChangeSet, Operation
 from backbone.service.endpoint import Endpoint
 from backbone.service.flow.tasks import Task
-from backbone.store import links, lists, shadows
+from backbone.store import links, lists, shadows, standing
 from backbone.store.engine import Connection
 from backbone.store.shadows import Book
 
