@@ -179,7 +179,8 @@ class SimulatedChannel:
 
     async def forget(self, tokens: Sequence[str]) -> None:
         for token in tokens:
-            self._into.flying.append(self._open.pop(token))
+            if token in self._open:
+                self._into.flying.append(self._open.pop(token))
 
     def restart(self) -> None:
         """The process died: everything unconfirmed is handed over again."""
