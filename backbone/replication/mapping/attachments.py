@@ -79,7 +79,7 @@ class Attachments:
         elif local is None and not is_here(str(value["sha256"])):
             draft.waiting[cell] = f"sha256:{value['sha256']}"
         else:
-            login = self._people.login_of.get(str(value["author"]))
+            login = self._people.login(str(value["author"]), draft.schema)
             name = self._name_in(str(value["name"]))
             draft.content(cell, local, {**value, "name": name, "author": login or self._user})
 

@@ -66,7 +66,7 @@ class Comments:
             if local is not None:
                 draft.content(cell, local, None)
             return
-        login = self._people.login_of.get(str(value["author"]))
+        login = self._people.login(str(value["author"]), draft.schema)
         text = self._marked.back(str(value["text"]))
         if ours:
             text = self._prefix + text
