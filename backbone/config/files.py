@@ -106,6 +106,7 @@ class LinkConfig(_Fixed):
     channel: ChannelTable
     fields: dict[str, Any] = Field(default_factory=dict)
     users: dict[str, Any] = Field(default_factory=dict)
+    people: dict[str, Any] = Field(default_factory=dict)
     on_create: dict[str, Any] = Field(default_factory=dict)
     on_update: dict[str, Any] = Field(default_factory=dict)
     only_if: list[Any] = Field(default_factory=list)

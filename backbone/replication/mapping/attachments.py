@@ -45,7 +45,7 @@ class Attachments:
         register = shadow.get(target)
         known = register.value if register is not None and isinstance(register.value, dict) else None
         if known is None:
-            if not names.born_here(target.element) or not self.may_leave(value):
+            if not self.may_leave(value):
                 return None
             author = self._people.author(str(value["author"]), schema)
             return {**value, "name": self._name_out(str(value["name"])), "author": author}
@@ -79,7 +79,7 @@ class Attachments:
         elif local is None and not is_here(str(value["sha256"])):
             draft.waiting[cell] = f"sha256:{value['sha256']}"
         else:
-            login = self._people.login_of.get(str(value["author"]))
+            login = self._people.login(str(value["author"]), draft.schema)
             name = self._name_in(str(value["name"]))
             draft.content(cell, local, {**value, "name": name, "author": login or self._user})
 

@@ -42,10 +42,9 @@ class Comments:
         """As the partner may know it; ``None`` is absent. Raises ``NoRow`` for one that may leave and cannot."""
         register = shadow.get(target)
         known = register.value if register is not None and isinstance(register.value, dict) else None
-        ours = names.born_here(target.element)
+        # What the partner does not know is ours to tell, wherever it was born: a former life or another link brought it.
+        ours = known is None or names.born_here(target.element)
         word = str(value.get(VISIBILITY, ""))
-        if not ours and known is None:
-            return None
         if ours and word and word not in self._named:
             return None
         if not ours and word and not self._may_be_seen(known):
@@ -66,7 +65,7 @@ class Comments:
             if local is not None:
                 draft.content(cell, local, None)
             return
-        login = self._people.login_of.get(str(value["author"]))
+        login = self._people.login(str(value["author"]), draft.schema)
         text = self._marked.back(str(value["text"]))
         if ours:
             text = self._prefix + text

@@ -1,4 +1,4 @@
-"""Whether what a link's file says about comments and attachments fits the agreement and the tracker."""
+"""Whether what a link's file says about comments, attachments and people fits the agreement and the tracker."""
 
 from collections.abc import Iterator
 
@@ -15,6 +15,7 @@ def content_faults(agreement: Agreement, rules: Rules, schema: Schema) -> Iterat
     """Those that keep a link from starting."""
     yield from _visibilities(agreement, rules, schema)
     yield from _authors(rules, schema)
+    yield from _people(rules, schema)
     prefix = rules.attachments.strip_prefix
     if not safe(f"{prefix}x.txt").startswith(prefix):
         yield Fault(("attachments", "strip_prefix"), f": {prefix!r} has characters that no file's name has here")
@@ -32,6 +33,13 @@ def _visibilities(agreement: Agreement, rules: Rules, schema: Schema) -> Iterato
         elif word not in schema.visibilities:
             hint = nearest(word, schema.visibilities)
             yield Fault(place, f": the tracker has no comments that only {word!r} may see{hint}")
+
+
+def _people(rules: Rules, schema: Schema) -> Iterator[Fault]:
+    login = rules.people.stand_in
+    if login and login not in schema.people:
+        hint = nearest(login, schema.people)
+        yield Fault(("people", "stand_in"), f": nobody here has the log-in {login!r}{hint}")
 
 
 def _authors(rules: Rules, schema: Schema) -> Iterator[Fault]:

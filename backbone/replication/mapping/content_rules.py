@@ -6,10 +6,10 @@ from pydantic import Field, field_validator
 
 from backbone.replication.agreement import Strict
 from backbone.replication.mapping.patterns import holes_of
+from backbone.replication.mapping.table_rows import Text
 from backbone.replication.mapping.ways import Way
 from backbone.replication.markup import Markup
 
-Text = Annotated[str, Field(min_length=1)]
 HEADLINE = "{author} wrote:"
 """What a comment by somebody whom nobody knows here begins with, unless the admin says otherwise."""
 _HOLES = {"author", "created"}

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from backbone.model import Cell, Value
+from backbone.model import Cell, Schema, Value
 from backbone.replication.diff import NOTE, Shadow
 from backbone.replication.mapping.words import Inward, Names
 
@@ -21,6 +21,7 @@ class Draft:
     """What ``Inward`` is made from."""
 
     shadow: Shadow
+    schema: Schema
     cells: dict[Cell, Value] = field(default_factory=dict)
     at: dict[Cell, Cell] = field(default_factory=dict)
     waiting: dict[Cell, str] = field(default_factory=dict)

@@ -1,6 +1,6 @@
 """Local cells in agreed words."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Cells, FieldType, Schema, Value
 from backbone.replication.diff import Shadow
@@ -108,7 +108,7 @@ class Outgoing:
 
     def _single(self, rule: Compiled, value: Value, people: People) -> Value:
         if rule.kind is FieldType.USER:
-            return people.word_of.get(value) if isinstance(value, str) else None
+            return self._person(rule, value, people) if isinstance(value, str) else None
         if rule.lossy:
             register = self._shadow.get(rule.agreed)
             if register is not None and _shows(rule, register.value, value, self._schema):
@@ -120,12 +120,26 @@ class Outgoing:
         if rule.kind is FieldType.RELATION:
             return self._names.gid_of(ISSUE, element)
         if rule.kind is FieldType.USERS:
-            return people.word_of.get(element)
-        for cell, register in self._shadow.items():
-            known = cell.field == rule.name and (register.value or register.image)
-            if known and _back(rule, cell.element) == element:
+            agreed = (c.element for c in self._known(rule) if people.login(c.element, self._schema) == element)
+            return next(agreed, None) or people.word(element, self._schema)
+        for cell in self._known(rule):
+            if _back(rule, cell.element) == element:
                 return cell.element
         return rule.wording.out(element)
+
+    def _known(self, rule: Compiled) -> Iterator[Cell]:
+        """The members that are agreed."""
+        for cell, register in self._shadow.items():
+            if cell.field == rule.name and (register.value or register.image):
+                yield cell
+
+    def _person(self, rule: Compiled, login: str, people: People) -> str | None:
+        """The agreed word where it is theirs, in whatever letters, or nobody's and they stand in; else their own."""
+        register = self._shadow.get(rule.agreed)
+        agreed = register.value if register is not None else None
+        if isinstance(agreed, str) and (people.login(agreed, self._schema) or people.stand_in) == login:
+            return agreed
+        return people.word(login, self._schema)
 
 
 def _back(rule: Compiled, element: str) -> str | None:

@@ -11,11 +11,12 @@ from backbone.model import FieldType
 from backbone.replication.agreement import FieldName, Strict
 from backbone.replication.mapping.content_rules import Attachments, Comments, Files, Leaving, Texts
 from backbone.replication.mapping.nearest import nearest
+from backbone.replication.mapping.people import PeopleRules
+from backbone.replication.mapping.table_rows import Pattern, Text
 from backbone.replication.mapping.ways import Only, Way
 from backbone.replication.markup import Markup
 from backbone.replication.scope.rules import ScopeRules, TypeRule
 
-Text = Annotated[str, Field(min_length=1)]
 _ONE_OF = "local, constant, concatenate, first_match, as_comment"
 
 
@@ -26,17 +27,6 @@ class RuleError(ConfigError):
         super().__init__(f"{where}: {'.'.join(place)}: {sentence}")
         self.place = place
         self.sentence = sentence
-
-
-class Pattern(Strict):
-    """A row of a value table for any number of values. ``{name}`` in both texts stands for the same words."""
-
-    local: Text
-    agreed: Text
-    holes: dict[str, Text] = Field(default_factory=dict)
-    """What a ``{name}`` may be, as a regular expression (RE2); without one, anything."""
-    back: Text | None = None
-    """What is written here for all of them, where ``agreed`` does not hold all of ``local``."""
 
 
 class Part(Strict):
@@ -147,6 +137,7 @@ class Rules(Strict):
     fields: dict[FieldName, FieldRule]
     users: dict[str, str] = Field(default_factory=dict)
     """Local log-in = the word for this person that both sides use (an e-mail address, say)."""
+    people: PeopleRules = PeopleRules()
     on_create: dict[str, str | list[str]] = Field(default_factory=dict)
     """Local fields and what they get in an issue that comes from the partner."""
     on_update: dict[str, str | list[str]] = Field(default_factory=dict)
@@ -178,7 +169,7 @@ _UNKNOWN = "extra_forbidden"
 _INNER: Mapping[str, type[Strict]] = {
     "patterns": Pattern, "concatenate": Part, "first_match": Row, "only_if": Condition, "comments": Comments,
     "scope": ScopeRules, "types": TypeRule,
-    "attachments": Attachments, "text": Texts, "take": Files,
+    "attachments": Attachments, "text": Texts, "take": Files, "people": PeopleRules,
 }  # fmt: skip
 
 

@@ -43,7 +43,7 @@ class Translation:
         self.agreement = agreement
         self.rules = rules
         self._where = where
-        self._people = People(rules.users, hidden=agreement.authors == "hidden", node_name=node_name)
+        self._people = self._all_people(node_name)
         self._convert = convert
         self._contents = Contents(agreement, rules, self._people, user, self._marked(rules.text.markup))
         self.fields: dict[str, Compiled] = {}
@@ -76,6 +76,13 @@ class Translation:
                 self.composed[name] = Composed.of(name, rule, self.agreement, side)
         except PatternError as error:
             raise RuleError(self._where, ("fields", name), str(error)) from error
+
+    def _all_people(self, node_name: str) -> People:
+        hidden = self.agreement.authors == "hidden"
+        try:
+            return People(self.rules.users, self.rules.people, hidden=hidden, node_name=node_name)
+        except PatternError as error:
+            raise RuleError(self._where, ("people", "patterns"), str(error)) from error
 
     def _marked(self, markup: Markup) -> Marked:
         return UNMARKED if markup is Markup.MARKDOWN or self._convert is None else Marked(markup, self._convert)
@@ -115,9 +122,9 @@ class Translation:
         """The word by which the peer may know the author of something."""
         return self._people.author(login, schema)
 
-    def login(self, word: str) -> str | None:
+    def login(self, word: str, schema: Schema) -> str | None:
         """The log-in to write as, where the mapping names one."""
-        return self._people.login_of.get(word)
+        return self._people.login(word, schema)
 
     def to_agreed(self, cells: Cells, schema: Schema, names: Names, shadow: Shadow, *, fresh: bool = False) -> Outward:
         """What the tracker shows, in agreed words. What is not in the agreement is left out without a word.
@@ -171,7 +178,7 @@ class Translation:
 
         A comment or attachment that the tracker does not show (any more) is to be made, whatever it was called.
         """
-        draft = Draft(shadow)
+        draft = Draft(shadow, schema)
         joined: set[str] = set()
         for cell, value in cells.items():
             rule = self.fields.get(cell.field)

@@ -371,7 +371,7 @@ def _join(tx: Connection, ep: Endpoint, book: Book, names: Names, task: Task) ->
         local=known.local if known else None,
         expected=known.seen if known else None,
         cells=cells,
-        author=ep.translation.login(change_set.author),
+        author=ep.translation.login(change_set.author, ep.schema),
         at=change_set.at,
         files=_files(ep, inward.cells),
     )

@@ -12,6 +12,7 @@ from backbone.model import ATTACHMENT, COMMENT, Cell, Cells, Record, Value
 from backbone.replication.agreement import Agreement
 from backbone.replication.mapping import Rules, Translation
 from backbone.replication.mapping.content_rules import Attachments, Comments, Files, Leaving, Texts
+from backbone.replication.mapping.people import PeopleRules
 from backbone.replication.merge import Side
 from backbone.richtext import CONVERT
 from tests.unit.replication.mapping.half import SCHEMA, Half
@@ -124,7 +125,7 @@ def test_the_page_has_a_recipe_for_each_thing_that_can_be_said() -> None:
     rule = {name for field in Rules.model_fields["fields"].annotation.__args__[1:]  # type: ignore[union-attr]
             for name in field.model_fields}  # fmt: skip
     tables = set(Rules.model_fields) - {"users", "scope"}
-    tables |= {n for model in (Comments, Leaving, Attachments, Files, Texts) for n in model.model_fields}
+    tables |= {n for model in (Comments, Leaving, Attachments, Files, Texts, PeopleRules) for n in model.model_fields}
     used = {word for recipe in RECIPES for word in re.findall(r"\w+", recipe.mapping)}
     assert (rule | tables) - used == set()
 

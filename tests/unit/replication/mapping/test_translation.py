@@ -132,7 +132,7 @@ class TestPeople:
         assert words.person("joe", SCHEMA) == "joe"
         assert words.person("gone", SCHEMA) == "gone"
         assert words.person("", SCHEMA) == "a user of alice's"
-        assert (words.login("ann@example.com"), words.login("eve")) == ("ann", None)
+        assert (words.login("ann@example.com", SCHEMA), words.login("eve", SCHEMA)) == ("ann", None)
 
     def test_hidden_authors_are_a_user_of_the_node(self) -> None:
         words = translation(authors="hidden")
