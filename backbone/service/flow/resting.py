@@ -5,17 +5,18 @@ nothing leaves (``recording.emit``) and nothing is written. When neither side wa
 that it wrote itself and writes what it has heard: the joins do not mind that some of it is said twice.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from backbone.errors import PeerError
 from backbone.model import ATTACHMENT, ISSUE, Cell, Edit
 from backbone.points import passed
-from backbone.replication import diff
+from backbone.replication import diff, limits
 from backbone.replication.mapping import Inward
 from backbone.replication.mapping.entry import has_entered
 from backbone.replication.merge import NEVER, Register, Side, Stamp, write
 from backbone.replication.message import ChangeSet, Operation
+from backbone.replication.resync import Told
 from backbone.replication.scope.standing import read_announcement
 from backbone.service.endpoint import Endpoint
 from backbone.service.flow.outbound import fetch_contents
@@ -26,6 +27,7 @@ from backbone.store.shadows import Book
 from backbone.store.standing import ADDED, CUT, RESTS
 
 WOKEN_AT_ONCE = 20
+FORGOTTEN = "it rested before this store was restored"
 BY_HAND = "somebody cut it from this link by hand"
 
 
@@ -105,6 +107,25 @@ def take(tx: Connection, ep: Endpoint, record: Mapping[str, Any]) -> None:
     if ep.born_here(said.gid) and Book(tx, ep.row).by_gid(said.gid) is None:
         raise PeerError("the partner lets an issue of ours rest that this link does not know")
     stand(tx, ep, standing.get(tx, ep.row, said.gid)._replace(theirs=said.standing), tell=False)
+
+
+def in_messages(tx: Connection, ep: Endpoint) -> list[Told]:
+    """What a restored partner must know before it says anything: which issues rest, on whose side."""
+    rows = [(o.gid, _rest(o.ours), _rest(o.theirs)) for o in standing.every(tx, ep.row) if not o.is_free]
+    pages = range(0, len(rows), limits.state_names)
+    return [Told(resting=tuple(rows[first : first + limits.state_names])) for first in pages]
+
+
+def hear(tx: Connection, ep: Endpoint, said: Iterable[tuple[str, str, str]]) -> None:
+    """The inverse: our store has forgotten, so the partner knows better."""
+    for gid, theirs, ours in said:
+        before = standing.get(tx, ep.row, gid)
+        after = before._replace(theirs=theirs, ours=ours or before.ours, why=before.why or (FORGOTTEN if ours else ""))
+        standing.put(tx, ep.row, after, ep.clock())
+
+
+def _rest(word: str) -> str:
+    return word if word in RESTS else ""
 
 
 async def cut(ep: Endpoint, item: int, arguments: Mapping[str, Any]) -> None:

@@ -19,12 +19,12 @@ from backbone.replication.merge import NEVER, Register
 from backbone.replication.message import ChangeSet, Kind, Operation, encode_change_set, inflate
 from backbone.replication.resync import Standing, Told, decode_told, encode_told, meet
 from backbone.service.endpoint import Endpoint
-from backbone.service.flow import applying, control, inbound, resending
+from backbone.service.flow import applying, control, inbound, resending, resting
 from backbone.service.flow.outbound import fetch_contents
 from backbone.service.flow.recording import emit, number, record
 from backbone.service.flow.tasks import Task, rounds
 from backbone.service.links.progress import joined
-from backbone.store import blobs, links, lists, messages, resync
+from backbone.store import blobs, links, lists, messages, resync, standing
 from backbone.store.engine import Connection
 from backbone.store.messages import Incoming
 from backbone.store.shadows import Book, Known, part_of
@@ -81,7 +81,8 @@ def _answer(tx: Connection, ep: Endpoint) -> None:
         _forget_held(tx, ep)
     names = resync.shadowed(tx, ep.row)
     pages = [names[first : first + limits.state_names] for first in range(0, len(names), limits.state_names)]
-    number(tx, ep, [(Kind.STATE, encode_told(Told(names=tuple(page))), 0, None) for page in pages])
+    told = [Told(names=tuple(page)) for page in pages] + resting.in_messages(tx, ep)
+    number(tx, ep, [(Kind.STATE, encode_told(one), 0, None) for one in told])
 
 
 def _forget_held(tx: Connection, ep: Endpoint) -> None:
@@ -128,7 +129,10 @@ def _said(
     """Each issue's registers, in pieces where they are many; author and time where it was born here."""
     former = resync.history(tx, ep.row, page, limits.state_history_max)
     book = Book(tx, ep.row)
+    kept_back = standing.resting(tx, ep.row, page)
     for name in page:
+        if name in kept_back:
+            continue
         issue = issues.get(name) if ep.born_here(name) else None
         author = ep.translation.person(issue.author, ep.schema) if issue else ""
         operations = tuple(
@@ -182,6 +186,8 @@ async def _join(ep: Endpoint, state: LinkState) -> int:
         return 1
     if told.names:
         await _name(ep, told.names)
+    if told.resting:
+        await ep.store.run(lambda tx: resting.hear(tx, ep, told.resting))
     tasks = await _meet(ep, incoming, told) if told.issues else []
     for round_ in rounds(tasks):
         await applying.apply_round(ep, round_)
