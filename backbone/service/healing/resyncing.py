@@ -129,9 +129,8 @@ def _said(
     """Each issue's registers, in pieces where they are many; author and time where it was born here."""
     former = resync.history(tx, ep.row, page, limits.state_history_max)
     book = Book(tx, ep.row)
-    kept_back = standing.resting(tx, ep.row, page)
     for name in page:
-        if name in kept_back:
+        if resting.is_kept_back(tx, ep, book, name):
             continue
         issue = issues.get(name) if ep.born_here(name) else None
         author = ep.translation.person(issue.author, ep.schema) if issue else ""
@@ -307,9 +306,7 @@ def _meet_one(
     _name_contents(tx, ep, book, later)
     shadow = book.load_whole(known.gid)
     standing = _standing(ep, book, issue, later, shadow, theirs)
-    for cell in issue.cells:
-        if cell.field in _CONTENT and book.by_local(cell.field, cell.element) is None:
-            book.name(Known(gid(ep.identity.us, cell.field, cell.element), cell.field, cell.element))
+    _name_own_contents(ep, book, issue)
     named = {part_of(o.cell) for o in theirs.operations}
     former = told.former.get(known.gid, {})
     met = meet(shadow, theirs.operations, former, standing, ep.policies, lambda cell: part_of(cell) in named)
@@ -330,6 +327,13 @@ def _name_contents(tx: Connection, ep: Endpoint, book: Book, later: Sequence[App
             if kind is not None and book.by_gid(element[1:]) is None:
                 resync.forget_name(tx, ep.row, kind, local, unless=element[1:])
                 book.name(Known(element[1:], kind, local))
+
+
+def _name_own_contents(ep: Endpoint, book: Book, issue: Issue) -> None:
+    book.load_locals(ep.named_in(issue.cells))
+    for cell in issue.cells:
+        if cell.field in _CONTENT and book.by_local(cell.field, cell.element) is None:
+            book.name(Known(gid(ep.identity.us, cell.field, cell.element), cell.field, cell.element))
 
 
 def _standing(
@@ -428,6 +432,7 @@ async def _finish(ep: Endpoint) -> int:
     await _strays(ep)
     untold = await ep.store.read(lambda tx: resync.untold(tx, ep.row))
     born: dict[str, tuple[str, str]] = {}
+    await _name_what_rests(ep)
     for first in range(0, len(untold), READ_AT_ONCE):
         page = untold[first : first + READ_AT_ONCE]
         found = await ep.tracker.read([known.local for known in page])
@@ -439,6 +444,22 @@ async def _finish(ep: Endpoint) -> int:
 
     await ep.store.run(lambda tx: _push(tx, ep, untold, born))
     return 1
+
+
+async def _name_what_rests(ep: Endpoint) -> None:
+    """The partner's state is silent about issues that rest, but speaks of their comments when they go on."""
+    rests = await ep.store.read(lambda tx: _named(tx, ep, sorted(standing.resting(tx, ep.row))))
+    locals_ = [known.local for known in rests.values()]
+    here = _Here(await ep.tracker.read(locals_), await ep.tracker.written(locals_)) if locals_ else _Here({}, {})
+
+    def name(tx: Connection) -> None:
+        book = Book(tx, ep.row)
+        for local, issue in here.issues.items():
+            _name_contents(tx, ep, book, here.written.get(local, ()))
+            _name_own_contents(ep, book, issue)
+        book.flush(ep.clock())
+
+    await ep.store.run(name)
 
 
 def _push(tx: Connection, ep: Endpoint, untold: Sequence[Known], born: Mapping[str, tuple[str, str]]) -> None:
@@ -456,6 +477,7 @@ def _push(tx: Connection, ep: Endpoint, untold: Sequence[Known], born: Mapping[s
         if operations:
             emit(tx, ep, [ChangeSet(known.gid, *born.get(known.gid, ("", "")), operations)])
     resending.ask(tx, ep)
+    resting.say_again(tx, ep)
     state, _ = step(links.state(tx, ep.row), Joined(ep.clock()), ep.identity, ep.timing)
     links.save_state(tx, ep.row, state)
     resync.begin_joining(tx, ep.row)
