@@ -22,6 +22,7 @@ from backbone.store.tables import (
     quarantine,
     request,
     shadow,
+    standing,
     told,
     waiting,
 )
@@ -40,6 +41,9 @@ def drop_old_life(tx: Connection, link: int, now: float) -> None:
     for table in (outbox, inbox, intent, held, blob, told):
         tx.execute(delete(table).where(table.c.link == link))
     _close(tx, link, ("issue", "peer"), now)
+    # The peer says anew which issues rest on its side; those of which it says nothing go on.
+    forgotten = (standing.c.link == link, standing.c.theirs != "")
+    tx.execute(standing.update().where(*forgotten).values(theirs="", waking=1))
     tx.execute(request.delete().where(request.c.link == link, request.c.kind == "say"))
 
 

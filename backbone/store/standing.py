@@ -22,6 +22,8 @@ class Standing(NamedTuple):
     """Why it rests on our side, for a person."""
     waking: bool = False
     """It rests no longer, and what was kept back is still to be said."""
+    said: int = 0
+    """The number of our last write before it rested: later ones of ours the partner has not heard."""
 
     @property
     def rests(self) -> bool:
@@ -37,7 +39,7 @@ class Standing(NamedTuple):
 def of(tx: Connection, link: int, gids: Iterable[str]) -> dict[str, Standing]:
     """Those of these issues that have a row."""
     rows = tx.execute(select(standing).where(standing.c.link == link, among(standing.c.gid, gids)))
-    return {row.gid: Standing(row.gid, row.ours, row.theirs, row.why, bool(row.waking)) for row in rows}
+    return {row.gid: Standing(row.gid, row.ours, row.theirs, row.why, bool(row.waking), row.said) for row in rows}
 
 
 def get(tx: Connection, link: int, gid: str) -> Standing:
@@ -47,11 +49,11 @@ def get(tx: Connection, link: int, gid: str) -> Standing:
 
 def put(tx: Connection, link: int, one: Standing, now: float) -> None:
     """An issue stands so from now on. ``now`` is in seconds since 1970."""
-    if one == Standing(one.gid, why=one.why):
+    if one == Standing(one.gid, why=one.why, said=one.said):
         tx.execute(delete(standing).where(standing.c.link == link, standing.c.gid == one.gid))
         return
-    row = (link, one.gid, one.ours, one.theirs, one.why, int(one.waking), now)
-    upsert(tx, standing, ("link", "gid", "ours", "theirs", "why", "waking", "changed_at"), [row], keys=2)
+    row = (link, one.gid, one.ours, one.theirs, one.why, int(one.waking), one.said, now)
+    upsert(tx, standing, ("link", "gid", "ours", "theirs", "why", "waking", "said", "changed_at"), [row], keys=2)
 
 
 def resting(tx: Connection, link: int, gids: Iterable[str] | None = None) -> set[str]:
@@ -72,4 +74,4 @@ def waking(tx: Connection, link: int, limit: int) -> list[str]:
 def every(tx: Connection, link: int) -> Sequence[Standing]:
     """All rows, by gid."""
     rows = tx.execute(select(standing).where(standing.c.link == link).order_by(standing.c.gid))
-    return [Standing(row.gid, row.ours, row.theirs, row.why, bool(row.waking)) for row in rows]
+    return [Standing(row.gid, row.ours, row.theirs, row.why, bool(row.waking), row.said) for row in rows]

@@ -140,6 +140,7 @@ standing = Table(
     Column("theirs", Text, nullable=False, server_default=""),
     Column("why", Text, nullable=False, server_default=""),
     Column("waking", Integer, nullable=False, server_default="0"),
+    Column("said", Integer, nullable=False, server_default="0"),
     Column("changed_at", Float, nullable=False),
     comment="issues that rest (frozen, cut) on our side or the partner's, and those that were added by hand",
 )

@@ -25,7 +25,7 @@ from backbone.service.healing import renewing, resyncing
 from backbone.service.links.progress import Progress, save
 from backbone.service.parties import timing
 from backbone.service.running import pruning, requests
-from backbone.store import engine, links, lists
+from backbone.store import engine, links, lists, standing
 from backbone.store.engine import Store, Transaction
 from backbone.store.tables import metadata
 from backbone.trackers.memory import MemoryTracker
@@ -280,6 +280,19 @@ class Node:
     def retry(self, item: int) -> None:
         """A person asks for it."""
         self.store.run_now(lambda tx: lists.ask(tx, 1, "retry", {"item": item}, self.clock()))
+
+    def choose(self, kind: str, issue: str) -> None:
+        """A person cuts an issue from the link, or adds it."""
+        self.store.run_now(lambda tx: lists.ask(tx, 1, kind, {"issue": issue}, self.clock()))
+
+    def cut(self) -> list[str]:
+        """The issues that rest on our side, as they are called here."""
+
+        def read(tx: Connection) -> list[str]:
+            gids = [(1, one.gid) for one in standing.every(tx, 1) if one.ours in standing.RESTS]
+            return sorted(lists.local_names(tx, gids).values())
+
+        return self.store.read_now(read)
 
     async def prune(self) -> None:
         """What the service does once an hour, between two rounds of its work."""

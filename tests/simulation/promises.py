@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 
 from backbone.model import COMMENT, ISSUE, Cell, Issue
 from backbone.replication.link import LinkState
-from backbone.replication.merge import EMPTY, Register
+from backbone.replication.merge import EMPTY, NEVER, Register
 from backbone.replication.message import LANES, Operation, decode_change_sets, inflate
 from backbone.store import evidence, links, lists, messages, shadows
 from backbone.store.codec import unpack_registers
@@ -91,7 +91,7 @@ def finally_(world: "World") -> list[str]:
 
 
 def _same_registers(a: "Node", b: "Node") -> list[str]:
-    ours, theirs = _registers(a), _registers(b)
+    ours, theirs = ({k: r for k, r in _registers(node).items() if r.write != NEVER} for node in (a, b))
     broken = []
     for key in ours.keys() | theirs.keys():
         left, right = ours.get(key), theirs.get(key)

@@ -34,6 +34,7 @@ ACTIONS = ("capture", "apply", "send", "receive", "parts", "control", "send", "r
 TROUBLE = (Ended, TrackerUnavailable, ChannelUnavailable, StoreError)
 QUIET_ROUNDS = 60
 STEPS = 150
+CUTTING_CHANCE = 0.3
 
 
 class World:
@@ -46,13 +47,17 @@ class World:
         *,
         carrier: Carrier = DIRECTORY,
         restored: Restored = Restored.NEVER,
+        cutting: bool = False,
     ) -> None:
-        """``habits`` are those of both trackers; otherwise the dice decide. ``restored``: whose store is put back."""
+        """``habits`` are those of both trackers; otherwise the dice decide. ``restored``: whose store is put back.
+        ``cutting``: people take issues out of the link and add them again; at the end all take part.
+        """
         self.pace = carrier.limits.resend_floor_seconds / DIRECTORY.limits.resend_floor_seconds
         self.dice = random.Random(seed)
         self.fate = random.Random(seed + 1)
         self.trouble = random.Random(seed + 2)
         self.restored = restored
+        self.cutting = cutting
         self.chosen = self.fate.randrange(2)
         self.restores = 0
         self.broom = random.Random(seed)
@@ -209,6 +214,9 @@ class World:
     async def _person(self) -> None:
         person = self.dice.choice(self.people)
         node = self.nodes[self.people.index(person)]
+        if self.cutting and self.fate.random() < CUTTING_CHANCE:
+            await self._choose(node)
+            return
         refused = node.refused() if self.refusing else []
         if refused and self.dice.random() < 0.2:
             self._tell(f"{person.name} asks for another attempt")
@@ -217,6 +225,19 @@ class World:
             return
         self._tell(f"{person.name} edits")
         await person.act()
+
+    async def _choose(self, node: Node) -> None:
+        """Somebody takes an issue out of the link, or adds one that was."""
+        cut = node.cut()
+        issues = [issue.local for issue in await node.tracker.issues(None, 1_000)]
+        if cut and self.fate.random() < 0.5:
+            self._tell(f"{node.name} adds")
+            self.count("added")
+            node.choose("add", self.fate.choice(cut))
+        elif issues:
+            self._tell(f"{node.name} cuts")
+            self.count("cut")
+            node.choose("cut", self.fate.choice(issues))
 
     async def _action(self) -> None:
         node = self.dice.choice(self.nodes)
@@ -266,6 +287,8 @@ class World:
             for node in self.nodes:
                 for item in node.refused():
                     node.retry(item)
+                for issue in node.cut():
+                    node.choose("add", issue)
             if not await self._round() and promises.quiet(self):
                 return promises.finally_(self) + promises.always(self)
             self.now += 45.0 * self.pace
@@ -288,8 +311,13 @@ class World:
 
 
 def run(
-    seed: int, steps: int = STEPS, *, carrier: Carrier = DIRECTORY, restored: Restored = Restored.NEVER
+    seed: int,
+    steps: int = STEPS,
+    *,
+    carrier: Carrier = DIRECTORY,
+    restored: Restored = Restored.NEVER,
+    cutting: bool = False,
 ) -> tuple[list[str], World]:
     """One seed: the promises that it broke, and its world. The same seed gives the same story."""
-    world = World(seed, carrier=carrier, restored=restored)
+    world = World(seed, carrier=carrier, restored=restored, cutting=cutting)
     return asyncio.run(world.run(steps)), world

@@ -43,7 +43,7 @@ from backbone.service.evidence import receipting
 from backbone.service.flow import quarantine, resting
 from backbone.service.flow.asking import fits
 from backbone.service.flow.completing import completable
-from backbone.service.flow.entering import enters, guards_theirs, keep_outside, with_stored
+from backbone.service.flow.entering import enters, keep_outside, with_stored
 from backbone.service.flow.inbound import follows, halt, take
 from backbone.service.flow.outbound import fetch_contents
 from backbone.service.flow.recording import NotFetched, check_contents, emit, record
@@ -358,7 +358,7 @@ def _join(tx: Connection, ep: Endpoint, book: Book, names: Names, task: Task) ->
     change_set = task.change_set
     known = book.by_gid(change_set.gid)
     shadow = book.fields(change_set.gid, [o.cell for o in change_set.operations])
-    stored = known is None and guards_theirs(ep)
+    stored = known is None and bool(shadow)
     operations = with_stored(book, change_set) if stored else change_set.operations
     plan = diff.plan(shadow, operations, ep.policies, redo=stored or task.late or task.held)
     inward = ep.translation.to_local(

@@ -28,7 +28,7 @@ def enters(ep: Endpoint, plan: Plan) -> bool:
     """Whether an issue of the partner's that is so is wanted here; ``plan`` has all its registers. Raises
     ``ExpressionError``.
     """
-    if not guards_theirs(ep):
+    if not _guards_theirs(ep):
         return True
     values = {cell: r.value for cell, r in plan.registers.items()}
     if not ep.translation.entry.theirs(values):
@@ -37,7 +37,7 @@ def enters(ep: Endpoint, plan: Plan) -> bool:
     return part in (Part.FULL, Part.READ_ONLY)
 
 
-def guards_theirs(ep: Endpoint) -> bool:
+def _guards_theirs(ep: Endpoint) -> bool:
     """Whether the link's file looks at an issue of the partner's before it is made here."""
     return ep.translation.entry.guards_theirs or ep.scope.guards_theirs
 

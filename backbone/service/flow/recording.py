@@ -76,8 +76,9 @@ def record(
 def stand(tx: Connection, ep: Endpoint, after: Standing, *, tell: bool) -> Standing:
     """An issue rests or goes on, on our side, from now on. ``tell``: the partner knows it, and is told."""
     before = standing.get(tx, ep.row, after.gid)
-    wakes = (before.rests or after.waking) and after.is_free
-    after = after._replace(waking=wakes)
+    wakes = before.rests and after.is_free
+    said = before.said if before.rests else links.get(tx, ep.row).clock
+    after = after._replace(waking=wakes, said=said)
     standing.put(tx, ep.row, after, ep.clock())
     if tell:
         told = after.ours if after.ours in standing.RESTS else ""

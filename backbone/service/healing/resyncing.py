@@ -19,12 +19,12 @@ from backbone.replication.merge import NEVER, Register
 from backbone.replication.message import ChangeSet, Kind, Operation, encode_change_set, inflate
 from backbone.replication.resync import Standing, Told, decode_told, encode_told, meet
 from backbone.service.endpoint import Endpoint
-from backbone.service.flow import applying, control, inbound, resending
+from backbone.service.flow import applying, control, inbound, resending, resting
 from backbone.service.flow.outbound import fetch_contents
 from backbone.service.flow.recording import emit, number, record
 from backbone.service.flow.tasks import Task, rounds
 from backbone.service.links.progress import joined
-from backbone.store import blobs, links, lists, messages, resync
+from backbone.store import blobs, links, lists, messages, resync, standing
 from backbone.store.engine import Connection
 from backbone.store.messages import Incoming
 from backbone.store.shadows import Book, Known, part_of
@@ -81,7 +81,8 @@ def _answer(tx: Connection, ep: Endpoint) -> None:
         _forget_held(tx, ep)
     names = resync.shadowed(tx, ep.row)
     pages = [names[first : first + limits.state_names] for first in range(0, len(names), limits.state_names)]
-    number(tx, ep, [(Kind.STATE, encode_told(Told(names=tuple(page))), 0, None) for page in pages])
+    told = [Told(names=tuple(page)) for page in pages] + resting.in_messages(tx, ep)
+    number(tx, ep, [(Kind.STATE, encode_told(one), 0, None) for one in told])
 
 
 def _forget_held(tx: Connection, ep: Endpoint) -> None:
@@ -129,6 +130,8 @@ def _said(
     former = resync.history(tx, ep.row, page, limits.state_history_max)
     book = Book(tx, ep.row)
     for name in page:
+        if resting.is_kept_back(tx, ep, book, name):
+            continue
         issue = issues.get(name) if ep.born_here(name) else None
         author = ep.translation.person(issue.author, ep.schema) if issue else ""
         operations = tuple(
@@ -182,6 +185,8 @@ async def _join(ep: Endpoint, state: LinkState) -> int:
         return 1
     if told.names:
         await _name(ep, told.names)
+    if told.resting:
+        await ep.store.run(lambda tx: resting.hear(tx, ep, told.resting))
     tasks = await _meet(ep, incoming, told) if told.issues else []
     for round_ in rounds(tasks):
         await applying.apply_round(ep, round_)
@@ -301,9 +306,7 @@ def _meet_one(
     _name_contents(tx, ep, book, later)
     shadow = book.load_whole(known.gid)
     standing = _standing(ep, book, issue, later, shadow, theirs)
-    for cell in issue.cells:
-        if cell.field in _CONTENT and book.by_local(cell.field, cell.element) is None:
-            book.name(Known(gid(ep.identity.us, cell.field, cell.element), cell.field, cell.element))
+    _name_own_contents(ep, book, issue)
     named = {part_of(o.cell) for o in theirs.operations}
     former = told.former.get(known.gid, {})
     met = meet(shadow, theirs.operations, former, standing, ep.policies, lambda cell: part_of(cell) in named)
@@ -324,6 +327,13 @@ def _name_contents(tx: Connection, ep: Endpoint, book: Book, later: Sequence[App
             if kind is not None and book.by_gid(element[1:]) is None:
                 resync.forget_name(tx, ep.row, kind, local, unless=element[1:])
                 book.name(Known(element[1:], kind, local))
+
+
+def _name_own_contents(ep: Endpoint, book: Book, issue: Issue) -> None:
+    book.load_locals(ep.named_in(issue.cells))
+    for cell in issue.cells:
+        if cell.field in _CONTENT and book.by_local(cell.field, cell.element) is None:
+            book.name(Known(gid(ep.identity.us, cell.field, cell.element), cell.field, cell.element))
 
 
 def _standing(
@@ -422,6 +432,7 @@ async def _finish(ep: Endpoint) -> int:
     await _strays(ep)
     untold = await ep.store.read(lambda tx: resync.untold(tx, ep.row))
     born: dict[str, tuple[str, str]] = {}
+    await _name_what_rests(ep)
     for first in range(0, len(untold), READ_AT_ONCE):
         page = untold[first : first + READ_AT_ONCE]
         found = await ep.tracker.read([known.local for known in page])
@@ -433,6 +444,22 @@ async def _finish(ep: Endpoint) -> int:
 
     await ep.store.run(lambda tx: _push(tx, ep, untold, born))
     return 1
+
+
+async def _name_what_rests(ep: Endpoint) -> None:
+    """The partner's state is silent about issues that rest, but speaks of their comments when they go on."""
+    rests = await ep.store.read(lambda tx: _named(tx, ep, sorted(standing.resting(tx, ep.row))))
+    locals_ = [known.local for known in rests.values()]
+    here = _Here(await ep.tracker.read(locals_), await ep.tracker.written(locals_)) if locals_ else _Here({}, {})
+
+    def name(tx: Connection) -> None:
+        book = Book(tx, ep.row)
+        for local, issue in here.issues.items():
+            _name_contents(tx, ep, book, here.written.get(local, ()))
+            _name_own_contents(ep, book, issue)
+        book.flush(ep.clock())
+
+    await ep.store.run(name)
 
 
 def _push(tx: Connection, ep: Endpoint, untold: Sequence[Known], born: Mapping[str, tuple[str, str]]) -> None:
@@ -450,6 +477,7 @@ def _push(tx: Connection, ep: Endpoint, untold: Sequence[Known], born: Mapping[s
         if operations:
             emit(tx, ep, [ChangeSet(known.gid, *born.get(known.gid, ("", "")), operations)])
     resending.ask(tx, ep)
+    resting.say_again(tx, ep)
     state, _ = step(links.state(tx, ep.row), Joined(ep.clock()), ep.identity, ep.timing)
     links.save_state(tx, ep.row, state)
     resync.begin_joining(tx, ep.row)

@@ -17,6 +17,7 @@ def upgrade() -> None:
         sa.Column("theirs", sa.Text(), server_default="", nullable=False),
         sa.Column("why", sa.Text(), server_default="", nullable=False),
         sa.Column("waking", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("said", sa.Integer(), server_default="0", nullable=False),
         sa.Column("changed_at", sa.Float(), nullable=False),
         sa.ForeignKeyConstraint(["link"], ["link.id"], name=op.f("fk_standing_link")),
         sa.PrimaryKeyConstraint("link", "gid", name=op.f("pk_standing")),
