@@ -23,19 +23,39 @@ SERVER_ENDS_IDLE_SECONDS = 29 * 60
 
 @pytest.mark.parametrize("connections", [1, 2])
 async def test_many_mails_go_over_few_connections(link: MailLink, connections: int) -> None:
-    def mails_of_connections() -> list[int]:
-        """How many mails each had that ended since, as Postfix writes it down."""
-        ended = re.findall(r"smtpd\[\d+\]: disconnect from .* mail=(\d+)", logs(link.stack))
-        return [int(count) for count in ended[before:]]
-
-    before = 0
-    before = len(mails_of_connections())
+    ended = Ended(link)
     async with link.end(link.alice, connections=connections) as alice:
         for number in range(MAILS):
             await alice.send(parcel(number + 1))
         await asyncio.gather(*(alice.send(parcel(MAILS + number + 1)) for number in range(MAILS)))
-    await eventually(lambda: sum(mails_of_connections()) == 2 * MAILS)
-    assert len(mails_of_connections()) == connections
+    await eventually(lambda: sum(ended.mails()) == 2 * MAILS)
+    assert len(ended.mails()) == connections
+
+
+async def test_links_that_share_an_account_share_its_connections(link: MailLink) -> None:
+    """A provider counts by account: Microsoft 365 takes three."""
+    ended = Ended(link)
+    async with link.end(link.alice, connections=2) as one, link.end(link.alice, connections=2) as other:
+        await asyncio.gather(*(end.send(parcel(number + 1)) for number in range(MAILS) for end in (one, other)))
+        await one.close()
+        await other.send(parcel(MAILS + 1))
+        assert ended.mails() == [], "the last one ends them"
+    await eventually(lambda: sum(ended.mails()) == 2 * MAILS + 1)
+    assert len(ended.mails()) == 2
+
+
+class Ended:
+    """The connections that ended since."""
+
+    def __init__(self, link: MailLink) -> None:
+        self._link = link
+        self._before = 0
+        self._before = len(self.mails())
+
+    def mails(self) -> list[int]:
+        """How many mails each had, as Postfix writes it down."""
+        ended = re.findall(r"smtpd\[\d+\]: disconnect from .* mail=(\d+)", logs(self._link.stack))
+        return [int(count) for count in ended[self._before :]]
 
 
 async def test_each_mail_has_a_name_of_its_own_also_when_a_parcel_is_sent_again(link: MailLink, alice: Channel) -> None:
