@@ -27,6 +27,9 @@ parcels_aside_max = 1_000
 parcels_aside_bytes_max = 64 * 2**20
 """So much of them is kept to look at. Anybody who can write to the share can bring more."""
 
+compression_level = 2
+"""Of zstd: half the time of 3 for 1 to 5 % more bytes, by what the texts are like."""
+
 seal_bytes = 16 * 2**10
 """What header and OpenPGP add to a body, at most: by so much a body stays below what the channel carries."""
 

@@ -14,7 +14,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, NamedTuple, NoReturn, Protocol
+from typing import Annotated, Any, NamedTuple, NoReturn, Protocol, TypeAlias
 
 import msgpack
 import zstandard
@@ -63,6 +63,7 @@ LANE_OF = {
 }  # fmt: skip
 LANES = ("c", "b", "k")
 
+_Numbers: TypeAlias = tuple[int, int, int, int]
 Digest = Annotated[bytes, Field(min_length=32, max_length=32)]
 Counter = Annotated[int, Field(ge=0, lt=2**53)]
 Hex32 = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
@@ -177,7 +178,7 @@ def digest(
 
 def compress(raw: bytes) -> tuple[str, bytes]:
     """The body as it travels: ``(body_enc, bytes)``."""
-    packed = zstandard.ZstdCompressor(level=3).compress(raw)
+    packed = zstandard.ZstdCompressor(level=limits.compression_level).compress(raw)
     return ("zstd", packed) if len(packed) < len(raw) else ("none", raw)
 
 
@@ -266,11 +267,15 @@ def decode_change_sets(raw: bytes) -> list[ChangeSet]:
     if _pack(listed) != raw:
         raise PeerError("the change sets are not in canonical form")
     return [
-        ChangeSet(
-            gid, author, at, tuple(Operation(Cell(f, e), v, Stamp(*w), Stamp(*k)) for f, e, v, w, k in operations)
-        )
+        ChangeSet(gid, author, at, tuple([_operation(*parts) for parts in operations]))
         for gid, author, at, operations in parsed
     ]
+
+
+def _operation(field: str, element: str, value: Value, write: _Numbers, known: _Numbers) -> Operation:
+    """Most writes know of nothing but themselves: their two stamps are one object."""
+    stamp = Stamp(*write)
+    return Operation(Cell(field, element), value, stamp, stamp if known == write else Stamp(*known))
 
 
 def encode_record(record: dict[str, Any]) -> bytes:
@@ -343,18 +348,18 @@ def _unpack(data: bytes) -> Any:
     size = len(data)
     left = limits.message_values_max
 
-    def counted(many: int) -> None:
+    def listed(values: tuple[Any, ...]) -> tuple[Any, ...]:
         nonlocal left
-        left -= many
+        left -= len(values) + LIST_COST
         if left < 0:
             raise ValueError("too many values")
-
-    def listed(values: tuple[Any, ...]) -> tuple[Any, ...]:
-        counted(len(values) + LIST_COST)
         return values
 
     def mapped(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
-        counted(2 * len(pairs) + MAP_COST)
+        nonlocal left
+        left -= 2 * len(pairs) + MAP_COST
+        if left < 0:
+            raise ValueError("too many values")
         return _unique(pairs)
 
     try:

@@ -14,6 +14,7 @@ from backbone.replication.link import Identity, Timing
 from backbone.replication.mapping import Names, Translation
 from backbone.replication.merge import Side
 from backbone.replication.scope.judging import EVERYTHING, Scope
+from backbone.service.flow.ahead import Ahead
 from backbone.service.flow.contents import Contents
 from backbone.service.flow.echoes import Echoes
 from backbone.store.engine import Store
@@ -70,6 +71,7 @@ class Endpoint(Voice):
     naming: dict[str, str] = field(init=False)
     """The local fields whose elements are names, and of what kind of thing."""
     echoes: Echoes = field(default_factory=Echoes)
+    ahead: Ahead = field(default_factory=Ahead)
 
     def __post_init__(self) -> None:
         self.policies = self.agreement.policies()

@@ -21,6 +21,7 @@ from backbone.store.engine import among, upsert
 from backbone.store.tables import former, identity, shadow, waiting
 
 _FIELDS = ""
+_CONTENT = (COMMENT, ATTACHMENT)
 
 
 class Known(NamedTuple):
@@ -34,7 +35,7 @@ class Known(NamedTuple):
 
 def part_of(cell: Cell) -> str:
     """Which row of ``shadow`` holds this cell's register: comments and attachments have one each."""
-    return f"{cell.field}:{cell.element}" if cell.field in (COMMENT, ATTACHMENT) else _FIELDS
+    return f"{cell.field}:{cell.element}" if cell.field in _CONTENT else _FIELDS
 
 
 class Book:
@@ -108,9 +109,8 @@ class Book:
         """The registers of an issue's fields and of the comments and attachments among ``cells``."""
         merged = dict(self._parts.get((gid, _FIELDS), {}))
         for cell in cells:
-            part = part_of(cell)
-            if part != _FIELDS:
-                merged.update(self._parts.get((gid, part), {}))
+            if cell.field in _CONTENT:
+                merged.update(self._parts.get((gid, part_of(cell)), {}))
         return merged
 
     def registers(self, gid: str) -> dict[Cell, Register]:
@@ -140,7 +140,9 @@ class Book:
         """Registers that changed; their parts must have been read."""
         for cell, register in registers.items():
             key = (gid, part_of(cell))
-            part = self._parts.setdefault(key, {})
+            part = self._parts.get(key)
+            if part is None:
+                part = self._parts[key] = {}
             before = part.get(cell)
             if before is not None and before.value != register.value and before.write != NEVER:
                 self.replaced(gid, cell, before.value)

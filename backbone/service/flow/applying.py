@@ -35,7 +35,7 @@ from backbone.replication.diff import Plan
 from backbone.replication.identity import creation, marker
 from backbone.replication.link import Life, Stopped, step
 from backbone.replication.mapping import Inward, Names, Occasion
-from backbone.replication.message import Kind, decode_change_sets, inflate
+from backbone.replication.message import Kind
 from backbone.replication.receipt import Became
 from backbone.replication.scope.expression import ExpressionError
 from backbone.service.endpoint import Endpoint
@@ -108,15 +108,16 @@ async def apply(ep: Endpoint) -> int:
 
 async def apply_next(ep: Endpoint) -> int:
     """The next message of change sets; returns how much was in it."""
-    found = await ep.store.read(lambda tx: _next(tx, ep))
+    found = await ep.store.read(lambda tx: _next(tx, ep, 2))
     if not found:
         return 0
-    incoming = found[0]
+    incoming, *behind = found
     if not await follows(ep, incoming):
         return 1
     tasks = await _tasks(ep, incoming)
     if tasks is None:
         return 1
+    ep.ahead.comes(behind)
     turns = rounds(tasks) or [[]]
     for turn in turns[:-1]:
         await apply_round(ep, turn)
@@ -129,8 +130,8 @@ def _taken(tx: Connection, ep: Endpoint, incoming: Incoming, tasks: Sequence[Tas
         receipting.keep_change_sets(tx, ep, incoming, [task.change_set for task in tasks])
 
 
-def _next(tx: Connection, ep: Endpoint) -> list[Incoming]:
-    return messages.next_in(tx, ep.row, links.state(tx, ep.row), "c", 1)
+def _next(tx: Connection, ep: Endpoint, limit: int = 1) -> list[Incoming]:
+    return messages.next_in(tx, ep.row, links.state(tx, ep.row), "c", limit)
 
 
 async def _tasks(ep: Endpoint, incoming: Incoming) -> list[Task] | None:
@@ -140,7 +141,7 @@ async def _tasks(ep: Endpoint, incoming: Incoming) -> list[Task] | None:
         await ep.store.run(lambda tx: _keep_unknown(tx, ep, incoming))
         return None
     try:
-        change_sets = decode_change_sets(inflate(header, incoming.message.body))
+        change_sets = ep.ahead.take(incoming)
     except PeerError as error:
         reason = f"message {header.seq} of the partner cannot be read ({error})"
         await ep.store.run(lambda tx: _stop(tx, ep, incoming, reason))
@@ -214,7 +215,10 @@ async def _attempt(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object
             then(tx)
         return True
 
-    if await ep.store.run(finish):
+    finished, _ = await ep.together([ep.store.run(finish), ep.ahead.decode()])
+    if isinstance(finished, BaseException):
+        raise finished
+    if finished:
         ep.echoes.wrote(outcomes)
     passed("apply: finished")
     return [p.task for p in planned if p.write.key in stale]

@@ -75,10 +75,11 @@ class TestWords:
         alice.hear({THEIRS: record("hello")})
         assert alice.capture({Cell(COMMENT, "9"): None}) == {THEIRS: None}
 
-    def test_a_comment_of_which_nobody_knows_whose_it_is_does_not_leave(self) -> None:
-        alice = half()
+    def test_a_comment_from_elsewhere_that_the_partner_does_not_know_leaves_by_the_same_rules(self) -> None:
+        alice = half(send={"words": ["#beta"]})
         alice.heard.add(THEIRS.element)
         assert alice.capture({Cell(COMMENT, "9"): record("hello")}) == {}
+        assert text(alice.capture({Cell(COMMENT, "9"): record("hello #beta")})[THEIRS]) == "hello #beta"
 
 
 class TestPrefix:
