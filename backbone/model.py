@@ -124,6 +124,10 @@ class Schema:
     """By log-in."""
     visibilities: tuple[str, ...] = ()
     """The words for who may see a comment, other than everybody; none where all comments are for all."""
+    references: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """How texts name things, by kind (``ISSUE``, ``COMMENT``, ``ATTACHMENT``, ``user``), the usual form first:
+    ``issue{id}``, ``{key}`` (``PROJ-12``), ``@{login}``.
+    """
 
 
 NOTHING: Mapping[str, str] = MappingProxyType({})

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Container, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -88,8 +88,10 @@ class Endpoint(Voice):
         """An attachment's part on this channel."""
         return min(limits.blob_part_bytes, self.channel.limits.parcel_bytes_max - limits.seal_bytes)
 
-    def names(self, book: Book) -> Names:
-        """Names of issues, comments and attachments, as one transaction knows them."""
+    def names(self, book: Book, coming: Container[str] = frozenset()) -> Names:
+        """Names of issues, comments and attachments, as one transaction knows them. ``coming`` are local issues that it
+        is about to name.
+        """
 
         def gid_of(kind: str, local: str) -> str:
             known = book.by_local(kind, local)
@@ -103,7 +105,14 @@ class Endpoint(Voice):
             known = book.by_gid(name)
             return known.kind != kind if known else self.born_here(name)
 
-        return Names(gid_of, local_of, self.born_here, strange)
+        def shared(kind: str, local: str) -> str | None:
+            book.load_locals([(kind, local)])
+            known = book.by_local(kind, local)
+            if known is None and kind == ISSUE and local in coming:
+                return gid(self.identity.us, kind, local)
+            return known.gid if known else None
+
+        return Names(gid_of, local_of, self.born_here, strange, shared)
 
     def named_in(self, cells: Cells) -> set[tuple[str, str]]:
         """Kind and local name of the comments, attachments and issues that these local cells name: ``Book.load_locals``

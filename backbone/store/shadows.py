@@ -217,8 +217,8 @@ def wait(tx: Connection, link: int, gid: str, cells: Mapping[Cell, str]) -> None
 
 
 def arrived(tx: Connection, link: int, wants: Iterable[str]) -> None:
-    """What was waited for is here."""
-    wanted = list(wants)
+    """What was waited for is here: issues, in relations and in texts, contents."""
+    wanted = [form for one in wants for form in (one, f"ref:{one}")]
     if not wanted or tx.execute(select(waiting.c.gid).where(waiting.c.link == link).limit(1)).first() is None:
         return
     tx.execute(waiting.update().where(waiting.c.link == link, among(waiting.c.wants, wanted)).values(ready=1))
@@ -234,11 +234,11 @@ def ready(tx: Connection, link: int, limit: int) -> dict[str, list[Cell]]:
 
 
 def asked_again(tx: Connection, link: int, gid: str) -> str:
-    """For which repair cells of this issue are written once more; empty for none."""
-    query = select(waiting.c.wants).where(
-        waiting.c.link == link, waiting.c.gid == gid, waiting.c.wants.like("repair:%")
-    )
-    return max(tx.execute(query).scalars(), default="")
+    """For which repair, or named issues, cells of this issue are written once more; empty for none."""
+    here = (waiting.c.link == link, waiting.c.gid == gid)
+    repairs = tx.execute(select(waiting.c.wants).where(*here, waiting.c.wants.like("repair:%"))).scalars()
+    named = tx.execute(select(waiting.c.wants).where(*here, waiting.c.ready == 1, waiting.c.wants.like("ref:%")))
+    return max(repairs, default="") + "".join(sorted(named.scalars()))
 
 
 def completed(tx: Connection, link: int, gid: str, cells: Iterable[Cell]) -> None:

@@ -13,10 +13,11 @@ from backbone.replication.diff import Shadow
 from backbone.replication.mapping.content_rules import HEADLINE, Leaving
 from backbone.replication.mapping.content_rules import Comments as CommentRules
 from backbone.replication.mapping.draft import Draft
-from backbone.replication.mapping.marked import Marked
 from backbone.replication.mapping.patterns import wildcard
 from backbone.replication.mapping.people import People
+from backbone.replication.mapping.references import WANTED
 from backbone.replication.mapping.tables import NoRow
+from backbone.replication.mapping.texts import Texts
 from backbone.replication.mapping.words import Names
 
 VISIBILITY = "visibility"
@@ -25,12 +26,12 @@ VISIBILITY = "visibility"
 class Comments:
     """One link's comments."""
 
-    def __init__(self, agreement: Agreement, rules: CommentRules, people: People, user: str, marked: Marked) -> None:
+    def __init__(self, agreement: Agreement, rules: CommentRules, people: People, user: str, texts: Texts) -> None:
         """``user`` writes what nobody here wrote."""
         self._rules = rules
         self._people = people
         self._user = user
-        self._marked = marked
+        self._texts = texts
         self._characters_max = agreement.comment_characters_max
         self._marks = agreement.internal_comments
         self._named = frozenset(rules.send.internal) if agreement.internal_comments else frozenset()
@@ -50,8 +51,9 @@ class Comments:
         if not ours and word and not self._may_be_seen(known):
             # Made internal here, the partner's comment stays as the partner knows it.
             return register.image if register is not None and isinstance(register.image, dict) else None
-        text = self._text_out(str(value["text"]), known, ours=ours)
-        if ours and not self._leaves(value, schema, is_new=known is None or text != known["text"]):
+        plain = self._without_additions(str(value["text"]), known, ours=ours)
+        text, is_new = self._texts.out(plain, None if known is None else str(known["text"]), schema, names)
+        if ours and not self._leaves(value, schema, is_new=is_new):
             return None
         self._check_length(target, text)
         return self._record(value, text, known, word if ours else None, schema)
@@ -66,7 +68,9 @@ class Comments:
                 draft.content(cell, local, None)
             return
         login = self._people.login(str(value["author"]), draft.schema)
-        text = self._marked.back(str(value["text"]))
+        text, missing = self._texts.back(str(value["text"]), draft.schema, names)
+        if missing is not None:
+            draft.waiting[cell] = f"{WANTED}{missing}"
         if ours:
             text = self._prefix + text
         elif login is None:
@@ -88,14 +92,13 @@ class Comments:
     def _may_be_seen(known: Record | None) -> bool:
         return known is not None and known.get(VISIBILITY) == INTERNAL
 
-    def _text_out(self, text: str, known: Record | None, *, ours: bool) -> str:
-        if known is None:
-            return self._marked.out(text.removeprefix(self._prefix))
+    def _without_additions(self, text: str, known: Record | None, *, ours: bool) -> str:
         if ours:
             text = text.removeprefix(self._prefix)
-        for headline in self._headlines:
-            text = text.removeprefix(_above(headline, known))
-        return self._marked.out(text, str(known["text"]))
+        if known is not None:
+            for headline in self._headlines:
+                text = text.removeprefix(_above(headline, known))
+        return text
 
     def _check_length(self, target: Cell, text: str) -> None:
         if self._characters_max is not None and len(text) > self._characters_max:

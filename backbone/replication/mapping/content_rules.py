@@ -1,8 +1,9 @@
 """What an admin writes about comments, attachments and texts: tables of a link's file beside those of the fields."""
 
-from typing import Annotated
+import re
+from typing import Annotated, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from backbone.replication.agreement import Strict
 from backbone.replication.mapping.patterns import holes_of
@@ -13,6 +14,8 @@ from backbone.replication.markup import Markup
 HEADLINE = "{author} wrote:"
 """What a comment by somebody whom nobody knows here begins with, unless the admin says otherwise."""
 _HOLES = {"author", "created"}
+_ODD = re.compile(r"[\[\]()\\\s]")
+"""What has a meaning in Markdown's links."""
 
 
 class Leaving(Strict):
@@ -82,3 +85,21 @@ class Texts(Strict):
 
     markup: Markup = Markup.MARKDOWN
     """In which the tracker keeps comments and rich text."""
+    issues: tuple[Text, ...] | None = None
+    """How texts name issues, the usual form first: ``issue{id}``, ``#{id}``, ``{key}``; else as the tracker says."""
+    people: tuple[Text, ...] | None = None
+    """How they mention somebody: ``@{login}``."""
+    comments: tuple[Text, ...] | None = None
+    """``msg{id}``, in trackers where a comment is called so."""
+    attachments: tuple[Text, ...] | None = None
+    """``file{id}``."""
+
+    @model_validator(mode="after")
+    def _has_one_hole_each(self) -> Self:
+        kinds = {"issues": {"id", "key"}, "people": {"login"}, "comments": {"id"}, "attachments": {"id"}}
+        for name, holes in kinds.items():
+            for form in getattr(self, name) or ():
+                if len(holes_of(form)) != 1 or not set(holes_of(form)) <= holes or _ODD.search(form):
+                    wanted = " or ".join(f"{{{hole}}}" for hole in sorted(holes))
+                    raise ValueError(f"{name}: {form!r} must have {wanted} in it once, and no brackets")
+        return self

@@ -8,21 +8,19 @@ from backbone.replication.diff import NOTE, Shadow
 from backbone.replication.mapping.attachments import Attachments
 from backbone.replication.mapping.comments import Comments
 from backbone.replication.mapping.draft import Draft, withheld
-from backbone.replication.mapping.marked import UNMARKED, Marked
 from backbone.replication.mapping.people import People
 from backbone.replication.mapping.rules import Rules
+from backbone.replication.mapping.texts import Texts
 from backbone.replication.mapping.words import Names, Occasion
 
 
 class Contents:
     """What becomes of an issue's comments and attachments."""
 
-    def __init__(
-        self, agreement: Agreement, rules: Rules, people: People, user: str, marked: Marked = UNMARKED
-    ) -> None:
+    def __init__(self, agreement: Agreement, rules: Rules, people: People, user: str, texts: Texts) -> None:
         """``user`` writes what nobody here wrote."""
         self._shared = {COMMENT: agreement.comments, ATTACHMENT: agreement.attachments}
-        self._comments = Comments(agreement, rules.comments, people, user, marked)
+        self._comments = Comments(agreement, rules.comments, people, user, texts)
         self._attachments = Attachments(agreement, rules.attachments, people, user)
         self._takes = {COMMENT: rules.comments.direction.takes, ATTACHMENT: rules.attachments.direction.takes}
         self._user = user

@@ -11,6 +11,7 @@ from backbone.replication.mapping.joined import joined_out, split_out
 from backbone.replication.mapping.people import People
 from backbone.replication.mapping.sources import Sources
 from backbone.replication.mapping.tables import NoRow
+from backbone.replication.mapping.texts import Texts
 from backbone.replication.mapping.words import Names
 
 
@@ -109,11 +110,18 @@ class Outgoing:
     def _single(self, rule: Compiled, value: Value, people: People) -> Value:
         if rule.kind is FieldType.USER:
             return self._person(rule, value, people) if isinstance(value, str) else None
+        if rule.texts is not None and isinstance(value, str):
+            return self._rich(rule, rule.texts, value)
         if rule.lossy:
             register = self._shadow.get(rule.agreed)
             if register is not None and _shows(rule, register.value, value, self._schema):
                 return register.value
         return rule.value_of(rule.word_out(value))
+
+    def _rich(self, rule: Compiled, texts: Texts, value: str) -> str:
+        register = self._shadow.get(rule.agreed)
+        agreed = register.value if register is not None else None
+        return texts.out(value, agreed if isinstance(agreed, str) else None, self._schema, self._names)[0]
 
     def _element(self, rule: Compiled, element: str, people: People) -> str | None:
         """A member whose agreed word is not its own: it is looked for among those that are agreed."""

@@ -18,9 +18,11 @@ from backbone.replication.mapping.marked import UNMARKED, Marked
 from backbone.replication.mapping.outgoing import Outgoing
 from backbone.replication.mapping.patterns import PatternError
 from backbone.replication.mapping.people import People
+from backbone.replication.mapping.references import References
 from backbone.replication.mapping.rules import RuleError, Rules
 from backbone.replication.mapping.sources import Sources, note
 from backbone.replication.mapping.tables import NoRow
+from backbone.replication.mapping.texts import Texts
 from backbone.replication.mapping.ways import Only, Way
 from backbone.replication.mapping.words import Inward, Names, Occasion, Outward
 from backbone.replication.markup import Convert, Markup
@@ -45,7 +47,10 @@ class Translation:
         self._where = where
         self._people = self._all_people(node_name)
         self._convert = convert
-        self._contents = Contents(agreement, rules, self._people, user, self._marked(rules.text.markup))
+        self._references = References(rules.text, self._people)
+        marked = self._marked(rules.text.markup)
+        texts = Texts(self._references, marked.out, marked.back)
+        self._contents = Contents(agreement, rules, self._people, user, texts)
         self.fields: dict[str, Compiled] = {}
         self.composed: dict[str, Composed] = {}
         for name in rules.fields.keys() & agreement.fields.keys():
@@ -71,7 +76,7 @@ class Translation:
         try:
             if rule.local is not None:
                 marked = self._marked(self.rules.markup_of(rule, self.agreement.fields[name].type))
-                self.fields[name] = Compiled.of(name, rule, self.agreement, side, marked)
+                self.fields[name] = Compiled.of(name, rule, self.agreement, side, marked, self._references)
             elif not rule.as_comment:
                 self.composed[name] = Composed.of(name, rule, self.agreement, side)
         except PatternError as error:
@@ -192,7 +197,7 @@ class Translation:
             elif cell.field in (COMMENT, ATTACHMENT):
                 self._content_in(cell, value, names, contents, draft)
             elif rule is None:
-                self._other_in(cell, value, occasion, draft)
+                self._other_in(cell, value, names, occasion, draft)
             elif rule.always or is_taken(rule, draft, fresh=occasion.fresh):
                 if rule.separator and not rule.single:
                     joined.add(rule.name)
@@ -209,13 +214,14 @@ class Translation:
         except NoRow as error:
             refuse(cell.field, error, draft)
 
-    def _other_in(self, cell: Cell, value: Value, occasion: Occasion, draft: Draft) -> None:
+    def _other_in(self, cell: Cell, value: Value, names: Names, occasion: Occasion, draft: Draft) -> None:
         rule = self.composed.get(cell.field)
         if rule is not None:
             if is_taken(rule, draft, fresh=occasion.fresh):
                 composed_in(rule, cell, value, draft)
         elif cell.field in self._headlines and value is not None:
-            text = f"{self._headlines[cell.field]}\n\n{cell.element or value}"
+            shown = self._references.back(cell.element or str(value), draft.schema, names)
+            text = f"{self._headlines[cell.field]}\n\n{shown.text}"
             self._contents.remark("-".join(filter(None, cell)), text, occasion, draft)
 
     @staticmethod

@@ -47,6 +47,10 @@ class Inward:
         return Inward(cells, at, waiting, self.problems)
 
 
+def _nothing(kind: str, local: str) -> None:
+    del kind, local
+
+
 @dataclass(frozen=True, slots=True)
 class Names:
     """How issues, comments and attachments are called on both sides."""
@@ -59,3 +63,5 @@ class Names:
     """``(kind, gid)``: this can be no new thing of the partner's: it was born here and is not known, or is of another
     kind.
     """
+    shared: Callable[[str, str], str | None] = _nothing
+    """``(kind, local)``: the gid of what this link knows, or is about to; ``None`` for everything else."""

@@ -35,6 +35,7 @@ from backbone.replication.diff import Plan
 from backbone.replication.identity import creation, marker
 from backbone.replication.link import Life, Stopped, step
 from backbone.replication.mapping import Inward, Names, Occasion
+from backbone.replication.mapping.references import WANTED
 from backbone.replication.message import Kind
 from backbone.replication.receipt import Became
 from backbone.replication.scope.expression import ExpressionError
@@ -400,7 +401,8 @@ def _settle(tx: Connection, ep: Endpoint, book: Book, planned: Planned) -> None:
     waiting = planned.inward.waiting
     if waiting:
         shadows.wait(tx, ep.row, gid, waiting)
-        shadows.arrived(tx, ep.row, [wants for wants in waiting.values() if _is_here(tx, ep, book, wants)])
+        come = [wants for wants in waiting.values() if _is_here(tx, ep, book, wants)]
+        shadows.arrived(tx, ep.row, [wants.removeprefix(WANTED) for wants in come])
     amended = planned.task.held and quarantine.released(tx, ep, planned.task.key, gid)
     if not (planned.task.late or amended):
         book.owe(receipting.outcome(planned.task.change_set, planned.plan, len(waiting)))
@@ -408,8 +410,8 @@ def _settle(tx: Connection, ep: Endpoint, book: Book, planned: Planned) -> None:
 
 def _is_here(tx: Connection, ep: Endpoint, book: Book, wants: str) -> bool:
     """What a cell waits for may have come while the rest of its change set was being written."""
-    kind, _, sha256 = wants.partition(":")
-    return blobs.is_complete(tx, ep.row, sha256) if kind == "sha256" else book.by_gid(wants) is not None
+    kind, _, name = wants.partition(":")
+    return blobs.is_complete(tx, ep.row, name) if kind == "sha256" else book.by_gid(name or wants) is not None
 
 
 def _plan_again(

@@ -49,7 +49,7 @@ def record(
     fresh = [edit for edit in edits if whole or not _was_seen(book.by_local(ISSUE, edit.local), edit)]
     if not fresh:
         return []
-    names = ep.names(book)
+    names = ep.names(book, {edit.local for edit in fresh})
     change_sets: list[ChangeSet] = []
     first, inc = links.take_numbers(tx, ep.row, len(fresh)), links.state(tx, ep.row).life[0]
     named = _load(ep, book, names, fresh)

@@ -1,6 +1,6 @@
 """The fields of a memory tracker to which nobody gave others: one of each type."""
 
-from backbone.model import Field, FieldType, Schema
+from backbone.model import ISSUE, Field, FieldType, Schema
 
 DEFAULT_SCHEMA = Schema(
     {
@@ -22,4 +22,5 @@ DEFAULT_SCHEMA = Schema(
         )
     },
     visibilities=("internal", "managers"),
+    references={ISSUE: ("#{id}",), "user": ("@{login}",)},
 )

@@ -8,7 +8,7 @@ from roundup import hyperdb
 from roundup.roundupdb import IssueClass
 
 from backbone.errors import TrackerUnavailable
-from backbone.model import Field, FieldType, Person, Schema
+from backbone.model import ATTACHMENT, COMMENT, ISSUE, Field, FieldType, Person, Schema
 
 _SIMPLE = (
     (hyperdb.String, FieldType.TEXT),
@@ -88,7 +88,10 @@ def describe(db: Any, shape: Shape) -> Schema:
         login = db.user.get(node, "username")
         name, address = db.user.get(node, "realname") or login, db.user.get(node, "address") or ""
         people[login] = Person(login, name, address, _roles(db, node))
-    return Schema(fields, people)
+    usual: dict[str, tuple[str, ...]] = {ISSUE: (f"{shape.issue_class}{{id}}",)}
+    usual |= {COMMENT: (f"{MESSAGE_CLASS}{{id}}",)} if shape.comments else {}
+    usual |= {ATTACHMENT: tuple(f"{kind}{{id}}" for kind in dict.fromkeys(shape.attachments.values()))}
+    return Schema(fields, people, references=usual)
 
 
 def _roles(db: Any, user: str) -> tuple[str, ...]:

@@ -3,12 +3,18 @@
 from backbone.model import ATTACHMENT, COMMENT, Cell
 from backbone.service.running.pruning import prune
 from tests.simulation.node import Node
+from tests.simulation.promises import _issues
 from tests.unit.service.pair import Pair, issue, run
 from tests.unit.service.test_rules import comments, drift, put
 
 
 def names(pair: Pair, node: Node) -> list[str]:
     return sorted(str(v["name"]) for c, v in pair.cells(node).items() if c.field == ATTACHMENT and isinstance(v, dict))
+
+
+def text(node: Node, title: str) -> str:
+    (found,) = [i.cells for i in _issues(node) if i.cells[Cell("title")] == title]
+    return str(found[Cell("description")])
 
 
 async def agree(pair: Pair) -> None:
@@ -146,5 +152,30 @@ def test_what_the_partner_sends_and_nobody_wants_is_not_written_and_not_missed()
         await agree(pair)
         assert names(pair, pair.bob) == ["log.png"]
         assert comments(pair, pair.bob) == []
+
+    run(story)
+
+
+def test_texts_name_issues_as_each_tracker_numbers_them_also_those_that_come_later() -> None:
+    async def story(pair: Pair) -> None:
+        alice, bob = pair.alice.tracker, pair.bob.tracker
+        for number in range(3):
+            bob.create({Cell("title"): f"bob {number}", Cell("description"): "bob"}, "bob")
+        alice.create({Cell("title"): "first", Cell("description"): "see #2, #3 and #99"}, "alice")
+        alice.create({Cell("title"): "second", Cell("description"): "after #1"}, "alice")
+        alice.create({Cell("title"): "third", Cell("description"): "x"}, "alice")
+        alice.comment("1", "not #3")
+        await agree(pair)
+        numbers = {str(i.cells[Cell("title")]): i.local for i in _issues(pair.bob)}
+        assert numbers["second"] != "2"
+        assert text(pair.bob, "first") == f"see #{numbers['second']}, #{numbers['third']} and #99"
+        assert text(pair.bob, "second") == f"after #{numbers['first']}"
+        said = [v["text"] for i in _issues(pair.bob) for c, v in i.cells.items() if isinstance(v, dict)]
+        assert said == [f"alice wrote:\n\nnot #{numbers['third']}"]
+        edited = f"see #{numbers['third']} first"
+        bob.edit(numbers["first"], {Cell("description"): edited}, "bob")
+        await agree(pair)
+        assert text(pair.alice, "first") == "see #3 first"
+        assert text(pair.bob, "first") == edited
 
     run(story)

@@ -41,7 +41,8 @@ SCHEMA = Schema(
 def names(born_here: Callable[[str], bool] = lambda _: False) -> Names:
     """Everything is called on the wire as it is called here."""
     return Names(lambda kind, local: local if local.startswith("~") else f"{kind[0]}-{local}",
-                 lambda gid: gid[2:] or None, born_here, lambda *_: False)  # fmt: skip
+                 lambda gid: gid[2:] or None, born_here, lambda *_: False,
+                 lambda kind, local: f"{kind[0]}-{local}")  # fmt: skip
 
 
 def translation(fields: Mapping[str, Any], agreed: Mapping[str, Any], **more: Any) -> Translation:
