@@ -33,7 +33,7 @@ from backbone.points import passed
 from backbone.replication import diff
 from backbone.replication.diff import Plan
 from backbone.replication.identity import creation, marker
-from backbone.replication.link import Life, Stopped, step
+from backbone.replication.link import Life
 from backbone.replication.mapping import Inward, Names, Occasion
 from backbone.replication.mapping.references import WANTED
 from backbone.replication.message import Kind
@@ -45,7 +45,7 @@ from backbone.service.flow import quarantine, resting
 from backbone.service.flow.asking import fits
 from backbone.service.flow.completing import completable
 from backbone.service.flow.entering import enters, keep_outside, with_stored
-from backbone.service.flow.inbound import follows, halt, take
+from backbone.service.flow.inbound import follows, stop, take
 from backbone.service.flow.outbound import fetch_contents
 from backbone.service.flow.recording import NotFetched, check_contents, emit, record
 from backbone.service.flow.scoping import Fits
@@ -145,7 +145,7 @@ async def _tasks(ep: Endpoint, incoming: Incoming) -> list[Task] | None:
         change_sets = ep.ahead.take(incoming)
     except PeerError as error:
         reason = f"message {header.seq} of the partner cannot be read ({error})"
-        await ep.store.run(lambda tx: _stop(tx, ep, incoming, reason))
+        await ep.store.run(lambda tx: stop(tx, ep, incoming, reason))
         return None
     return [
         Task(marker(ep.link_id, change_set.gid, header.inc[0], header.seq, index), change_set)
@@ -158,15 +158,6 @@ def _keep_unknown(tx: Connection, ep: Endpoint, incoming: Incoming) -> None:
     payload = incoming.message.body
     lists.set_aside(tx, ep.row, "message", reason, ep.clock(), payload=payload, advice="update Backbone")
     take(tx, ep, incoming)
-
-
-def _stop(tx: Connection, ep: Endpoint, incoming: Incoming, reason: str) -> None:
-    state, _ = step(links.state(tx, ep.row), Stopped(reason), ep.identity, ep.timing)
-    links.save_state(tx, ep.row, state)
-    lists.set_aside(
-        tx, ep.row, "message", reason, ep.clock(), payload=incoming.message.body, advice="tell the partner's admin"
-    )
-    halt(tx, ep, reason)
 
 
 async def apply_round(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object] = lambda _: None) -> None:

@@ -23,6 +23,7 @@ from backbone.replication.link import (
     Reborn,
     Received,
     Refuse,
+    Stopped,
     Store,
     Took,
     Welcome,
@@ -350,3 +351,13 @@ def _keep_part(tx: Connection, ep: Endpoint, incoming: Incoming) -> str | None:
     blobs.advance(tx, ep.row, chunk.sha256, have, complete=True)
     shadows.arrived(tx, ep.row, [f"sha256:{chunk.sha256}"])
     return None
+
+
+def stop(tx: Connection, ep: Endpoint, incoming: Incoming, reason: str) -> None:
+    """A message that is beyond repair: the link stops at it, and what it was is in quarantine."""
+    state, _ = step(links.state(tx, ep.row), Stopped(reason), ep.identity, ep.timing)
+    links.save_state(tx, ep.row, state)
+    lists.set_aside(
+        tx, ep.row, "message", reason, ep.clock(), payload=incoming.message.body, advice="tell the partner's admin"
+    )
+    halt(tx, ep, reason)
