@@ -7,6 +7,7 @@ import pytest
 from backbone.errors import PeerError
 from backbone.model import Cell
 from backbone.replication import limits
+from backbone.replication.message import ChangeSet
 from backbone.service.flow import ahead
 from backbone.service.flow.ahead import Ahead
 from backbone.store import links, messages
@@ -37,7 +38,7 @@ def test_the_message_behind_is_decoded_beside_the_last_transaction(monkeypatch: 
         first, second = await received(pair, 2)
         decoded: list[int] = []
 
-        def counted(incoming: Incoming) -> list[ahead.ChangeSet]:
+        def counted(incoming: Incoming) -> list[ChangeSet]:
             decoded.append(incoming.seq)
             return real(incoming)
 
