@@ -45,8 +45,6 @@ class Comments:
         known = register.value if register is not None and isinstance(register.value, dict) else None
         ours = names.born_here(target.element)
         word = str(value.get(VISIBILITY, ""))
-        if not ours and known is None:
-            return None
         if ours and word and word not in self._named:
             return None
         if not ours and word and not self._may_be_seen(known):
