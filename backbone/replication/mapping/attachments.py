@@ -45,7 +45,8 @@ class Attachments:
         register = shadow.get(target)
         known = register.value if register is not None and isinstance(register.value, dict) else None
         if known is None:
-            if not self.may_leave(value):
+            fits = self._agreement.takes_file(str(value["type"]), int(value["size"]))
+            if not (self.may_leave(value) if names.born_here(target.element) else fits):
                 return None
             author = self._people.author(str(value["author"]), schema)
             return {**value, "name": self._name_out(str(value["name"])), "author": author}

@@ -43,8 +43,7 @@ class Comments:
         """As the partner may know it; ``None`` is absent. Raises ``NoRow`` for one that may leave and cannot."""
         register = shadow.get(target)
         known = register.value if register is not None and isinstance(register.value, dict) else None
-        # What the partner does not know is ours to tell, wherever it was born: a former life, another link brought it.
-        ours = known is None or names.born_here(target.element)
+        ours = names.born_here(target.element)
         word = str(value.get(VISIBILITY, ""))
         if ours and word and word not in self._named:
             return None

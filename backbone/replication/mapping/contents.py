@@ -42,7 +42,8 @@ class Contents:
             said = one.out(target, value, schema, names, shadow)
         if said is None and value is not None and target not in shadow:
             return {}
-        return {target: said, **_noted(target, value, said, shadow)}
+        notes = _noted(target, value, said, shadow) if names.born_here(target.element) else {}
+        return {target: said, **notes}
 
     def stays(self, cell: Cell, names: Names) -> bool:
         """Whether something stays at the partner's although somebody took it away here."""

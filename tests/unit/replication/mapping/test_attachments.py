@@ -59,6 +59,12 @@ class TestChoice:
         assert said[OURS] == {**record("a.txt", size=4, sha256="2" * 64), "author": "Ann Example"}
         assert alice.capture({HERE: record("a.txt", size=6, sha256="1" * 64)}) == {OURS: None}
 
+    def test_one_of_the_partners_that_is_shown_here_though_it_is_gone_there_is_said_as_it_is(self) -> None:
+        alice = half({"attachment_bytes_max": 5}, send={"names": ["*.png"]})
+        alice.heard |= {THEIRS.element, "a-8"}
+        assert name(alice.capture({THERE: record("a.txt")})[THEIRS]) == "a.txt"
+        assert alice.capture({Cell(ATTACHMENT, "8"): record("a.txt", size=6)}) == {}
+
     def test_where_nothing_is_shared_nothing_may_leave(self) -> None:
         assert not half({"attachments": False}).words.may_leave(record("a.txt"))
 
