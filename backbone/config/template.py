@@ -28,6 +28,9 @@ name = {name}
 # How often each link compares both sides by itself (backbone audit does it at once); 0 for never.
 #audit_hours = 24
 
+# How long signed messages and receipts are kept, so that `backbone evidence export` can show them to others.
+#evidence_days = 1095
+
 # "text" for people, "json" for a program that collects logs.
 #log_format = "text"
 

@@ -19,6 +19,8 @@ from backbone.replication.message import ChangeSet
 FieldName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 _COMMENT_KEYS = {"text", "author", "created"}
 _ATTACHMENT_KEYS = {"name", "type", "size", "sha256", "author", "created"}
+INTERNAL = "internal"
+"""The visibility of a comment on the wire, where not everybody may see it."""
 _HEX = set("0123456789abcdef")
 
 
@@ -65,8 +67,12 @@ class Agreement(Strict):
     comment_policy: Policy = Policy.NEWEST
     comment_direction: Direction = Direction.BOTH
     comment_characters_max: Annotated[int, Field(ge=1)] | None = None
+    internal_comments: bool = False
+    """Whether comments that not everybody may see can travel, marked as such; each side names those that do."""
     attachments: bool = True
     attachment_direction: Direction = Direction.BOTH
+    attachments_deleted_by: Annotated[str, Field(pattern="^(owner|anyone)$")] = "owner"
+    """Who takes an attachment away on both sides: the side where it began, or each of the two."""
     attachment_types: tuple[Annotated[str, Field(min_length=3, max_length=200, pattern="^[^/]+/[^/]+$")], ...] = ()
     """MIME types, with ``*`` as a wildcard; none named: any."""
     attachment_bytes_max: Annotated[int, Field(ge=0, le=limits.attachment_bytes_max)] = 100 * 2**20
@@ -164,7 +170,10 @@ class Agreement(Strict):
         if not isinstance(value, dict):
             return value is None
         longest = self.comment_characters_max
-        return _is_record(value, _COMMENT_KEYS) and (longest is None or len(str(value["text"])) <= longest)
+        keys = _COMMENT_KEYS
+        if self.internal_comments and value.get("visibility") == INTERNAL:
+            keys = _COMMENT_KEYS | {"visibility"}
+        return _is_record(value, keys) and (longest is None or len(str(value["text"])) <= longest)
 
     def _is_attachment(self, value: Value) -> bool:
         if value is None:

@@ -45,10 +45,14 @@ class Quiet(NamedTuple):
     """All of it: the issue has not entered the link."""
     entering: bool = False
     """Nothing, and all that was kept while the issue was outside goes with it."""
+    cells: Collection[Cell] = frozenset()
+    """These cells."""
 
-    def keeps(self, field: str) -> bool:
-        """Whether a change of this field makes no operation by itself."""
-        return self.outside or field in self.kept or (field in self.along and not self.entering)
+    def keeps(self, cell: Cell) -> bool:
+        """Whether a change of this cell makes no operation by itself."""
+        field = cell.field
+        kept = self.outside or field in self.kept or cell in self.cells
+        return kept or (field in self.along and not self.entering)
 
 
 NOT_QUIET = Quiet()
@@ -86,7 +90,7 @@ def capture(shadow: Shadow, cells: Cells, side: Side, inc: int, n: int, quiet: Q
         before = shadow.get(cell, EMPTY)
         if value == before.image:
             continue
-        if quiet is not NOT_QUIET and quiet.keeps(cell.field):
+        if quiet is not NOT_QUIET and quiet.keeps(cell):
             registers[cell] = before._replace(image=value)
         else:
             say(cell, before, value)

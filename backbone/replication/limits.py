@@ -80,6 +80,23 @@ challenges_max = 5
 challenge_growth = 8.0
 """Each challenge waits so many times as long as the one before: from half a minute in a directory to days."""
 
+receipt_outcomes_max = 1_000
+"""Change sets named in one receipt: as many as a message holds. In words 90 KB."""
+
+receipt_reason_max = 200
+"""Characters of a reason in a receipt: a tracker's words are told whole, beside it, where an issue waits for them."""
+
+receipts_resend_seconds = 36 * 3600
+"""Nobody answers a receipt for its own sake: the next message, at the latest the daily heartbeat, acknowledges it. A
+lost one is asked for as soon as the partner hears of its number; so it is repeated by time only when both were lost."""
+
+evidence_seconds = 1095 * 24 * 3600.0
+"""Where the configuration says nothing else: three years, within which most claims between companies end."""
+
+evidence_bytes_max = 8 * 2**30
+"""What is kept of one link as evidence: some twenty million change sets. Beyond, the oldest goes first, so that no
+partner fills the disk with what he signs."""
+
 heartbeat_seconds = 24 * 3600
 """An idle link says once a day that it lives."""
 

@@ -39,6 +39,7 @@ class Kind(StrEnum):
     BLOB = "BLOB"
     DIGEST = "DIGEST"
     RECEIPT = "RECEIPT"
+    RECEIPTS = "RECEIPTS"
     CTRL = "CTRL"
     STATE = "STATE"
 
@@ -55,8 +56,11 @@ class Kind(StrEnum):
 LIST_COST, MAP_COST = 4, 10
 """An empty one takes as much memory as so many short values."""
 
-NUMBERED = frozenset({Kind.DATA, Kind.BLOB, Kind.DIGEST, Kind.RECEIPT, Kind.CTRL, Kind.STATE})
-LANE_OF = {Kind.DATA: "c", Kind.STATE: "c", Kind.BLOB: "b", Kind.DIGEST: "k", Kind.RECEIPT: "k", Kind.CTRL: "k"}
+NUMBERED = frozenset({Kind.DATA, Kind.BLOB, Kind.DIGEST, Kind.RECEIPT, Kind.RECEIPTS, Kind.CTRL, Kind.STATE})
+LANE_OF = {
+    Kind.DATA: "c", Kind.STATE: "c", Kind.BLOB: "b",
+    Kind.DIGEST: "k", Kind.RECEIPT: "k", Kind.RECEIPTS: "k", Kind.CTRL: "k",
+}  # fmt: skip
 LANES = ("c", "b", "k")
 
 Digest = Annotated[bytes, Field(min_length=32, max_length=32)]

@@ -15,6 +15,7 @@ from backbone.replication.mapping import Names, Translation
 from backbone.replication.merge import Side
 from backbone.replication.scope.judging import EVERYTHING, Scope
 from backbone.service.flow.contents import Contents
+from backbone.service.flow.echoes import Echoes
 from backbone.store.engine import Store
 from backbone.store.shadows import Book
 from backbone.trackers.base import Tracker
@@ -48,6 +49,8 @@ class Voice:
     encrypt: bool = True
     audit_seconds: float = 0.0
     """Between two audits that nobody asked for; 0 for none."""
+    evidence_seconds: float = limits.evidence_seconds
+    """So long what was signed is kept to be shown to others."""
     together: Together = side_by_side
     random_bytes: Callable[[int], bytes] = secrets.token_bytes
 
@@ -66,6 +69,7 @@ class Endpoint(Voice):
     policies: dict[str, Any] = field(init=False)
     naming: dict[str, str] = field(init=False)
     """The local fields whose elements are names, and of what kind of thing."""
+    echoes: Echoes = field(default_factory=Echoes)
 
     def __post_init__(self) -> None:
         self.policies = self.agreement.policies()

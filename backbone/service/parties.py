@@ -88,7 +88,8 @@ def channel_settings(
     if config.channel.kind == MAIL:
         account = mail_account(node, str(said.pop("account", "")), str(node.folder.link_file(name)))
         partner = (peer or {}).get("address")
-        return {**account, **({"partner": partner} if partner else {}), **said}
+        addressed = {"partner": partner} if partner else {}
+        return {"spool_path": str(node.folder.spool), **account, **addressed, **said}
     exchange = node.folder.exchange(name)
     return {"send": str(exchange / "SEND"), "receive": str(exchange / "RECEIVE"), **said}
 
@@ -169,6 +170,7 @@ async def open_endpoint(node: Node, row: LinkRow) -> Endpoint:
         tracker=tracker,
         scope=Scope(rules.scope, agreement, node.name, row.side, file),
         audit_seconds=node.config.node.audit_hours * 3600.0,
+        evidence_seconds=node.config.node.evidence_days * 86_400.0,
         **_voice(node, row, agreement, channel, await open_keyring(node, row)),
     )
 

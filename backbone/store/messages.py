@@ -4,16 +4,39 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, literal_column, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 
 from backbone.replication.link import Life, LinkState, Range
-from backbone.replication.message import Chunk, Header, Message
+from backbone.replication.message import Chunk, Header, Kind, Message
 from backbone.replication.sending import Waiting
+from backbone.store import evidence
 from backbone.store.codec import pack, unpack
 from backbone.store.tables import inbox, outbox
 
 _ASKED = outbox.c.asked == literal_column("1")
 """Not a parameter: SQLite uses an index with a condition only where it sees that the condition holds."""
+_WAITING = select(
+    outbox.c.lane, outbox.c.seq, outbox.c.size, outbox.c.sent_at, outbox.c.attempts, outbox.c.asked, outbox.c.kind
+)  # fmt: skip
+_NOT_APPLIED = (
+    _WAITING.where(
+        outbox.c.link == bindparam("of"), outbox.c.life == bindparam("in_life"), outbox.c.lane == bindparam("on"),
+        outbox.c.seq > bindparam("applied"),
+    )
+    .order_by(outbox.c.seq)
+    .limit(bindparam("most", type_=Integer))
+)  # fmt: skip
+_ASKED_FOR = _WAITING.where(outbox.c.link == bindparam("of"), _ASKED).limit(bindparam("most", type_=Integer))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,38 +87,35 @@ def put_out(tx: Connection, link: int, life: Life, messages: Sequence[Outgoing],
 
 def waiting(tx: Connection, link: int, state: LinkState, limit: int) -> list[Waiting]:
     """What the peer has not applied, up to ``limit`` for each lane, and what it asks for."""
-    columns = (outbox.c.lane, outbox.c.seq, outbox.c.size, outbox.c.sent_at, outbox.c.attempts, outbox.c.asked)
-    ours = and_(outbox.c.link == link, outbox.c.life == state.life[0])
     found: dict[tuple[str, int], Waiting] = {}
     for lane, sending in state.out.items():
         if sending.last > sending.applied:
-            rows = tx.execute(
-                select(*columns)
-                .where(ours, outbox.c.lane == lane, outbox.c.seq > sending.applied)
-                .order_by(outbox.c.seq)
-                .limit(limit)
-            )
-            found.update({(r.lane, r.seq): _waiting(r) for r in rows})
-    for row in tx.execute(select(*columns).where(outbox.c.link == link, _ASKED).limit(limit)):
+            named = {"of": link, "in_life": state.life[0], "on": lane, "applied": sending.applied, "most": limit}
+            found.update({(r.lane, r.seq): _waiting(r) for r in tx.execute(_NOT_APPLIED, named)})
+    for row in tx.execute(_ASKED_FOR, {"of": link, "most": limit}):
         found[row.lane, row.seq] = _waiting(row)
     return list(found.values())
 
 
 def _waiting(row: Any) -> Waiting:
-    return Waiting(row.lane, row.seq, row.size, row.sent_at, row.attempts, bool(row.asked))
+    return Waiting(row.lane, row.seq, row.size, row.sent_at, row.attempts, bool(row.asked), row.kind == Kind.RECEIPTS)
 
 
-def oldest_waiting(tx: Connection, link: int, state: LinkState) -> float | None:
-    """When the oldest of our messages that the peer has not applied was made."""
-    found: list[float] = []
+def awaited(tx: Connection, link: int, state: LinkState) -> tuple[int, float | None]:
+    """How many of our messages the peer has not applied, and when the oldest was made. Receipts are not among them:
+    they are acknowledged along with something else.
+    """
+    count, oldest = 0, None
     for lane, sending in state.out.items():
         if sending.last > sending.applied:
-            query = select(outbox.c.created_at).where(
+            query = select(func.count(), func.min(outbox.c.created_at)).where(
                 outbox.c.link == link, outbox.c.life == state.life[0], outbox.c.lane == lane,
-                outbox.c.seq == sending.applied + 1,
+                outbox.c.seq > sending.applied, outbox.c.kind != Kind.RECEIPTS,
             )  # fmt: skip
-            found += tx.execute(query).scalars()
-    return min(found, default=None)
+            found, made = tx.execute(query).one()
+            count += found
+            oldest = made if oldest is None or (made is not None and made < oldest) else oldest
+    return count, oldest
 
 
 def get_out(tx: Connection, link: int, life: Life, keys: Sequence[tuple[str, int]]) -> list[Outgoing]:
@@ -154,15 +174,15 @@ def mark_asked(tx: Connection, link: int, life: Life, lane: str, ranges: Sequenc
 
 
 def forget_out(tx: Connection, link: int, state: LinkState, before: float) -> int:
-    """Drop our messages that the peer has applied and that are older than the backup horizon."""
+    """Drop our messages that the peer has applied and that are older than the backup horizon; how many."""
     dropped = 0
     for lane, sending in state.out.items():
-        dropped += tx.execute(
-            outbox.delete().where(
-                outbox.c.link == link, outbox.c.life == state.life[0], outbox.c.lane == lane,
-                outbox.c.seq < sending.applied, outbox.c.created_at < before,
-            )
-        ).rowcount  # fmt: skip
+        past = (
+            outbox.c.life == state.life[0], outbox.c.lane == lane, outbox.c.seq < sending.applied,
+            outbox.c.created_at < before,
+        )  # fmt: skip
+        evidence.keep_bodies(tx, link, *past)
+        dropped += tx.execute(outbox.delete().where(outbox.c.link == link, *past)).rowcount
     return dropped
 
 
@@ -177,6 +197,18 @@ def forget_in(tx: Connection, link: int, state: LinkState, before: float) -> int
             )
         ).rowcount  # fmt: skip
     return dropped
+
+
+def forgettable(tx: Connection, link: int, state: LinkState, before: float) -> int:
+    """How many messages ``forget_out`` and ``forget_in`` would drop."""
+    count = 0
+    for lane in state.out:
+        o, i = outbox.c, inbox.c
+        ours = (o.link == link, o.life == state.life[0], o.lane == lane, o.seq < state.out[lane].applied)
+        theirs = (i.link == link, i.life == state.peer_life[0], i.lane == lane, i.seq < state.into[lane].applied)
+        count += tx.execute(select(func.count()).where(*ours, o.created_at < before)).scalar_one()
+        count += tx.execute(select(func.count()).where(*theirs, i.received_at < before)).scalar_one()
+    return count
 
 
 def put_in(tx: Connection, link: int, messages: Sequence[Message], now: float) -> None:

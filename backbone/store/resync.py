@@ -6,6 +6,7 @@ from sqlalchemy import Connection, and_, delete, select
 
 from backbone.model import ISSUE, Cell
 from backbone.replication.link import Life
+from backbone.store import evidence
 from backbone.store.codec import unpack_state
 from backbone.store.engine import among, upsert
 from backbone.store.shadows import Known, part_of
@@ -35,6 +36,8 @@ def new_life(tx: Connection, life: Life) -> None:
 
 def drop_old_life(tx: Connection, link: int, now: float) -> None:
     """What was under way in the old life of our store: it comes again from both trackers and the peer's state."""
+    evidence.keep_bodies(tx, link)
+    evidence.drop_old_life(tx, link)
     for table in (outbox, inbox, intent, held, blob, told):
         tx.execute(delete(table).where(table.c.link == link))
     _close(tx, link, ("issue", "peer"), now)

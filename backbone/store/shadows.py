@@ -14,6 +14,8 @@ from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Position, Value
 from backbone.replication.diff import Shadow
 from backbone.replication.digest import of_value
 from backbone.replication.merge import NEVER, Register
+from backbone.replication.receipt import Outcome
+from backbone.store import evidence
 from backbone.store.codec import pack_registers, unpack_registers
 from backbone.store.engine import among, upsert
 from backbone.store.tables import former, identity, shadow, waiting
@@ -49,6 +51,7 @@ class Book:
         self._dirty_names: dict[str, Known] = {}
         self._dirty_parts: set[tuple[str, str]] = set()
         self._former: set[tuple[str, Cell, bytes]] = set()
+        self._owed: list[Outcome] = []
 
     def within(self, tx: Connection) -> Self:
         """Go on in another transaction."""
@@ -148,6 +151,10 @@ class Book:
         """The cell had this value once, or the partner wrote it and it did not stand."""
         self._former.add((gid, cell, of_value(value)))
 
+    def owe(self, outcome: Outcome) -> None:
+        """The peer is to be told what became of one of its change sets."""
+        self._owed.append(outcome)
+
     def flush(self, now: float) -> None:
         """Write back what changed. ``now`` is in seconds since 1970."""
         link = self._link
@@ -160,6 +167,8 @@ class Book:
         upsert(self._tx, shadow, ("link", "gid", "part", "registers"), parts, keys=3)
         history = [(link, gid, cell.field, cell.element, digest, now) for gid, cell, digest in sorted(self._former)]
         upsert(self._tx, former, ("link", "gid", "field", "element", "digest", "replaced_at"), history, keys=5)
+        evidence.owe(self._tx, link, self._owed, now)
+        self._owed.clear()
         self._former.clear()
         self._dirty_names.clear()
         self._dirty_parts.clear()

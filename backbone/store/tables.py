@@ -215,6 +215,58 @@ blob = Table(
     comment="attachments' contents that travelled on a link, by SHA-256; ``have`` bytes are here",
 )
 
+owed = Table(
+    "owed",
+    metadata,
+    _link(primary=True),
+    Column("digest", Text, primary_key=True),
+    Column("became", Text, nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("at", Float, nullable=False),
+    comment="what became of the peer's change sets and stands in no receipt yet",
+)
+
+receipt_chain = Table(
+    "receipt_chain",
+    metadata,
+    _link(primary=True),
+    Column("ours", Integer, primary_key=True),
+    Column("life", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("digest", Text, nullable=False),
+    comment="the last receipt of either side",
+)
+
+evidence = Table(
+    "evidence",
+    metadata,
+    _link(primary=True),
+    Column("ours", Integer, primary_key=True),
+    Column("life", Integer, primary_key=True),
+    Column("lane", Text, primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("names", Text, nullable=False),
+    comment="messages that prove something: of which issues, a gid a line, or the text of the receipt in it",
+)
+Index(None, evidence.c.link, evidence.c.at)
+
+original = Table(
+    "original",
+    metadata,
+    _link(primary=True),
+    Column("ours", Integer, primary_key=True),
+    Column("life", Integer, primary_key=True),
+    Column("lane", Text, primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("body_enc", Text),
+    Column("raw_len", Integer),
+    Column("content", LargeBinary, nullable=False),  # last: SQLite walks through it to reach what stands behind it
+    comment="the peer's parcels as they came; our bodies once they have left the outbox",
+)
+Index(None, original.c.link, original.c.at)
+
 quarantine = Table(
     "quarantine",
     metadata,

@@ -187,6 +187,18 @@ def no_hold() -> AbstractContextManager[Any]:
 
 
 @contextmanager
+def old_clock() -> Iterator[None]:
+    """What was to come at a time of the old clock waits for it, after the clock was set back."""
+    due_at = sending.due_at
+
+    def patient(state: LinkState, item: sending.Waiting, _now: float, timing: Any) -> float:
+        return due_at(state, item, float("inf"), timing)
+
+    with patch.object(link, "_on_the_clock", lambda state, _: state), patch.object(sending, "due_at", patient):
+        yield
+
+
+@contextmanager
 def no_window() -> Iterator[None]:
     due = sending.due
 

@@ -132,8 +132,8 @@ def _nobody_asks() -> AbstractContextManager[Any]:
 def _nobody_resends() -> AbstractContextManager[Any]:
     due_at = sending.due_at
 
-    def once(state: LinkState, item: Any, timing: Any) -> float:
-        return float("inf") if item.sent_at is not None and not item.asked else due_at(state, item, timing)
+    def once(state: LinkState, item: Any, now: float, timing: Any) -> float:
+        return float("inf") if item.sent_at is not None and not item.asked else due_at(state, item, now, timing)
 
     return patch.object(sending, "due_at", once)
 
@@ -279,6 +279,7 @@ MUTANTS = (
            masked="it guards a store that was put back (test_link.py, test_copied_store.py)"),
     Mutant("no_window", "no more is under way than the partner takes", missing.no_window,
            masked="it bounds memory and disk, no promise of these worlds (test_sending.py)"),
+    Mutant("old_clock", "nothing waits for the time before the clock was set back", missing.old_clock, known=41),
     Mutant("contents_pruned_early", "a content stays until all that may name it is applied", _contents_pruned_early, 2),
     Mutant("no_history", "a state tells former values", _no_history, restored=Restored.ONE,
            masked="an old value that is written again is on the list of conflicts: unit/replication/test_resync.py"),

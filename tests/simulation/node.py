@@ -4,12 +4,13 @@ import logging
 import random
 import shutil
 import sqlite3
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from backbone.model import Cell, Cells, Value
 from backbone.replication.agreement import Agreement
@@ -17,6 +18,7 @@ from backbone.replication.link import Identity, LinkState, Started, step
 from backbone.replication.mapping import Rules, Translation
 from backbone.replication.merge import Side
 from backbone.service.endpoint import Endpoint
+from backbone.service.evidence import receipting
 from backbone.service.flow import applying, control, inbound, outbound
 from backbone.service.flow.contents import Contents
 from backbone.service.healing import renewing, resyncing
@@ -34,7 +36,8 @@ from tests.simulation.faults import Pointed, PointedStore, PointedTracker
 from tests.simulation.faults import World as Points
 
 LINK = "ab" * 16
-AGREEMENT = {
+AGREEMENT: dict[str, Any] = {
+    "attachments_deleted_by": "anyone",
     "fields": {
         "title": {"type": "text", "policy": "newest"},
         "description": {"type": "richtext", "policy": "master"},
@@ -43,7 +46,7 @@ AGREEMENT = {
         "priority": {"type": "choice", "policy": "master"},
         "labels": {"type": "choices", "policy": "newest"},
         "depends": {"type": "relation", "policy": "newest"},
-    }
+    },
 }
 RULES = {"fields": {name: {"local": name} for name in AGREEMENT["fields"]}}
 
@@ -123,14 +126,32 @@ class Habits:
         return cls(dice.choice((unchanged, trimmed, rounded)), dice.choice((None, reopen)))
 
 
+_ENGINES: list[Engine] = []
+"""Of worlds that are over: an engine keeps the statements that it compiled; disposed, it begins an empty database."""
+
+
+@cache
+def _with_tables() -> sqlite3.Connection:
+    """An empty store, to be copied."""
+    made = engine.sqlite_engine(None)
+    metadata.create_all(made)
+    connection = made.raw_connection().driver_connection
+    assert isinstance(connection, sqlite3.Connection)
+    return connection
+
+
 class CountedStore(Store):
     """A store in memory that counts its transactions."""
 
     def __init__(self) -> None:
-        made = engine.sqlite_engine(None)
-        metadata.create_all(made)
-        super().__init__(made, threaded=False)
+        super().__init__(_ENGINES.pop() if _ENGINES else engine.sqlite_engine(None), threaded=False)
         self.transactions = 0
+        _with_tables().backup(self.database())
+
+    def close(self) -> None:
+        """The database is gone, and its engine is for the next world."""
+        self._engine.dispose()
+        _ENGINES.append(self._engine)
 
     def database(self) -> sqlite3.Connection:
         """The database itself, to be copied."""
@@ -141,7 +162,6 @@ class CountedStore(Store):
     def put_back(self, copy: sqlite3.Connection) -> None:
         """The database becomes the copy. Statements that SQLite has prepared for the old one would not survive it."""
         self._engine.dispose()
-        self._engine = engine.sqlite_engine(None)
         copy.backup(self.database())
         self.transactions += 1
 
@@ -187,7 +207,7 @@ class Node:
         state = LinkState((1, self.node_id[:8].encode()), 0, (1, self.peer_id[:8].encode()))
         links.add(
             tx, name="peer", link_id=LINK, side=self.name, pairing=PAIRED[self.side], state="active", home="",
-            created_at=0.0, our_fingerprint="", agreement=AGREEMENT, peer={"node": self.peer_id},
+            created_at=self.clock(), our_fingerprint="", agreement=AGREEMENT, peer={"node": self.peer_id},
         )  # fmt: skip
         links.save_state(tx, 1, state)
 
@@ -292,9 +312,15 @@ class Node:
             "parts": inbound.take_parts,
             "control": control.take_control,
             "requests": requests.carry_out,
+            "receipts": give,
         }
         done = await steps[what](self.ep)
         return done.count if isinstance(done, inbound.Report) else float(done)
+
+
+async def give(ep: Endpoint) -> float:
+    """A receipt, if it is time; returns how many."""
+    return float(await receipting.give(ep, quiet=True) == 0.0)
 
 
 async def one_by_one(work: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
@@ -316,8 +342,10 @@ def _node_id(name: str) -> str:
     return {"master": "11", "slave": "22"}[name] * 16
 
 
-def remove(folder: Path) -> None:
-    """The folder of a world that is over."""
+def end(nodes: Iterable[Node], folder: Path) -> None:
+    """A world is over."""
+    for node in nodes:
+        node.store.close()
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -33,7 +33,7 @@ POINTS = {
 MISFORTUNES = {
     "lost", "repeated", "replayed", "altered", "Stale", "Refused", "Applied late", "no answer before tracker.apply",
     "no answer after tracker.apply", "no answer before tracker.touched", "asks for another attempt",
-    "finished after a crash",
+    "finished after a crash", "cut off", "late by days", "share away", "disk full", "stale read", "clock jumps",
 }  # fmt: skip
 
 

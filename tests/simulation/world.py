@@ -11,11 +11,12 @@ from pathlib import Path
 
 from backbone.errors import TrackerUnavailable
 from backbone.replication.merge import Side
+from backbone.store.engine import StoreError
 from channels.base import ChannelUnavailable
 from tests.simulation import promises
 from tests.simulation.channel import DIRECTORY, Air, Carrier, SimulatedChannel, Weather
 from tests.simulation.faults import Cancelled, Crash, Ended
-from tests.simulation.node import Habits, Node, remove
+from tests.simulation.node import Habits, Node, end
 from tests.simulation.people import Person
 
 
@@ -29,7 +30,8 @@ class Restored(StrEnum):
 
 RESTORED_CHANCE = 0.03
 EXCLUSIVE = ("capture", "apply", "requests")
-ACTIONS = ("capture", "apply", "send", "receive", "parts", "control", "send", "receive", "requests")
+ACTIONS = ("capture", "apply", "send", "receive", "parts", "control", "send", "receive", "requests", "receipts")
+TROUBLE = (Ended, TrackerUnavailable, ChannelUnavailable, StoreError)
 QUIET_ROUNDS = 60
 STEPS = 150
 CUTTING_CHANCE = 0.3
@@ -53,12 +55,15 @@ class World:
         self.pace = carrier.limits.resend_floor_seconds / DIRECTORY.limits.resend_floor_seconds
         self.dice = random.Random(seed)
         self.fate = random.Random(seed + 1)
+        self.trouble = random.Random(seed + 2)
         self.restored = restored
         self.cutting = cutting
         self.chosen = self.fate.randrange(2)
         self.restores = 0
         self.broom = random.Random(seed)
-        self.now = 1_000.0
+        self.now = 1_000_000.0
+        self.ahead = [0.0, 0.0]
+        """Seconds by which each node's clock is wrong."""
         self.calm = False
         self.depth = 0
         self.story: list[str] = []
@@ -69,7 +74,13 @@ class World:
             repeat=self.dice.choice((0.0, 0.1, 0.5)),
             replay=self.dice.choice((0.0, 0.1)),
             alter=self.dice.choice((0.0, 0.05)),
+            cut=self.trouble.choice((0.0, 0.05)),
+            days=self.trouble.choice((0.0, 0.0, 0.1)),
+            away=self.trouble.choice((0.0, 0.02)),
         )
+        self.disk = self.trouble.choice((0.0, 0.0, 0.02))
+        self.lagging = self.trouble.choice((0.0, 0.0, 0.1))
+        self.jumping = self.trouble.choice((0.0, 0.0, 0.02))
         self.crash = self.dice.choice((0.0, 0.01, 0.03))
         self.nested = self.dice.choice((0.0, 0.05, 0.15))
         self.silent = self.dice.choice((0.0, 0.01, 0.05))
@@ -85,7 +96,7 @@ class World:
                 self.folder,
                 SimulatedChannel(there, back, carrier, lambda: self.now),
                 self,
-                lambda: self.now,
+                lambda: self.now + self.ahead[0],
                 master,
             ),
             Node(
@@ -94,7 +105,7 @@ class World:
                 self.folder,
                 SimulatedChannel(back, there, carrier, lambda: self.now),
                 self,
-                lambda: self.now,
+                lambda: self.now + self.ahead[1],
                 slave,
             ),
         ]
@@ -133,6 +144,22 @@ class World:
         self._tell(f"{node} refuses")
         return "not today"
 
+    def full(self, node: str) -> bool:
+        """Whether the disk takes no more."""
+        if self.calm or self.trouble.random() >= self.disk:
+            return False
+        self._tell(f"{node} has a full disk")
+        self.count("disk full")
+        return True
+
+    def stale(self, node: str, name: str) -> bool:
+        """Whether a tracker answers with what was true a moment ago."""
+        if self.calm or self.trouble.random() >= self.lagging:
+            return False
+        self._tell(f"{node} is told old news by {name}")
+        self.count("stale read")
+        return True
+
     def count(self, what: str) -> None:
         """Count one misfortune."""
         self.counts[what] += 1
@@ -152,10 +179,15 @@ class World:
                     return broken
             return await self._calm_down()
         finally:
-            remove(self.folder)
+            end(self.nodes, self.folder)
 
     async def _step(self) -> None:
         self.now += self.dice.choice((0.01, 0.1, 1.0, 10.0)) * self.pace
+        if self.trouble.random() < self.jumping:
+            side = self.trouble.randrange(2)
+            self.ahead[side] = self.trouble.choice((-86_400.0, -3_600.0, -60.0, 0.0, 60.0, 3_600.0, 86_400.0))
+            self._tell(f"the clock of {self.nodes[side].name} is wrong by {self.ahead[side]:.0f} s")
+            self.count("clock jumps")
         if self.restored is not Restored.NEVER and self.fate.random() < RESTORED_CHANCE:
             await self._restore()
         if self.dice.random() < 0.15:
@@ -224,7 +256,7 @@ class World:
         self.busy.append((node, what))
         try:
             return await node.act(what)
-        except (Ended, TrackerUnavailable, ChannelUnavailable) as end:
+        except TROUBLE as end:
             if sum(n is node for n, _ in self.busy) > 1:
                 raise (end if isinstance(end, Ended) else Cancelled) from None
             await self._restart(node, process=isinstance(end, Crash))
@@ -239,7 +271,7 @@ class World:
             try:
                 await (node.start() if process else node.open())
                 await node.recover()
-            except (Ended, TrackerUnavailable, ChannelUnavailable) as end:
+            except TROUBLE as end:
                 process = process or isinstance(end, Crash)
             else:
                 break
@@ -265,7 +297,7 @@ class World:
     async def _round(self) -> bool:
         moved = False
         for node in self.nodes:
-            for what in ("receive", "parts", "control", "apply", "capture", "requests", "send", "send"):
+            for what in ("receive", "parts", "control", "apply", "capture", "requests", "receipts", "send", "send"):
                 moved |= bool(await self._act(node, what)) and what not in ("send", "receive")
         return moved
 

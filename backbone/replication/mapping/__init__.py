@@ -8,7 +8,7 @@ one stands in the shadow, and is what goes out as long as the tracker shows just
 what becomes of the rest. ``translation`` puts them together; ``fitting`` and ``proving`` look for mistakes beforehand.
 """
 
-from backbone.replication.mapping.fitting import Fault
+from backbone.replication.mapping.faults import Fault
 from backbone.replication.mapping.rules import FieldRule, RuleError, Rules
 from backbone.replication.mapping.translation import Translation
 from backbone.replication.mapping.words import Inward, Names, Occasion, Outward

@@ -7,7 +7,8 @@ from backbone.model import CHOSEN, SETS, Cell, Field, FieldType, Value
 from backbone.replication import forms
 from backbone.replication.agreement import Agreement, SharedField
 from backbone.replication.mapping.marked import UNMARKED, Marked
-from backbone.replication.mapping.rules import FieldRule, Only, Way
+from backbone.replication.mapping.rules import FieldRule
+from backbone.replication.mapping.ways import Only, Way
 from backbone.replication.mapping.wording import Wording
 from backbone.replication.merge import Side
 

@@ -6,8 +6,8 @@ from backbone.replication.mapping.composed import Composed
 from backbone.replication.mapping.draft import Draft
 from backbone.replication.mapping.joined import split_in
 from backbone.replication.mapping.people import People
-from backbone.replication.mapping.rules import Only
 from backbone.replication.mapping.tables import NoRow
+from backbone.replication.mapping.ways import Only
 from backbone.replication.mapping.words import Names
 
 
@@ -52,7 +52,7 @@ def refuse(name: str, error: NoRow, draft: Draft) -> None:
 def _single_in(rule: Compiled, cell: Cell, value: Value, schema: Schema, people: People, draft: Draft) -> None:
     known = schema.fields.get(rule.local.field)
     if rule.kind is FieldType.USER:
-        word: Value = None if value is None else people.login_of.get(str(value))
+        word: Value = None if value is None else people.login(str(value), schema) or people.stand_in or None
         if word is None and value is not None:
             return
     else:
@@ -71,7 +71,7 @@ def _member_in(
         if word is None:
             draft.waiting[cell] = cell.element
     elif rule.kind is FieldType.USERS:
-        word = people.login_of.get(cell.element)
+        word = people.login(cell.element, schema)
     else:
         word = rule.wording.back(cell.element)
         if word is not None and not _exists(rule, schema.fields.get(rule.local.field), word):

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from backbone.model import CHOSEN, Cell, Schema
 from backbone.replication.mapping.compiled import Compiled
 from backbone.replication.mapping.composed import Composed
-from backbone.replication.mapping.fitting import Fault
-from backbone.replication.mapping.rules import Only
+from backbone.replication.mapping.faults import Fault
 from backbone.replication.mapping.sources import Sources
 from backbone.replication.mapping.tables import NoRow
 from backbone.replication.mapping.translation import Translation
+from backbone.replication.mapping.ways import Only
 
 Used = Mapping[str, Iterable[str]]
 """Local field -> the values that stand in it somewhere; members, for a set."""

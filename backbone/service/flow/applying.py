@@ -35,15 +35,18 @@ from backbone.replication.diff import Plan
 from backbone.replication.identity import creation, marker
 from backbone.replication.link import Life, Stopped, step
 from backbone.replication.mapping import Inward, Names, Occasion
-from backbone.replication.message import ChangeSet, Kind, Operation, decode_change_sets, inflate
+from backbone.replication.message import Kind, decode_change_sets, inflate
+from backbone.replication.receipt import Became
 from backbone.replication.scope.expression import ExpressionError
 from backbone.service.endpoint import Endpoint
+from backbone.service.evidence import receipting
 from backbone.service.flow import quarantine, resting
 from backbone.service.flow.asking import fits
+from backbone.service.flow.completing import completable
 from backbone.service.flow.entering import enters, keep_outside, with_stored
 from backbone.service.flow.inbound import follows, halt, take
 from backbone.service.flow.outbound import fetch_contents
-from backbone.service.flow.recording import emit, record
+from backbone.service.flow.recording import NotFetched, check_contents, emit, record
 from backbone.service.flow.scoping import Fits
 from backbone.service.flow.tasks import Task, as_task, for_resume, rounds
 from backbone.store import blobs, links, lists, messages, shadows, standing
@@ -55,7 +58,6 @@ from backbone.store.shadows import Book, Known
 ATTEMPTS_IN_A_ROW = 20
 """How often a write is planned anew because somebody edits the issue at the same moment."""
 HELD_AT_ONCE = 100
-LATE_AT_ONCE = 500
 
 
 class Planned(NamedTuple):
@@ -118,8 +120,13 @@ async def apply_next(ep: Endpoint) -> int:
     turns = rounds(tasks) or [[]]
     for turn in turns[:-1]:
         await apply_round(ep, turn)
-    await apply_round(ep, turns[-1], lambda tx: take(tx, ep, incoming))
+    await apply_round(ep, turns[-1], lambda tx: _taken(tx, ep, incoming, tasks))
     return max(len(tasks), 1)
+
+
+def _taken(tx: Connection, ep: Endpoint, incoming: Incoming, tasks: Sequence[Task]) -> None:
+    if take(tx, ep, incoming):
+        receipting.keep_change_sets(tx, ep, incoming, [task.change_set for task in tasks])
 
 
 def _next(tx: Connection, ep: Endpoint) -> list[Incoming]:
@@ -166,22 +173,27 @@ async def apply_round(ep: Endpoint, tasks: Sequence[Task], then: Transaction[obj
     ``then`` stands in the transaction after which nothing of the round is left.
     """
     remaining = list(tasks)
-    for _ in range(ATTEMPTS_IN_A_ROW):
-        remaining = await _attempt(ep, remaining, then)
+    for attempt in range(ATTEMPTS_IN_A_ROW):
+        try:
+            remaining = await _attempt(ep, remaining, then, complete=not attempt)
+        except NotFetched as lacking:
+            await fetch_contents(ep, lacking.cells, known=True)
         if not remaining:
             return
     await ep.store.run(lambda tx: _give_up(tx, ep, remaining, then))
 
 
-async def _attempt(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object]) -> list[Task]:
-    """One attempt; returns what somebody edited meanwhile. One book serves its three transactions."""
+async def _attempt(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object], *, complete: bool) -> list[Task]:
+    """One attempt; returns what somebody edited meanwhile. One book serves its three transactions. ``complete``: what
+    people did is said with all its contents. Raises ``NotFetched``, and nothing is written.
+    """
     book, touched, life = await _read(ep, tasks)
     asked = await fits(ep, touched)
 
     def plan(tx: Connection) -> list[Planned]:
         if links.state(tx, ep.row).life != life:
             return []
-        planned = _plan(tx, ep, book.within(tx), tasks, touched, asked)
+        planned = _plan(tx, ep, book.within(tx), tasks, touched, asked, complete=complete)
         if not planned:
             then(tx)
         return planned
@@ -194,14 +206,16 @@ async def _attempt(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object
     passed("apply: written")
     stale = {outcome.key for outcome in outcomes if isinstance(outcome, Stale)}
 
-    def finish(tx: Connection) -> None:
+    def finish(tx: Connection) -> bool:
         if links.state(tx, ep.row).life != life:
-            return
+            return False
         _finish(tx, ep, book.within(tx), planned, outcomes)
         if not stale:
             then(tx)
+        return True
 
-    await ep.store.run(finish)
+    if await ep.store.run(finish):
+        ep.echoes.wrote(outcomes)
     passed("apply: finished")
     return [p.task for p in planned if p.write.key in stale]
 
@@ -252,10 +266,13 @@ async def _read(ep: Endpoint, tasks: Sequence[Task]) -> tuple[Book, Mapping[str,
 
 
 def _plan(
-    tx: Connection, ep: Endpoint, book: Book, tasks: Sequence[Task], touched: Mapping[str, Touched], asked: Fits
-) -> list[Planned]:
+    tx: Connection, ep: Endpoint, book: Book, tasks: Sequence[Task], touched: Mapping[str, Touched], asked: Fits, *,
+    complete: bool,
+) -> list[Planned]:  # fmt: skip
     """Record what people did, join, and keep intents; what needs no write is finished here."""
     change_sets = record(tx, ep, book, [edit for one in touched.values() for edit in one.edits], fits=asked)
+    if complete:
+        check_contents(ep, book, change_sets)
     for local, one in touched.items():
         known = book.by_local(ISSUE, local)
         assert known is not None
@@ -292,6 +309,7 @@ def _plan_one(
     gid = task.change_set.gid
     if gid in stuck and not task.held:
         lists.hold(tx, ep.row, task.key, task.change_set)
+        receipting.owe(tx, ep, task.change_set, Became.RECEIVED, "waits behind another change of its issue")
         return None
     known = book.by_gid(gid)
     refusal = _why_not(ep, task, known, touched)
@@ -353,7 +371,7 @@ def _join(tx: Connection, ep: Endpoint, book: Book, names: Names, task: Task) ->
         local=known.local if known else None,
         expected=known.seen if known else None,
         cells=cells,
-        author=ep.translation.login(change_set.author),
+        author=ep.translation.login(change_set.author, ep.schema),
         at=change_set.at,
         files=_files(ep, inward.cells),
     )
@@ -379,8 +397,9 @@ def _settle(tx: Connection, ep: Endpoint, book: Book, planned: Planned) -> None:
     if waiting:
         shadows.wait(tx, ep.row, gid, waiting)
         shadows.arrived(tx, ep.row, [wants for wants in waiting.values() if _is_here(tx, ep, book, wants)])
-    if planned.task.held:
-        quarantine.released(tx, ep, planned.task.key, gid)
+    amended = planned.task.held and quarantine.released(tx, ep, planned.task.key, gid)
+    if not (planned.task.late or amended):
+        book.owe(receipting.outcome(planned.task.change_set, planned.plan, len(waiting)))
 
 
 def _is_here(tx: Connection, ep: Endpoint, book: Book, wants: str) -> bool:
@@ -458,6 +477,8 @@ def _refuse(tx: Connection, ep: Endpoint, task: Task, words: str, *, heals: bool
     """The tracker (or a rule) will not take it: its issue waits, and the peer is told."""
     if task.late:
         shadows.completed(tx, ep.row, task.change_set.gid, [o.cell for o in task.change_set.operations])
+    else:
+        receipting.owe(tx, ep, task.change_set, Became.REFUSED, words)
     quarantine.refuse(tx, ep, task.key, task.change_set, words, heals=heals)
 
 
@@ -470,28 +491,7 @@ async def _apply_held(ep: Endpoint) -> int:
 
 async def _apply_late(ep: Endpoint) -> int:
     """Cells whose other end has arrived since."""
-    ready = await ep.store.read(lambda tx: _late(tx, ep))
+    ready = await ep.store.read(lambda tx: completable(tx, ep))
     if ready:
         await apply_round(ep, ready)
     return len(ready)
-
-
-def _late(tx: Connection, ep: Endpoint) -> list[Task]:
-    tasks: list[Task] = []
-    stuck, life = lists.held_gids(tx, ep.row) | standing.resting(tx, ep.row), links.state(tx, ep.row).life[0]
-    for gid, cells in shadows.ready(tx, ep.row, LATE_AT_ONCE).items():
-        if gid in stuck:
-            continue
-        book = Book(tx, ep.row)
-        book.load_cells({gid: cells})
-        registers = book.fields(gid, cells)
-        operations = tuple(
-            Operation(cell, registers[cell].value, registers[cell].write, registers[cell].known) for cell in cells
-        )
-        # An issue's cells may share one write stamp and be completed at different times: each is named.
-        # A repair writes once more what was written before, under a key of its own.
-        again = shadows.asked_again(tx, ep.row, gid)
-        stamps = again + "/".join(f"{o.cell.field} {o.cell.element} {tuple(o.write)}" for o in operations)
-        change_set = ChangeSet(gid, "", "", operations)
-        tasks.append(Task(marker(ep.link_id, f"{gid}/{stamps}", life, 0, len(operations)), change_set, late=True))
-    return tasks

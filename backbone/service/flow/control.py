@@ -11,6 +11,7 @@ from backbone.replication.agreement import Strict
 from backbone.replication.message import Kind, decode_record, inflate
 from backbone.replication.scope import standing
 from backbone.service.endpoint import Endpoint
+from backbone.service.evidence import receipting
 from backbone.service.flow import quarantine, resending, resting
 from backbone.service.flow.inbound import follows, take
 from backbone.service.healing import audit, repair, scrubbing
@@ -76,7 +77,12 @@ async def _prepare(ep: Endpoint, incoming: Incoming) -> scrubbing.Scrubbed | Non
 
 def _take(tx: Connection, ep: Endpoint, incoming: Incoming, scrubbed: scrubbing.Scrubbed | None) -> None:
     try:
-        record = decode_record(inflate(incoming.message.header, incoming.message.body))
+        raw = inflate(incoming.message.header, incoming.message.body)
+        if incoming.kind == Kind.RECEIPTS:
+            receipting.take(tx, ep, incoming, raw)
+            take(tx, ep, incoming)
+            return
+        record = decode_record(raw)
         if incoming.kind == Kind.RECEIPT:
             _keep_receipt(tx, ep, Receipt.model_validate(record))
         elif incoming.kind == Kind.DIGEST and scrubbed is not None:

@@ -5,9 +5,11 @@ When a change makes them wanted, they are made with all of it.
 
 from backbone.replication.diff import Plan
 from backbone.replication.message import ChangeSet, Operation
+from backbone.replication.receipt import Became
 from backbone.replication.scope.judging import Circumstances
 from backbone.replication.scope.rules import Part
 from backbone.service.endpoint import Endpoint
+from backbone.service.evidence import receipting
 from backbone.service.flow import quarantine
 from backbone.service.flow.tasks import Task
 from backbone.store import shadows
@@ -44,6 +46,7 @@ def keep_outside(tx: Connection, ep: Endpoint, book: Book, task: Task, plan: Pla
     """One that is not wanted here: what was said is known, and nothing waits."""
     gid = task.change_set.gid
     book.put(gid, plan.registers)
+    receipting.owe(tx, ep, task.change_set, Became.RECEIVED, "kept, and not shown in the tracker")
     if task.late:
         shadows.completed(tx, ep.row, gid, [o.cell for o in task.change_set.operations])
     if task.held:

@@ -31,6 +31,7 @@ from backbone.replication.link import (
 from backbone.replication.message import LANES, Kind, Message, decode, decode_asked, inflate
 from backbone.replication.resync import decode_welcome
 from backbone.service.endpoint import Endpoint
+from backbone.service.evidence import receipting
 from backbone.service.healing.renewing import begin_life
 from backbone.service.links.progress import joined, roll_back
 from backbone.store import blobs, links, lists, messages, shadows
@@ -82,7 +83,11 @@ async def receive(ep: Endpoint) -> Report:
         await ep.channel.forget([d.token for d in deliveries])
         raise
     passed("receive: stored")
-    await ep.channel.confirm([d.token for d in deliveries])
+    try:
+        await ep.channel.confirm([d.token for d in deliveries])
+    except BaseException:
+        await ep.channel.forget([d.token for d in deliveries])
+        raise
     passed("receive: confirmed")
     with contextlib.suppress(ChannelUnavailable):
         for lane, seq in applied.items():
@@ -210,6 +215,7 @@ def _carry_out(tx: Connection, ep: Endpoint, state: LinkState, one: Opened, effe
     match effect:
         case Store():
             messages.put_in(tx, ep.row, [message], ep.clock())
+            receipting.keep_parcel(tx, ep, message, one.delivery.parcel.data)
         case Drop():
             ep.log.info("dropped", reason=effect.reason, lane=header.lane, seq=header.seq)
         case Refuse():
@@ -285,7 +291,8 @@ def _take(tx: Connection, ep: Endpoint, incoming: Incoming) -> LinkState | None:
     lane = before.into[incoming.lane]
     if lane.applied == lane.recv or incoming.seq != lane.applied + 1:
         return None  # a new life, of ours or the partner's, began meanwhile
-    given = Took(ep.clock(), incoming.lane, incoming.digest, incoming.prev)
+    unhurried = incoming.kind == Kind.RECEIPTS
+    given = Took(ep.clock(), incoming.lane, incoming.digest, incoming.prev, unhurried)
     state, effects = step(before, given, ep.identity, ep.timing)
     for effect in effects:
         if isinstance(effect, Halt):

@@ -8,8 +8,10 @@ from backbone.errors import PeerError
 from backbone.model import Edit
 from backbone.replication import amending
 from backbone.replication.message import ChangeSet, Kind, encode_record
+from backbone.replication.receipt import Became
 from backbone.replication.retrying import next_try
 from backbone.service.endpoint import Endpoint
+from backbone.service.evidence import receipting
 from backbone.service.flow.asking import fits
 from backbone.service.flow.outbound import fetch_contents
 from backbone.service.flow.recording import emit, number, record
@@ -52,13 +54,15 @@ def refuse(tx: Connection, ep: Endpoint, key: str, change_set: ChangeSet, words:
     ep.log.warning("refused", gid=gid, reason=words, attempts=attempts)
 
 
-def released(tx: Connection, ep: Endpoint, key: str, gid: str) -> None:
-    """It was applied after all."""
+def released(tx: Connection, ep: Endpoint, key: str, gid: str) -> bool:
+    """It was applied after all. Returns whether a person changed it before."""
     lists.unhold(tx, ep.row, key)
     item = lists.set_aside_by_key(tx, ep.row, key)
-    if item is not None:
-        lists.set_aside_change(tx, item.id, ep.clock(), state="applied", next_at=None)
-        tell(tx, ep, gid, key, "applied", "")
+    if item is None:
+        return False
+    lists.set_aside_change(tx, item.id, ep.clock(), state="applied", next_at=None)
+    tell(tx, ep, gid, key, "applied", "")
+    return bool(item.edits != "[]")
 
 
 def tell(tx: Connection, ep: Endpoint, gid: str, key: str, outcome: str, reason: str) -> None:
@@ -95,7 +99,7 @@ async def _capture_again(ep: Endpoint, row: Item) -> None:
     """What could not be put into agreed words is looked at again, as the issue stands."""
     issue = (await ep.tracker.read([row.local])).get(row.local)
     if issue is not None:
-        await fetch_contents(ep, issue.cells)
+        await fetch_contents(ep, issue.cells, known=True)
     asked = await fits(ep, [row.local], looking_back=True)
 
     def keep(tx: Connection) -> None:
@@ -132,6 +136,9 @@ def skip(tx: Connection, ep: Endpoint, items: Iterable[int]) -> int:
     for row in rows:
         lists.set_aside_change(tx, row.id, ep.clock(), state="skipped", next_at=None)
         if row.kind == "issue":
+            held = lists.held_by_key(tx, ep.row, row.key)
+            if held is not None and row.edits == "[]":
+                receipting.owe(tx, ep, held, Became.REFUSED, "passed over by a person")
             lists.unhold(tx, ep.row, row.key)
             lists.let_go(tx, ep.row, row.gid)
             tell(tx, ep, row.gid, row.key, "skipped", "skipped by a person")
@@ -158,6 +165,7 @@ def edit(tx: Connection, ep: Endpoint, item: int, values: Mapping[str, str], by:
     change_set = lists.held_by_key(tx, ep.row, row.key) if row is not None and row.kind == "issue" else None
     if row is None or row.state != "open" or change_set is None:
         return "it is settled meanwhile"
+    sent = change_set
     links.saw_number(tx, ep.row, max((max(o.write.newest, o.known.newest) for o in change_set.operations), default=0))
     first = links.take_numbers(tx, ep.row, max(len(values), 1))
     ours: list[Any] = []
@@ -176,6 +184,8 @@ def edit(tx: Connection, ep: Endpoint, item: int, values: Mapping[str, str], by:
         ours.append(operation)
         notes.append({"at": ep.clock(), "by": by, "field": cell.field, "element": cell.element,
                       "before": amending.text_of(cell, before), "after": text})  # fmt: skip
+    if row.edits == "[]":
+        receipting.owe(tx, ep, sent, Became.SUPERSEDED, "changed by a person before it was applied")
     lists.amend_held(tx, ep.row, row.key, change_set)
     lists.set_aside_change(tx, item, ep.clock(), edits=json.dumps(notes), next_at=None)
     lists.let_go(tx, ep.row, row.gid)

@@ -27,7 +27,7 @@ from backbone.replication.scope.rules import Leaving
 from backbone.replication.scope.standing import announcement
 from backbone.service.endpoint import Endpoint
 from backbone.service.flow.scoping import NOT_ASKED, Fits, Ruling, rule
-from backbone.store import blobs, links, lists, messages, shadows, standing
+from backbone.store import blobs, evidence, links, lists, messages, shadows, standing
 from backbone.store.engine import Connection
 from backbone.store.messages import Outgoing
 from backbone.store.shadows import Book, Known
@@ -107,6 +107,29 @@ def _leave(tx: Connection, ep: Endpoint, book: Book, before: Standing, edit: Edi
     return stand(tx, ep, before._replace(ours=ours, why="it is out of the scope of this link"), tell=True)
 
 
+class NotFetched(Exception):
+    """What is said names attachments whose contents nobody has copied from the tracker: ``cells``, in local words."""
+
+    def __init__(self, cells: Cells) -> None:
+        super().__init__("contents are not here")
+        self.cells = cells
+
+
+def check_contents(ep: Endpoint, book: Book, change_sets: Iterable[ChangeSet]) -> None:
+    """Raises ``NotFetched``: an issue that enters the link late says all that it has, and what stayed here was
+    perhaps never copied, or was pruned.
+    """
+    lacking: dict[Cell, Value] = {}
+    for change_set in change_sets:
+        for cell, value, *_ in change_set.operations:
+            if cell.field == ATTACHMENT and isinstance(value, dict) and not ep.contents.has(str(value["sha256"])):
+                known = book.by_gid(cell.element)
+                if known is not None:
+                    lacking[Cell(ATTACHMENT, known.local)] = value
+    if lacking:
+        raise NotFetched(lacking)
+
+
 def emit(tx: Connection, ep: Endpoint, change_sets: Iterable[ChangeSet]) -> int:
     """Number what the peer must hear, in as few messages as their limits allow; returns the change sets.
 
@@ -117,22 +140,34 @@ def emit(tx: Connection, ep: Endpoint, change_sets: Iterable[ChangeSet]) -> int:
         resting = standing.resting(tx, ep.row, {change_set.gid for change_set in said})
         said = [change_set for change_set in said if change_set.gid not in resting]
     body_bytes = ep.body_bytes
-    pieces = [piece for change_set in said for piece in _encoded(change_set, body_bytes)]
+    pieces = [(change_set.gid, piece) for change_set in said for piece in _encoded(change_set, body_bytes)]
     if not pieces:
         return 0
-    outgoing: list[tuple[Kind, bytes, int, Chunk | None]] = []
-    batch: list[bytes] = []
+    batches: list[list[tuple[str, bytes]]] = [[]]
     size = 0
-    for encoded in pieces:
-        if batch and (len(batch) >= limits.change_sets_per_message or size + len(encoded) > body_bytes):
-            outgoing.append((Kind.DATA, encode_change_sets(batch), len(batch), None))
-            batch, size = [], 0
-        batch.append(encoded)
+    for gid, encoded in pieces:
+        if batches[-1] and (len(batches[-1]) >= limits.change_sets_per_message or size + len(encoded) > body_bytes):
+            batches.append([])
+            size = 0
+        batches[-1].append((gid, encoded))
         size += len(encoded)
-    outgoing.append((Kind.DATA, encode_change_sets(batch), len(batch), None))
-    outgoing += _attachments(tx, ep, said)
-    number(tx, ep, outgoing)
+    outgoing: list[tuple[Kind, bytes, int, Chunk | None]] = [
+        (Kind.DATA, encode_change_sets([encoded for _, encoded in batch]), len(batch), None) for batch in batches
+    ]
+    _keep(tx, ep, batches)
+    number(tx, ep, [*outgoing, *_attachments(tx, ep, said)])
     return len(pieces)
+
+
+def _keep(tx: Connection, ep: Endpoint, batches: Sequence[Sequence[tuple[str, bytes]]]) -> None:
+    """Of which issues the next messages of change sets speak: to be found again as evidence."""
+    state = links.state(tx, ep.row)
+    first = state.out["c"].last + 1
+    rows = [
+        (state.life[0], "c", seq, "\n".join(dict.fromkeys(gid for gid, _ in batch)))
+        for seq, batch in enumerate(batches, first)
+    ]
+    evidence.keep(tx, ep.row, rows, ep.clock(), ours=True)
 
 
 def _encoded(change_set: ChangeSet, body_bytes: int) -> list[bytes]:
@@ -160,7 +195,8 @@ def _number_one(
     lane = LANE_OF[kind]
     sending = state.out[lane]
     seq = sending.last + 1
-    encoding, body = ("none", raw) if chunk else compress(raw)
+    readable = chunk is not None or kind is Kind.RECEIPTS  # what a third party reads, with gpg alone, stays as it is
+    encoding, body = ("none", raw) if readable else compress(raw)
     dig = digest(ep.link_id, ep.identity.us, state.life, lane, seq, kind, chunk, body)
     row = Outgoing(
         lane=lane,

@@ -254,7 +254,7 @@ async def _meet(ep: Endpoint, incoming: Incoming, told: Told) -> list[Task]:
         if o.cell.field == ATTACHMENT and isinstance(o.value, dict)
     }
     for issue in here.issues.values():
-        await fetch_contents(ep, {c: v for c, v in issue.cells.items() if not _is_content(v, theirs)})
+        await fetch_contents(ep, {c: v for c, v in issue.cells.items() if not _is_content(v, theirs)}, known=True)
     return await ep.store.run(lambda tx: _meet_all(tx, ep, incoming, told, here))
 
 
@@ -379,7 +379,7 @@ async def _strays(ep: Endpoint) -> None:
         ours = {local: name for local, made in written.items() if (name := _first_name(ep, made)) is not None}
         issues = await ep.tracker.read(list(ours))
         for issue in issues.values():
-            await fetch_contents(ep, issue.cells)
+            await fetch_contents(ep, issue.cells, known=True)
         here = _Here(issues, written)
         await ep.store.run(lambda tx, o=ours, h=here: _name_strays(tx, ep, o, h))  # type: ignore[misc]
 
@@ -439,7 +439,7 @@ async def _finish(ep: Endpoint) -> int:
         for known in page:
             issue = found.get(known.local)
             if issue is not None and ep.born_here(known.gid):
-                await fetch_contents(ep, issue.cells)
+                await fetch_contents(ep, issue.cells, known=True)
                 born[known.gid] = (ep.translation.person(issue.author, ep.schema), issue.created)
 
     await ep.store.run(lambda tx: _push(tx, ep, untold, born))

@@ -99,7 +99,7 @@ def _sample(words: Translation, schema: Schema, issue: Issue) -> Sample:
     names = SHOWN
     out = words.to_agreed(issue.cells, schema, names, {}, fresh=True)
     enters = not out.quiet.outside
-    sent = {cell: value for cell, value in out.cells.items() if enters and not out.quiet.keeps(cell.field)}
+    sent = {cell: value for cell, value in out.cells.items() if enters and not out.quiet.keeps(cell)}
     back = words.to_local(sent, schema, names, {}, lambda _: True, Occasion("sample"))
     written = {
         _words(cell): (issue.cells.get(cell), value)

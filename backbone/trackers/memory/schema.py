@@ -20,5 +20,6 @@ DEFAULT_SCHEMA = Schema(
             Field("depends", FieldType.RELATION),
             Field("duplicate_of", FieldType.RELATION, single=True),
         )
-    }
+    },
+    visibilities=("internal", "managers"),
 )

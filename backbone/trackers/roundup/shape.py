@@ -86,8 +86,15 @@ def describe(db: Any, shape: Shape) -> Schema:
     people = {}
     for node in db.user.list():
         login = db.user.get(node, "username")
-        people[login] = Person(login, db.user.get(node, "realname") or login, db.user.get(node, "address") or "")
+        name, address = db.user.get(node, "realname") or login, db.user.get(node, "address") or ""
+        people[login] = Person(login, name, address, _roles(db, node))
     return Schema(fields, people)
+
+
+def _roles(db: Any, user: str) -> tuple[str, ...]:
+    """Roundup keeps them as words with commas; a tracker may have taken the property out."""
+    said = db.user.get(user, "roles") if "roles" in db.user.getprops() else None
+    return tuple(role.strip() for role in (said or "").split(",") if role.strip())
 
 
 def _property(db: Any, issue_class: str, name: str, prop: Any) -> Property | None:

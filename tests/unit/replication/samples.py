@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from backbone.model import Cell
+from backbone.replication import receipt
 from backbone.replication.merge import Stamp
 from backbone.replication.message import (
     LANE_OF,
@@ -52,9 +53,20 @@ CHANGE_SETS = (
 )  # fmt: skip
 
 
-def message(kind: Kind, raw: bytes, **said: Any) -> Message:
-    """Bob's message of one kind; compressed where that pays, with its digest."""
-    encoding, body = compress(raw)
+RECEIPT = receipt.write(
+    receipt.Receipt(
+        "ab" * 16, 3, 17, "0f" * 32, "2026-11-21T04:19:00Z",
+        (
+            receipt.Outcome("1a" * 32, receipt.Became.APPLIED),
+            receipt.Outcome("2b" * 32, receipt.Became.REFUSED, "Grüße: no such status"),
+        ),
+    )
+)  # fmt: skip
+
+
+def message(kind: Kind, raw: bytes, *, readable: bool = False, **said: Any) -> Message:
+    """Bob's message of one kind; compressed where that pays (unless it is to be read with gpg), with its digest."""
+    encoding, body = ("none", raw) if readable else compress(raw)
     lane = {"lane": LANE_OF[kind], "seq": 3} if kind in LANE_OF else {}
     draft = header(kind=kind, body_enc=encoding, raw_len=len(raw), ts=1_795_234_740, **lane | said)
     return Message(draft.model_copy(update={"dig": digest_of(Message(draft, body))}), body)
@@ -70,6 +82,7 @@ def samples() -> dict[str, Message]:
         "ACK": message(Kind.ACK, b"", ack=ack(known, no=77, boot=4), high={"c": 3, "b": 1, "k": 2**40}, att=2),
         "NACK": message(Kind.NACK, encode_record({"c": ((1, 2), (9, 9)), "b": ()})),
         "CTRL": message(Kind.CTRL, encode_record({"type": "tested", "sizes": (1_024, 262_144), "ok": True})),
+        "RECEIPTS": message(Kind.RECEIPTS, receipt.encode(RECEIPT), readable=True),
     }
 
 

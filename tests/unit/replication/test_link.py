@@ -410,6 +410,16 @@ class TestTime:
         assert tick(state, 9.0 + limits.heartbeat_seconds)[1] == ()
         assert said(tick(state, 10.0 + limits.heartbeat_seconds)[1]) == [Kind.ACK]
 
+    def test_when_the_clock_is_set_back_what_was_due_is_due_now(self) -> None:
+        times: dict[str, Any] = {"heard_at": 90_000.0, "spoke_at": 90_001.0, "ack_due": 90_002.0, "ask_due": 90_010.0}
+        state, effects = tick(replace(FRESH, **times), 1_000.0)
+        assert said(effects) == [Kind.NACK, Kind.ACK]
+        assert (state.heard_at, state.spoke_at, state.ack_due) == (1_000.0, 1_000.0, 1_000.0)
+
+    def test_as_long_as_the_clock_goes_on_what_is_due_later_waits(self) -> None:
+        state = replace(FRESH, heard_at=1_000.0, spoke_at=1_000.0, ack_due=1_002.0)
+        assert tick(state, 1_000.0) == (state, ())
+
 
 class TestStopped:
     def test_it_stops_once_and_for_the_first_reason(self) -> None:
