@@ -38,6 +38,9 @@ def create(
     account: Annotated[str | None, typer.Option(help="By mail: the account in backbone.toml.")] = None,
     agreement: Annotated[Path | None, typer.Option(help="A TOML file: what is shared.")] = None,
     mapping: Annotated[Path | None, typer.Option(help="A TOML file: what the shared fields are called here.")] = None,
+    one_way: Annotated[
+        str | None, typer.Option(help="Only one side's changes travel: to-partner or from-partner.")
+    ] = None,
     description: Annotated[str, typer.Option(help="A sentence for the partner's admin.")] = "",
     expires_days: Annotated[int, typer.Option(min=1, max=365, help="How long the file can be joined.")] = 14,
     encrypt: Annotated[bool, typer.Option("--encrypt/--no-encrypt", help="Signatures are always on.")] = True,
@@ -51,7 +54,7 @@ def create(
     travels = _channel(context, channel, send, receive, account)
     options = linking.LinkOptions(
         tracker, travels, description, agreement, mapping, expires_days, encrypt,
-        handshakes.passphrase(passphrase_file),
+        handshakes.passphrase(passphrase_file), linking.direction(one_way),
     )  # fmt: skip
     target = out or Path(f"{name}.handshake")
 

@@ -76,8 +76,29 @@ class Agreement(Strict):
     attachment_types: tuple[Annotated[str, Field(min_length=3, max_length=200, pattern="^[^/]+/[^/]+$")], ...] = ()
     """MIME types, with ``*`` as a wildcard; none named: any."""
     attachment_bytes_max: Annotated[int, Field(ge=0, le=limits.attachment_bytes_max)] = 100 * 2**20
+    direction: Direction = Direction.BOTH
+    """Of the whole link: a one-way link's fields, comments and attachments all have it."""
     authors: Annotated[str, Field(pattern="^(named|hidden)$")] = "named"
     """Whether the names of authors travel; hidden ones are shown as "a user of NODE"."""
+
+    @model_validator(mode="after")
+    def _is_one_way_throughout(self) -> Self:
+        if self.direction is not Direction.BOTH:
+            parts = {name: field.direction for name, field in self.fields.items()}
+            parts |= {COMMENT: self.comment_direction, ATTACHMENT: self.attachment_direction}
+            wrong = [name for name, direction in parts.items() if direction is not self.direction]
+            if wrong:
+                raise ValueError(f"the link goes {self.direction} only, but {wrong[0]} goes {parts[wrong[0]]}")
+        return self
+
+    def one_way(self, direction: Direction) -> "Agreement":
+        """The same for a link that goes one way only. Raises ``ConfigError`` where a field goes the other way."""
+        data = self.model_dump(mode="json")
+        for part in (*data["fields"].values(), data):
+            for key in part.keys() & {"direction", "comment_direction", "attachment_direction"}:
+                if part[key] == Direction.BOTH:
+                    part[key] = direction
+        return Agreement.parse(data, "the agreement")
 
     @classmethod
     def parse(cls, data: Mapping[str, Any], where: str) -> "Agreement":

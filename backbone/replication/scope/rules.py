@@ -33,15 +33,15 @@ class Leaving(StrEnum):
     """Nothing travels until somebody adds it by hand."""
 
 
-def _is_day_or_moment(text: str) -> str:
+def day_or_moment(text: str) -> str:
+    """A moment in UTC (RFC 3339); a day is its beginning. Raises ``ValueError``."""
     moment = f"{text}T00:00:00Z" if len(text) == len("2026-11-21") else text
     if not is_moment(moment):
         raise ValueError("must be a day (2026-11-21) or a moment in UTC (2026-11-21T09:30:00Z)")
     return moment
 
 
-Since = Annotated[str, AfterValidator(_is_day_or_moment)]
-"""RFC 3339 in UTC."""
+Since = Annotated[str, AfterValidator(day_or_moment)]
 
 
 class TypeRule(Strict):

@@ -7,6 +7,7 @@ from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Cells, Edit, Positi
 from backbone.replication import diff, limits
 from backbone.replication.link import LinkState, Numbered, step
 from backbone.replication.mapping import Names
+from backbone.replication.mapping.entry import has_entered
 from backbone.replication.merge import EMPTY, NEVER, write
 from backbone.replication.message import (
     LANE_OF,
@@ -245,7 +246,9 @@ def _record_one(
     if not whole and _was_seen(known, edit):
         return None
     guarded = ep.translation.entry.guards_ours or ep.scope.guards or stands.ours != ""
-    shadow = book.load_whole(gid) if (whole or guarded) and known is not None else book.fields(gid, own)
+    shadow = book.fields(gid, own)
+    if known is not None and (whole or guarded or not has_entered(shadow)):
+        shadow = book.load_whole(gid)
     outward = ep.translation.to_agreed(edit.cells, ep.schema, names, shadow, fresh=known is None)
     for problem in outward.problems:
         _complain(tx, ep, edit, gid, problem)

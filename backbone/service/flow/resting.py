@@ -80,7 +80,7 @@ def _say_all(tx: Connection, ep: Endpoint, gid: str, *, theirs_too: bool) -> Non
     operations = tuple(
         Operation(cell, r.value, r.write, r.known)
         for cell, r in {**registers, **again}.items()
-        if (_is_ours(ep.side, r.write) or (theirs_too and r.write != NEVER)) and not cell.field.startswith(diff.NOTE)
+        if (is_ours(ep.side, r.write) or (theirs_too and r.write != NEVER)) and not cell.field.startswith(diff.NOTE)
         and cell.field in ep.policies and ep.agreement.direction_of(cell.field).allows(ep.side)
     )  # fmt: skip
     book.flush(ep.clock())
@@ -88,15 +88,15 @@ def _say_all(tx: Connection, ep: Endpoint, gid: str, *, theirs_too: bool) -> Non
     emit(tx, ep, [ChangeSet(gid, "", "", operations)] if operations else [])
 
 
-def _is_ours(side: Side, stamp: Stamp) -> bool:
-    """Who writes takes a number above all that it has seen."""
+def is_ours(side: Side, stamp: Stamp) -> bool:
+    """Whether that side wrote it last: who writes takes a number above all that it has seen."""
     return (stamp.master_n > stamp.slave_n) is (side is Side.MASTER) and stamp != NEVER
 
 
 def _said_at_leaving(tx: Connection, ep: Endpoint, registers: Mapping[Cell, Register]) -> dict[Cell, Register]:
     """What was said to the partner when the issue left gives way to what our tracker shows."""
     said = {Cell(name) for name in ep.scope.rules.close_with}
-    untrue = {c: r for c, r in registers.items() if c in said and r.value != r.image and _is_ours(ep.side, r.write)}
+    untrue = {c: r for c, r in registers.items() if c in said and r.value != r.image and is_ours(ep.side, r.write)}
     if not untrue:
         return {}
     n, inc = links.take_numbers(tx, ep.row, 1), links.state(tx, ep.row).life[0]
@@ -145,7 +145,7 @@ def is_kept_back(tx: Connection, ep: Endpoint, book: Book, gid: str) -> bool:
     """
     one = standing.get(tx, ep.row, gid)
     unheard = one.rests and any(
-        _is_ours(ep.side, register.write) and register.write.newest > one.said
+        is_ours(ep.side, register.write) and register.write.newest > one.said
         for register in book.load_whole(gid).values()
     )
     if unheard:

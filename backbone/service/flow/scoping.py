@@ -34,9 +34,10 @@ def rule(
     """``cells`` are those that the edit shows, in agreed words; ``quiet`` is what the mapping says of them; ``fits`` is
     ``None`` where nobody has asked the tracker: then the issue stays as it is.
     """
-    if not ep.scope.guards and not standing.ours:
-        return Ruling(quiet)
     entered = has_entered(shadow)
+    if not ep.scope.guards and not standing.ours:
+        was_outside = bool(shadow) and not entered and not quiet.outside
+        return Ruling(quiet._replace(entering=True) if was_outside else quiet)
     if standing.ours == CUT:
         return Ruling(quiet) if entered else Ruling(quiet._replace(outside=True))
     if fits is None:

@@ -10,7 +10,7 @@ from backbone.replication.mapping import Names, Translation
 from backbone.replication.scope.expression import ExpressionError
 from backbone.replication.scope.judging import Circumstances, Scope
 from backbone.replication.scope.rules import Part
-from backbone.service.flow.asking import taken
+from backbone.service.flow.asking import matching, taken
 from backbone.service.node import Node
 from backbone.store import shadows, standing
 from backbone.store.links import LinkRow
@@ -46,6 +46,8 @@ class Surveyor:
         """Looks at every issue. Raises ``ConfigError`` for a query that the tracker does not take."""
         gids = await self._node.store.read(lambda tx: {at: gid for gid, at in shadows.local_names(tx, self._row.id)})
         stands = await self._node.store.read(lambda tx: {one.gid: one for one in standing.every(tx, self._row.id)})
+        if self._scope.rules.query is not None:  # also where there is no issue yet
+            await matching(self._tracker, self._scope.rules.query, (), f"links/{self._row.name}.toml: scope.query")
         counts: Counter[str] = Counter()
         examples: dict[bool, list[str]] = {True: [], False: []}
         problems: list[str] = []

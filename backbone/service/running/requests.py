@@ -10,7 +10,7 @@ from backbone.model import Cell, Write
 from backbone.replication.identity import marker
 from backbone.replication.message import Kind
 from backbone.service.endpoint import Endpoint
-from backbone.service.flow import quarantine, resting
+from backbone.service.flow import looking, quarantine, resting
 from backbone.service.flow.outbound import post, unnumbered
 from backbone.service.healing import audit, repair, scrubbing
 from backbone.store import counts, links, lists
@@ -153,6 +153,7 @@ _WITH_THE_TRACKER: Mapping[str, Callable[[Endpoint, int, dict[str, Any]], Awaita
     "take": _take,
     "add": resting.add,
     "cut": resting.cut,
+    "look": looking.look,
     "repair": repair.begin,
     "settle": repair.settle,
 }
