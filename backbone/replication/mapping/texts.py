@@ -30,7 +30,10 @@ class Texts:
         shown = self._references.back(agreed, schema, names)
         if self._write(shown.text) == text:
             return (agreed if shown.missing is None else shown.text), False
-        said = self._references.out(self._say(text), agreed, schema, names)
+        plain = self._say(text)
+        if self._references.out(plain, None, schema, names) == agreed:
+            return agreed, False  # it looks like a reference of ours in itself, and was said so
+        said = self._references.out(plain, agreed, schema, names)
         labels = self._references.labels(agreed)
         if agreed not in (said, labels) and self._write(labels) == text:
             return labels, False

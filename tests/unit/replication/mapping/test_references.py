@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backbone.errors import ConfigError
@@ -168,6 +168,7 @@ class TestLaws:
     ).map("".join)  # fmt: skip
 
     @given(WORDS)
+    @example("#3[#12](backbone:issue/i-3)")
     def test_an_unedited_round_trip_changes_nothing(self, text: str) -> None:
         alice, _ = half(ALICE)
         bob, _ = half(BOB, login="ann2")
