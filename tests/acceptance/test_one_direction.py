@@ -13,6 +13,7 @@ from tests.acceptance.test_hostile_parcels import titles
 from tests.support.mail import eventually
 
 TITLE = Cell("title")
+GONE = "it is not there: mount the share"
 
 
 @pytest.fixture
@@ -44,12 +45,12 @@ async def test_a_share_that_is_gone_in_one_direction_stops_only_that_one(
         never_tries_again(monkeypatch)
         share.rename(shared_place / "away")
         alice.tracker.edit(await number_of(alice, "hers"), {TITLE: "hers, edited"}, "ann")
-        await says(alice, "/SEND")
-        await says(bob, "/RECEIVE")
+        await says(alice, GONE)
+        await says(bob, GONE)
         bob.tracker.edit(await number_of(bob, "his"), {TITLE: "his, edited"}, "bo")
         await eventually(lambda: "his, edited" in titles(alice), BOUND_SECONDS)
         assert "hers, edited" not in await asyncio.to_thread(titles, bob)
-        await says(alice, "/SEND")
+        await says(alice, GONE)
         shared_place.joinpath("away").rename(share)
         await woken(alice, bob)
         await eventually(lambda: "hers, edited" in titles(bob), BOUND_SECONDS)
