@@ -21,6 +21,12 @@ body_bytes = 4 * 2**20
 ack_gathered = 10.0
 """While messages wait to be applied, an acknowledgement may wait this many times its delay: each costs a seal."""
 
+ack_gathered_seconds = 1.0
+"""Where that is less than this, as in a directory, it may wait so long: nobody looks so often ..."""
+
+ack_gathered_share = 0.25
+"""... but never more than this share of the time after which the peer sends again what was not acknowledged."""
+
 parcels_aside_max = 1_000
 """Parcels that could not be opened and are on the list; of more only the number is kept. Nobody reads more."""
 

@@ -10,6 +10,7 @@ restored, and goes on when the peer has told its whole state (PROTOCOL 2.7, ``re
 ``step(state, input) -> (state, effects)`` on frozen values, which hold numbers, never bodies; the shell stores them.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -102,7 +103,7 @@ def _speak(state: LinkState, given: Spoke, timing: Timing) -> LinkState:
     told = given.said == state.into
     return replace(
         state,
-        ack_due=None if told else given.now + timing.ack_delay,
+        ack_due=None if told else given.now + _ack_delay(timing, state.into.values()),
         ack_no=state.ack_no + 1,
         spoke_at=given.now,
     )
@@ -331,7 +332,7 @@ def _store(state: LinkState, given: Received, timing: Timing) -> tuple[LinkState
     if lane is None:
         return state, (Refuse("the message names a lane that the protocol does not know"),)
     if header.kind != Kind.RECEIPTS:  # which is acknowledged along with something else: nobody waits for that
-        soon = now + timing.ack_delay
+        soon = now + (timing.ack_delay if lane.has(header.seq) else _ack_delay(timing, [lane]))
         state = replace(state, ack_due=soon if state.ack_due is None else min(state.ack_due, soon))
     if lane.has(header.seq):
         if given.known is not None and given.known != header.dig:
@@ -359,10 +360,19 @@ def _take(state: LinkState, given: Took, timing: Timing) -> tuple[LinkState, tup
     lane = replace(lane, applied=lane.applied + 1, chain=chain(lane.chain, given.digest))
     if given.unhurried:
         return _into(state, given.lane, lane), ()
-    gathering = limits.ack_gathered if lane.applied < lane.recv else 1.0
-    due = given.now + timing.ack_delay * gathering
+    due = given.now + _ack_delay(timing, [lane])
     due = due if state.ack_due is None else min(state.ack_due, due)
     return replace(_into(state, given.lane, lane), ack_due=due), ()
+
+
+def _ack_delay(timing: Timing, lanes: Iterable[Receiving]) -> float:
+    """Until the next acknowledgement: while messages wait to be applied it may gather, as long as nothing is sent again
+    for want of it.
+    """
+    if all(lane.applied == lane.recv for lane in lanes):
+        return timing.ack_delay
+    gathered = max(timing.ack_delay * limits.ack_gathered, limits.ack_gathered_seconds)
+    return max(timing.ack_delay, min(gathered, timing.resend_floor * limits.ack_gathered_share))
 
 
 def _tick(state: LinkState, now: float, timing: Timing) -> tuple[LinkState, tuple[Effect, ...]]:

@@ -14,6 +14,7 @@ from backbone.replication.link import (
     LinkState,
     Phase,
     Reborn,
+    Received,
     Receiving,
     Refuse,
     Say,
@@ -22,6 +23,7 @@ from backbone.replication.link import (
     Stopped,
     Store,
     Tick,
+    Timing,
     Took,
     acknowledgement,
     foreign,
@@ -258,7 +260,25 @@ class TestAcknowledgements:
         told = after(state, Spoke(20.0, state.into))
         assert (told.ack_due, told.ack_no, told.spoke_at) == (None, 1, 20.0)
         late = after(state, Spoke(20.0, FRESH.into))
-        assert late.ack_due == 21.0
+        assert late.ack_due == 20.0 + TIMING.ack_delay * limits.ack_gathered
+        applied = after(state, Took(19.0, "c", digest(1), bytes(32)), Spoke(20.0, FRESH.into))
+        assert applied.ack_due == 21.0
+
+    def test_it_gathers_while_messages_wait_to_be_applied_and_a_repetition_is_answered_soon(self) -> None:
+        waiting = replace(heard(1), ack_due=None)
+        second = after(waiting, Received(10.0, numbered(2)))
+        assert second.ack_due == 10.0 + TIMING.ack_delay * limits.ack_gathered
+        assert after(second, Received(10.0, numbered(2), known=digest(2))).ack_due == 10.0 + TIMING.ack_delay
+
+    @pytest.mark.parametrize(
+        ("delay", "floor", "gathered"), [(0.02, 30.0, 1.0), (30.0, 900.0, 225.0), (0.0, 1.0, 0.25), (5.0, 10.0, 5.0)]
+    )
+    def test_gathering_is_worth_a_second_and_nothing_is_sent_again_for_it(
+        self, delay: float, floor: float, gathered: float
+    ) -> None:
+        timing = Timing(delay, 1.0, floor)
+        state, _ = step(replace(heard(1), ack_due=None), Received(10.0, numbered(2)), IDENTITY, timing)
+        assert state.ack_due == 10.0 + gathered
 
 
 class TestApplying:

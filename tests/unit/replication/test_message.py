@@ -203,6 +203,18 @@ class TestHeaders:
 
 
 class TestBodies:
+    @pytest.mark.parametrize("lists", [True, False], ids=["lists", "maps"])
+    def test_what_holds_more_values_than_fit_into_memory_is_refused_while_it_is_read(
+        self, lists: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Each empty one costs as much as several values."""
+        many: Any = tuple([()] * 200) if lists else tuple([{}] * 100)
+        record = encode_record({"many": many})
+        assert decode_record(record) == {"many": many}
+        monkeypatch.setattr(limits, "message_values_max", 800)
+        with pytest.raises(PeerError, match="well-formed"):
+            decode_record(record)
+
     @given(st.binary(max_size=2_000))
     def test_what_is_compressed_inflates_to_the_same(self, raw: bytes) -> None:
         encoding, body = compress(raw)
