@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from roundup import hyperdb
+from roundup.date import Interval, Range
 
 from backbone.trackers.base import QueryRefused
 
@@ -44,9 +45,27 @@ def filterspec(db: Any, issue_class: str, query: str) -> dict[str, Any]:
 
 
 def _wanted(db: Any, name: str, prop: Any, text: str) -> Any:
-    if not isinstance(prop, (hyperdb.Link, hyperdb.Multilink)):
-        return text
-    return [_item(db, name, prop, word.strip()) for word in text.split(",")]
+    if isinstance(prop, (hyperdb.Link, hyperdb.Multilink)):
+        return [_item(db, name, prop, word.strip()) for word in text.split(",")]
+    try:
+        if text.strip() and _is_understood(db, prop, text):
+            return text
+    except ValueError:
+        pass
+    raise QueryRefused(f"{name}={text}: the tracker does not understand that value, and would take every issue")
+
+
+def _is_understood(db: Any, prop: Any, text: str) -> bool:
+    """Roundup's own ``filter`` leaves out what it does not understand, without a word. Raises ``ValueError``."""
+    if isinstance(prop, hyperdb.Date):
+        ranges = [prop.range_from_raw(part, db) for part in text.split(",") if part != "-"]
+        return all(one.from_value or one.to_value for one in ranges)
+    if isinstance(prop, hyperdb.Interval):
+        span = Range(text, Interval)
+        return bool(span.from_value or span.to_value)
+    if isinstance(prop, (hyperdb.Number, hyperdb.Integer)):
+        return all(float(part) is not None for part in text.split(","))
+    return isinstance(prop, (hyperdb.String, hyperdb.Boolean))
 
 
 def _item(db: Any, name: str, prop: Any, word: str) -> str:
