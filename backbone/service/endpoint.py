@@ -13,6 +13,7 @@ from backbone.replication.identity import born_at, gid
 from backbone.replication.link import Identity, Timing
 from backbone.replication.mapping import Names, Translation
 from backbone.replication.merge import Side
+from backbone.replication.tree import Tree
 from backbone.service.flow.contents import Contents
 from backbone.store.engine import Store
 from backbone.store.shadows import Book
@@ -63,6 +64,8 @@ class Endpoint(Voice):
     translation: Translation
     schema: Schema
     tracker: Tracker
+    trees: dict[tuple[str, int], Tree] = field(default_factory=dict)
+    """Of an audit under way, while this process lives."""
     policies: dict[str, Any] = field(init=False)
     naming: dict[str, str] = field(init=False)
     """The local fields whose elements are names, and of what kind of thing."""

@@ -73,3 +73,10 @@ def test_what_is_stored_is_not_sent_again_unless_asked_for() -> None:
     state = replace(RUNNING, out={**FRESH.out, "c": Sending(last=50, stored=1)})
     assert due_at(state, Waiting("c", 1, 10, 0.0, 1), TIMING) == float("inf")
     assert due_at(state, Waiting("c", 1, 10, 0.0, 1, asked=True), TIMING) == 100.0 * limits.asked_share
+
+
+def test_a_receipt_is_repeated_by_time_only_when_a_heartbeat_could_have_acknowledged_it() -> None:
+    once = Waiting("k", 1, 10, sent_at=1_000.0, attempts=1, unhurried=True)
+    assert limits.receipts_resend_seconds > limits.heartbeat_seconds
+    assert due_at(FRESH, once, TIMING) == 1_000.0 + limits.receipts_resend_seconds
+    assert due_at(FRESH, replace(once, asked=True), TIMING) < 2_000.0
