@@ -115,6 +115,25 @@ backup_horizon_seconds = 35 * 24 * 3600
 lives_ahead_max = 2**32
 """A life is counted up by one; a peer that names one further ahead is lying, and would use up the counter."""
 
+audit_leaf_issues = 32
+"""A node of the audit's tree with so many issues, or fewer, is described by these: 2 KB."""
+
+audit_nodes_max = 256
+"""Nodes described in one message: at most half a megabyte."""
+
+audit_issues_at_once = 32
+"""With no more issues below what differs, the first answer tells their cells at once."""
+
+audit_cells_bytes = 2**20
+"""So much of cells' digests is told in one answer; what is left is asked for again."""
+
+audit_wanted_max = 200
+"""Issues whose cells are asked for at once."""
+
+audit_rounds_max = 64
+"""So often is asked in one audit: far more than a tree of a hundred million issues needs, an end for whoever answers
+nonsense."""
+
 state_issues = 200
 """Issues told in one message of our state: read, joined and written by the peer in a second or two."""
 

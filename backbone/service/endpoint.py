@@ -14,6 +14,7 @@ from backbone.replication.link import Identity, Timing
 from backbone.replication.mapping import Names, Translation
 from backbone.replication.merge import Side
 from backbone.replication.scope.judging import EVERYTHING, Scope
+from backbone.replication.tree import Tree
 from backbone.service.flow.ahead import Ahead
 from backbone.service.flow.contents import Contents
 from backbone.service.flow.echoes import Echoes
@@ -67,6 +68,8 @@ class Endpoint(Voice):
     schema: Schema
     tracker: Tracker
     scope: Scope = EVERYTHING
+    trees: dict[tuple[str, int], Tree] = field(default_factory=dict)
+    """Of an audit under way, while this process lives."""
     policies: dict[str, Any] = field(init=False)
     naming: dict[str, str] = field(init=False)
     """The local fields whose elements are names, and of what kind of thing."""

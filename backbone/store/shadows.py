@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, func, select
 
 from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Position, Value
 from backbone.replication.diff import Shadow
@@ -200,6 +200,25 @@ def pages(tx: Connection, link: int, after: str, limit: int) -> list[Known]:
         .limit(limit)
     )
     return [Known(r.gid, r.kind, r.local) for r in rows]
+
+
+def wholes(tx: Connection, link: int, gids: Iterable[str]) -> dict[str, dict[Cell, Register]]:
+    """Every register of these issues that are shared: those that have a name here."""
+    query = (
+        select(shadow.c.gid, shadow.c.registers)
+        .join(identity, and_(identity.c.link == shadow.c.link, identity.c.gid == shadow.c.gid))
+        .where(shadow.c.link == link, among(shadow.c.gid, gids), identity.c.kind == ISSUE)
+    )
+    found: dict[str, dict[Cell, Register]] = {}
+    for gid, registers in tx.execute(query):
+        found.setdefault(gid, {}).update(unpack_registers(registers))
+    return found
+
+
+def count(tx: Connection, link: int) -> int:
+    """How many issues are shared."""
+    query = select(func.count()).where(identity.c.link == link, identity.c.kind == ISSUE)
+    return int(tx.execute(query).scalar_one())
 
 
 def local_names(tx: Connection, link: int) -> Iterator[tuple[str, str]]:

@@ -16,7 +16,7 @@ from backbone.service.flow import quarantine, resending, resting
 from backbone.service.flow.inbound import follows, take
 from backbone.service.healing import audit, repair, scrubbing
 from backbone.service.links import pairing
-from backbone.store import links, lists, messages
+from backbone.store import links, lists, messages, shadows
 from backbone.store.engine import Connection
 from backbone.store.messages import Incoming
 
@@ -71,7 +71,10 @@ async def _prepare(ep: Endpoint, incoming: Incoming) -> scrubbing.Scrubbed | Non
         return None
     share = None
     with contextlib.suppress(PeerError):  # what is no record is set aside when it is taken
-        share = audit.share_of(decode_record(inflate(incoming.message.header, incoming.message.body)))
+        record = decode_record(inflate(incoming.message.header, incoming.message.body))
+        if not audit.begins(record):
+            return scrubbing.Scrubbed((), await ep.store.read(lambda tx: shadows.count(tx, ep.row)))
+        share = audit.share_of(record)
     return await scrubbing.scrub(ep, share)
 
 

@@ -13,6 +13,7 @@ from backbone.service.endpoint import Endpoint
 from backbone.service.flow import looking, quarantine, resting
 from backbone.service.flow.outbound import post, unnumbered
 from backbone.service.healing import audit, repair, scrubbing
+from backbone.service.healing.walk import NAMED_MAX
 from backbone.store import counts, links, lists
 from backbone.store.engine import Connection
 from backbone.store.shadows import Book
@@ -72,9 +73,11 @@ async def _audit(ep: Endpoint, item: int, arguments: dict[str, Any]) -> None:
     share = arguments.get("share")
     scrubbed = await scrubbing.scrub(ep, share)
 
+    walk = {"ours": scrubbed.count, "drift_here": scrubbed.drift[:NAMED_MAX]}
+
     def ask(tx: Connection) -> None:
         audit.begin(tx, ep, item, scrubbed, share)
-        later = {**arguments, "tries": tries + 1, "not_before": ep.clock() + 0.1 * 2**tries}
+        later = {**arguments, "walk": walk, "tries": tries + 1, "not_before": ep.clock() + 0.1 * 2**tries}
         lists.answer(tx, item, {}, state="sent", arguments=later)
 
     await ep.store.run(ask)

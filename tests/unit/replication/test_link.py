@@ -293,6 +293,13 @@ class TestApplying:
         two = after(one, Took(21.0, "c", digest(2), one.into["c"].chain))
         assert two.ack_due == 21.0 + TIMING.ack_delay
 
+    def test_nobody_waits_for_the_acknowledgement_of_a_receipt(self) -> None:
+        quiet = replace(FRESH, ack_due=None)
+        stored, effects = hear(quiet, header(kind=Kind.RECEIPTS, lane="k", seq=1, dig=digest(1)))
+        assert (stored.ack_due, effects) == (None, (Store(),))
+        taken = after(stored, Took(20.0, "k", digest(1), bytes(32), unhurried=True))
+        assert (taken.ack_due, taken.into["k"].applied) == (None, 1)
+
     def test_a_chain_that_does_not_fit_stops_the_link(self) -> None:
         state, effects = step(heard(1), Took(20.0, "c", digest(1), b"x" * 32), IDENTITY, TIMING)
         assert "one history" in awaited(state, effects)

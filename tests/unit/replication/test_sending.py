@@ -80,3 +80,10 @@ def test_what_left_before_the_clock_was_set_back_may_leave_again_at_once() -> No
     assert due(RUNNING, [later], 1_000.0, TIMING) == [later]
     state = replace(RUNNING, out={**FRESH.out, "c": Sending(last=50, stored=1)})
     assert due(state, [later], 1_000.0, TIMING) == []
+
+
+def test_a_receipt_is_repeated_by_time_only_when_a_heartbeat_could_have_acknowledged_it() -> None:
+    once = Waiting("k", 1, 10, sent_at=1_000.0, attempts=1, unhurried=True)
+    assert limits.receipts_resend_seconds > limits.heartbeat_seconds
+    assert due_at(FRESH, once, 1_000.0, TIMING) == 1_000.0 + limits.receipts_resend_seconds
+    assert due_at(FRESH, replace(once, asked=True), 1_000.0, TIMING) < 2_000.0
