@@ -1,13 +1,13 @@
 """The ``former`` and ``told`` tables, and what a new life of our store leaves behind."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, and_, delete, select
 
-from backbone.model import ISSUE, Cell
+from backbone.model import ATTACHMENT, ISSUE, Cell
 from backbone.replication.link import Life
 from backbone.store import evidence
-from backbone.store.codec import unpack_state
+from backbone.store.codec import unpack_registers, unpack_state
 from backbone.store.engine import among, upsert
 from backbone.store.shadows import Known, part_of
 from backbone.store.tables import (
@@ -122,6 +122,23 @@ def contents_awaited(tx: Connection, link: int) -> set[str]:
     """The contents, by SHA-256, that cells wait for."""
     wanted = select(waiting.c.wants).where(waiting.c.link == link, waiting.c.wants.startswith("sha256:"))
     return {wants.removeprefix("sha256:") for wants in tx.execute(wanted.distinct()).scalars()}
+
+
+def issues_with(tx: Connection, link: int, contents: Container[str]) -> set[str]:
+    """The shared issues, by their local names, to which an attachment with one of these contents (SHA-256) belongs.
+    Reads all attachments of the link.
+    """
+    rows = tx.execute(
+        select(identity.c.local, shadow.c.registers)
+        .join(shadow, and_(shadow.c.link == identity.c.link, shadow.c.gid == identity.c.gid))
+        .where(identity.c.link == link, identity.c.kind == ISSUE, shadow.c.part.startswith(f"{ATTACHMENT}:"))
+    )
+    return {
+        row.local
+        for row in rows
+        for register in unpack_registers(row.registers).values()
+        if isinstance(register.value, dict) and register.value["sha256"] in contents
+    }
 
 
 def is_under_way(tx: Connection, link: int, sha256: str) -> bool:

@@ -4,7 +4,8 @@ import logging
 import random
 import shutil
 import sqlite3
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+import weakref
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -127,7 +128,9 @@ class Habits:
 
 
 _ENGINES: list[Engine] = []
-"""Of worlds that are over: an engine keeps the statements that it compiled; disposed, it begins an empty database."""
+"""Of worlds that nobody looks at any more: an engine keeps the statements that it compiled; disposed, begins an empty
+database.
+"""
 
 
 @cache
@@ -146,12 +149,9 @@ class CountedStore(Store):
     def __init__(self) -> None:
         super().__init__(_ENGINES.pop() if _ENGINES else engine.sqlite_engine(None), threaded=False)
         self.transactions = 0
-        _with_tables().backup(self.database())
-
-    def close(self) -> None:
-        """The database is gone, and its engine is for the next world."""
+        weakref.finalize(self, _ENGINES.append, self._engine)
         self._engine.dispose()
-        _ENGINES.append(self._engine)
+        _with_tables().backup(self.database())
 
     def database(self) -> sqlite3.Connection:
         """The database itself, to be copied."""
@@ -342,10 +342,8 @@ def _node_id(name: str) -> str:
     return {"master": "11", "slave": "22"}[name] * 16
 
 
-def end(nodes: Iterable[Node], folder: Path) -> None:
-    """A world is over."""
-    for node in nodes:
-        node.store.close()
+def remove(folder: Path) -> None:
+    """The folder of a world that is over."""
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -16,7 +16,7 @@ from channels.base import ChannelUnavailable
 from tests.simulation import promises
 from tests.simulation.channel import DIRECTORY, Air, Carrier, SimulatedChannel, Weather
 from tests.simulation.faults import Cancelled, Crash, Ended
-from tests.simulation.node import Habits, Node, end
+from tests.simulation.node import Habits, Node, remove
 from tests.simulation.people import Person
 
 
@@ -179,7 +179,7 @@ class World:
                     return broken
             return await self._calm_down()
         finally:
-            end(self.nodes, self.folder)
+            remove(self.folder)
 
     async def _step(self) -> None:
         self.now += self.dice.choice((0.01, 0.1, 1.0, 10.0)) * self.pace

@@ -67,6 +67,11 @@ async def _comes_too_early(ep: Endpoint, incoming: Incoming) -> bool:
 
 async def _prepare(ep: Endpoint, incoming: Incoming) -> scrubbing.Scrubbed | None:
     """What has to be read from the tracker before a message can be answered."""
+    if incoming.kind == Kind.CTRL:
+        with contextlib.suppress(PeerError):
+            record = decode_record(inflate(incoming.message.header, incoming.message.body))
+            if record.get("type") == resending.TYPE:
+                await resending.fetch(ep, record)
     if incoming.kind != Kind.DIGEST:
         return None
     share = None
@@ -108,7 +113,7 @@ def _command(tx: Connection, ep: Endpoint, record: dict[str, object]) -> None:
     if record.get("type") == standing.TYPE:
         resting.take(tx, ep, record)
         return
-    if record.get("type") == "contents":
+    if record.get("type") == resending.TYPE:
         resending.send_again(tx, ep, record)
         return
     if record.get("type") != "tested":

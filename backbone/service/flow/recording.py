@@ -39,12 +39,14 @@ _SHOWN_CHARACTERS = 200
 
 
 def record(
-    tx: Connection, ep: Endpoint, book: Book, edits: Sequence[Edit], *, whole: bool = False, fits: Fits = NOT_ASKED
-) -> list[ChangeSet]:
+    tx: Connection, ep: Endpoint, book: Book, edits: Sequence[Edit], *, whole: bool = False, entered: bool = False,
+    fits: Fits = NOT_ASKED,
+) -> list[ChangeSet]:  # fmt: skip
     """Register local edits, in commit order, and return what the peer must hear. Images follow the tracker.
 
     Edits that were seen already are passed over. ``whole``: these are no steps but complete pictures of issues, so what
-    is not in one is absent. ``fits`` is what the tracker was asked about them.
+    is not in one is absent. ``entered``: the partner knows them, though our store may have forgotten that. ``fits`` is
+    what the tracker was asked about them.
     """
     book.load_locals((ISSUE, edit.local) for edit in edits)
     fresh = [edit for edit in edits if whole or not _was_seen(book.by_local(ISSUE, edit.local), edit)]
@@ -58,8 +60,9 @@ def record(
     for number, one in enumerate(named, first):
         before = stands.get(one.gid, Standing(one.gid))
         made = _record_one(
-            tx, ep, book, names, one, inc, number, whole=whole, stands=before, fits=fits.get(one.edit.local)
-        )
+            tx, ep, book, names, one, inc, number, whole=whole, entered=entered, stands=before,
+            fits=fits.get(one.edit.local),
+        )  # fmt: skip
         if made is None:
             continue
         change_set, ruling = made
@@ -239,7 +242,7 @@ def _load(ep: Endpoint, book: Book, names: Names, edits: Sequence[Edit]) -> list
 
 def _record_one(
     tx: Connection, ep: Endpoint, book: Book, names: Names, one: _Named, inc: int, fresh: int, *, whole: bool,
-    stands: Standing, fits: bool | None,
+    entered: bool, stands: Standing, fits: bool | None,
 ) -> tuple[ChangeSet | None, Ruling] | None:  # fmt: skip
     edit, gid, own = one
     known = book.by_local(ISSUE, edit.local)
@@ -254,7 +257,7 @@ def _record_one(
         _complain(tx, ep, edit, gid, problem)
     shown = diff.whole(shadow, outward.cells, outward.unsaid) if whole else outward.cells
     cells = _bounded(tx, ep, edit, gid, shown)
-    ruling = rule(ep, stands, shadow, cells, outward.quiet, fits)
+    ruling = rule(ep, stands, shadow, cells, outward.quiet, fits, entered=entered)
     if ruling.problem:
         _complain(tx, ep, edit, gid, ruling.problem)
     captured = diff.capture(shadow, cells, ep.side, inc, fresh, ruling.quiet)

@@ -29,12 +29,14 @@ class Ruling(NamedTuple):
 
 
 def rule(
-    ep: Endpoint, standing: Standing, shadow: Shadow, cells: Cells, quiet: Quiet, fits: bool | None
+    ep: Endpoint, standing: Standing, shadow: Shadow, cells: Cells, quiet: Quiet, fits: bool | None, *,
+    entered: bool = False,
 ) -> Ruling:  # fmt: skip
     """``cells`` are those that the edit shows, in agreed words; ``quiet`` is what the mapping says of them; ``fits`` is
-    ``None`` where nobody has asked the tracker: then the issue stays as it is.
+    ``None`` where nobody has asked the tracker: then the issue stays as it is. ``entered``: the partner knows it, and
+    our store has forgotten that.
     """
-    entered = has_entered(shadow)
+    entered = entered or has_entered(shadow)
     if not ep.scope.guards and not standing.ours:
         was_outside = bool(shadow) and not entered and not quiet.outside
         return Ruling(quiet._replace(entering=True) if was_outside else quiet)

@@ -315,7 +315,7 @@ def _meet_one(
     if met.lacking:
         said.append(ChangeSet(known.gid, "", "", met.lacking))
     edit = Edit(issue.local, issue.position, "", "", issue.cells)
-    said += record(tx, ep, book, [edit], whole=True)
+    said += record(tx, ep, book, [edit], whole=True, entered=True)
     return met.operations
 
 
