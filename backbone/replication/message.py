@@ -41,6 +41,8 @@ class Kind(StrEnum):
     RECEIPT = "RECEIPT"
     CTRL = "CTRL"
     STATE = "STATE"
+    AGREED = "AGREED"
+    """Among the change sets: its sender writes by another agreement behind it (``proposal.py``)."""
 
     ACK = "ACK"
     NACK = "NACK"
@@ -55,8 +57,16 @@ class Kind(StrEnum):
 LIST_COST, MAP_COST = 4, 10
 """An empty one takes as much memory as so many short values."""
 
-NUMBERED = frozenset({Kind.DATA, Kind.BLOB, Kind.DIGEST, Kind.RECEIPT, Kind.CTRL, Kind.STATE})
-LANE_OF = {Kind.DATA: "c", Kind.STATE: "c", Kind.BLOB: "b", Kind.DIGEST: "k", Kind.RECEIPT: "k", Kind.CTRL: "k"}
+NUMBERED = frozenset({Kind.DATA, Kind.BLOB, Kind.DIGEST, Kind.RECEIPT, Kind.CTRL, Kind.STATE, Kind.AGREED})
+LANE_OF = {
+    Kind.DATA: "c",
+    Kind.STATE: "c",
+    Kind.AGREED: "c",
+    Kind.BLOB: "b",
+    Kind.DIGEST: "k",
+    Kind.RECEIPT: "k",
+    Kind.CTRL: "k",
+}
 LANES = ("c", "b", "k")
 
 Digest = Annotated[bytes, Field(min_length=32, max_length=32)]

@@ -145,15 +145,28 @@ async def open_keyring(node: Node, row: LinkRow) -> KeyRing:
     return keyring
 
 
+def translation_of(node: Node, row: LinkRow, agreement: Agreement, user: str) -> Translation:
+    """The link's file as it is now, for one agreement: a rule of a field that is not in it waits for another one.
+
+    Raises ``ConfigError``.
+    """
+    file = str(node.folder.link_file(row.name))
+    rules = Rules.parse(load_link(node.folder, row.name, node.config).rules, file)
+    return Translation(agreement, rules.within(agreement.fields), node.name, user, Side(row.side), file, CONVERT)
+
+
 async def open_endpoint(node: Node, row: LinkRow) -> Endpoint:
     """The link's half, ready to work; only for links that have a partner."""
     assert row.peer is not None, "this link has no partner yet"
     config = load_link(node.folder, row.name, node.config)
     agreement = Agreement.parse(row.agreement, f"the agreement of link {row.name}")
     file = str(node.folder.link_file(row.name))
-    rules = Rules.parse(config.rules, file)
     tracker = open_tracker(node, config.link.tracker)
-    translation = Translation(agreement, rules, node.name, tracker.user, Side(row.side), file, CONVERT)
+
+    def translate(agreed: Agreement) -> Translation:
+        return translation_of(node, row, agreed, tracker.user)
+
+    translation = translate(agreement)
     schema = await tracker.describe()
     problems = translation.problems(schema)
     if problems:
@@ -166,6 +179,7 @@ async def open_endpoint(node: Node, row: LinkRow) -> Endpoint:
         translation=translation,
         schema=schema,
         tracker=tracker,
+        translate=translate,
         audit_seconds=node.config.node.audit_hours * 3600.0,
         **_voice(node, row, agreement, channel, await open_keyring(node, row)),
     )

@@ -44,6 +44,8 @@ class Mutant:
     masked: str = ""
     restored: Restored = Restored.NEVER
     """Whose store is put back to an older copy in the worlds that shall catch it."""
+    changing: bool = False
+    """The admins change the agreement in them."""
 
 
 def _echo_by_sent_value() -> AbstractContextManager[Any]:
@@ -289,6 +291,15 @@ MUTANTS = (
     Mutant("capture_before_state", "nothing is captured before the state has come", _capture_before_state,
            restored=Restored.ONE),
     Mutant("one_way", "what the state lacks is said", _one_way, restored=Restored.ONE),
+    Mutant("agreed_at_arrival", "another agreement takes effect at its number", missing.agreed_at_arrival,
+           changing=True),
+    Mutant("agreed_without_earlier", "until the partner's number its words are read by the earlier agreement",
+           missing.agreed_without_earlier, changing=True),
+    Mutant("joined_unsaid", "what joins the agreement is said of what is shared already", missing.joined_unsaid,
+           changing=True),
+    Mutant("overlap_unsettled", "writes that met while their order changed are settled", missing.overlap_unsettled,
+           changing=True),
+    Mutant("left_remembered", "what left the agreement is forgotten", missing.left_remembered, changing=True),
 )  # fmt: skip
 
 
@@ -296,7 +307,7 @@ def caught(mutant: Mutant, seed: int) -> str:
     """How this seed catches the mutant; empty when it does not."""
     with mutant.mutate():
         try:
-            broken, _ = run(seed, restored=mutant.restored)
+            broken, _ = run(seed, restored=mutant.restored, changing=mutant.changing)
         except Exception as fault:  # noqa: BLE001 - a fault is one way to be caught
             return f"{type(fault).__name__}: {str(fault).splitlines()[0] if str(fault) else ''}"
     return broken[0] if broken else ""

@@ -15,7 +15,7 @@ from channels.base import ChannelUnavailable
 from tests.simulation import promises
 from tests.simulation.channel import DIRECTORY, Air, Carrier, SimulatedChannel, Weather
 from tests.simulation.faults import Cancelled, Crash, Ended
-from tests.simulation.node import Habits, Node, remove
+from tests.simulation.node import AGREEMENTS, Habits, Node, remove
 from tests.simulation.people import Person
 
 
@@ -28,6 +28,7 @@ class Restored(StrEnum):
 
 
 RESTORED_CHANCE = 0.03
+CHANGED_CHANCE = 0.2
 EXCLUSIVE = ("capture", "apply", "requests")
 ACTIONS = ("capture", "apply", "send", "receive", "parts", "control", "send", "receive", "requests")
 QUIET_ROUNDS = 60
@@ -44,8 +45,11 @@ class World:
         *,
         carrier: Carrier = DIRECTORY,
         restored: Restored = Restored.NEVER,
+        changing: bool = False,
     ) -> None:
-        """``habits`` are those of both trackers; otherwise the dice decide. ``restored``: whose store is put back."""
+        """``habits`` are those of both trackers; otherwise the dice decide. ``restored``: whose store is put back.
+        ``changing``: the admins change the agreement.
+        """
         self.pace = carrier.limits.resend_floor_seconds / DIRECTORY.limits.resend_floor_seconds
         self.dice = random.Random(seed)
         self.fate = random.Random(seed + 1)
@@ -53,6 +57,8 @@ class World:
         self.chosen = self.fate.randrange(2)
         self.restores = 0
         self.broom = random.Random(seed)
+        self.changing = changing
+        self.law = random.Random(seed + 2)
         self.now = 1_000.0
         self.calm = False
         self.depth = 0
@@ -153,6 +159,8 @@ class World:
         self.now += self.dice.choice((0.01, 0.1, 1.0, 10.0)) * self.pace
         if self.restored is not Restored.NEVER and self.fate.random() < RESTORED_CHANCE:
             await self._restore()
+        if self.changing and self.law.random() < CHANGED_CHANCE:
+            await self._change()
         if self.dice.random() < 0.15:
             await self._person()
         else:
@@ -173,6 +181,29 @@ class World:
         self.restores += 1
         node.restore()
         await self._restart(node, process=True)
+
+    async def _change(self) -> None:
+        """An admin proposes another agreement, takes that back, or answers."""
+        master, slave = self.nodes
+        open_, roll = slave.proposed(), self.law.random()
+        if open_ is not None and roll < 0.7:
+            accepts = self.law.random() < 0.85
+            self._tell(f"slave {'accepts' if accepts else 'refuses'} version {open_.version}")
+            slave.ask("decide", version=open_.version, digest=open_.digest.hex(), accepts=accepts)
+            await self._hurry(slave, master)
+        elif master.proposed() is None or roll < 0.8:
+            chosen = self.law.randrange(len(AGREEMENTS))
+            self._tell(f"master proposes {chosen}")
+            master.ask("propose", agreement=AGREEMENTS[chosen])
+            await self._hurry(master, slave)
+        elif roll < 0.83:
+            self._tell("master withdraws")
+            master.ask("withdraw")
+
+    async def _hurry(self, asked: Node, other: Node) -> None:
+        """Of what admins say to each other most arrives at once: else hardly anything would take effect in a story."""
+        for node, what in ((asked, "requests"), (asked, "send"), (other, "receive"), (other, "control")):
+            await self._act(node, what)
 
     async def _person(self) -> None:
         person = self.dice.choice(self.people)
@@ -256,8 +287,9 @@ class World:
 
 
 def run(
-    seed: int, steps: int = STEPS, *, carrier: Carrier = DIRECTORY, restored: Restored = Restored.NEVER
-) -> tuple[list[str], World]:
+    seed: int, steps: int = STEPS, *, carrier: Carrier = DIRECTORY, restored: Restored = Restored.NEVER,
+    changing: bool = False,
+) -> tuple[list[str], World]:  # fmt: skip
     """One seed: the promises that it broke, and its world. The same seed gives the same story."""
-    world = World(seed, carrier=carrier, restored=restored)
+    world = World(seed, carrier=carrier, restored=restored, changing=changing)
     return asyncio.run(world.run(steps)), world

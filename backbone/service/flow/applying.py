@@ -12,6 +12,7 @@ planned again from the beginning. Nothing else touches shadows meanwhile: captur
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from backbone.errors import PeerError
@@ -31,18 +32,22 @@ from backbone.model import (
 )
 from backbone.points import passed
 from backbone.replication import diff
-from backbone.replication.diff import Plan
+from backbone.replication.diff import Plan, Shadow
 from backbone.replication.identity import creation, marker
-from backbone.replication.link import Life, Stopped, step
+from backbone.replication.link import Life
 from backbone.replication.mapping import Inward, Names, Occasion
 from backbone.replication.message import ChangeSet, Kind, Operation, decode_change_sets, inflate
+from backbone.replication.overlap import renew
 from backbone.service.endpoint import Endpoint
 from backbone.service.flow import quarantine
 from backbone.service.flow.entering import enters, with_stored
-from backbone.service.flow.inbound import follows, halt, take
+from backbone.service.flow.inbound import follows, stop, take
 from backbone.service.flow.outbound import fetch_contents
+from backbone.service.flow.overlapping import check, overlap, said_with
 from backbone.service.flow.recording import emit, record
+from backbone.service.flow.restating import say_more
 from backbone.service.flow.tasks import Task, as_task, for_resume, rounds
+from backbone.service.links.agreeing import meet
 from backbone.store import blobs, links, lists, messages, shadows
 from backbone.store.engine import Connection, Transaction
 from backbone.store.lists import Intent
@@ -55,6 +60,9 @@ HELD_AT_ONCE = 100
 LATE_AT_ONCE = 500
 
 
+NOTHING_SAID: Shadow = MappingProxyType({})
+
+
 class Planned(NamedTuple):
     """A task as it meets the present state."""
 
@@ -62,6 +70,8 @@ class Planned(NamedTuple):
     plan: Plan
     inward: Inward
     write: Write
+    anew: Shadow = NOTHING_SAID
+    """What we say with it once more, or in answer: the agreement has changed."""
 
 
 async def resume(ep: Endpoint) -> None:
@@ -96,6 +106,8 @@ async def _interrupted(ep: Endpoint, begun: Sequence[Intent]) -> list[Task]:
 
 async def apply(ep: Endpoint) -> int:
     """The next message of change sets, what a person released, what can be completed; returns how much there was."""
+    if ep.unsaid:
+        return await say_more(ep)
     done = await apply_next(ep)
     done += await _apply_held(ep)
     return done + await _apply_late(ep)
@@ -103,11 +115,16 @@ async def apply(ep: Endpoint) -> int:
 
 async def apply_next(ep: Endpoint) -> int:
     """The next message of change sets; returns how much was in it."""
+    if ep.unsaid:
+        return await say_more(ep)
     found = await ep.store.read(lambda tx: _next(tx, ep))
     if not found:
         return 0
     incoming = found[0]
     if not await follows(ep, incoming):
+        return 1
+    if incoming.kind == Kind.AGREED:
+        await meet(ep, incoming)
         return 1
     tasks = await _tasks(ep, incoming)
     if tasks is None:
@@ -133,7 +150,7 @@ async def _tasks(ep: Endpoint, incoming: Incoming) -> list[Task] | None:
         change_sets = decode_change_sets(inflate(header, incoming.message.body))
     except PeerError as error:
         reason = f"message {header.seq} of the partner cannot be read ({error})"
-        await ep.store.run(lambda tx: _stop(tx, ep, incoming, reason))
+        await ep.store.run(lambda tx: stop(tx, ep, incoming, reason))
         return None
     return [
         Task(marker(ep.link_id, change_set.gid, header.inc[0], header.seq, index), change_set)
@@ -146,15 +163,6 @@ def _keep_unknown(tx: Connection, ep: Endpoint, incoming: Incoming) -> None:
     payload = incoming.message.body
     lists.set_aside(tx, ep.row, "message", reason, ep.clock(), payload=payload, advice="update Backbone")
     take(tx, ep, incoming)
-
-
-def _stop(tx: Connection, ep: Endpoint, incoming: Incoming, reason: str) -> None:
-    state, _ = step(links.state(tx, ep.row), Stopped(reason), ep.identity, ep.timing)
-    links.save_state(tx, ep.row, state)
-    lists.set_aside(
-        tx, ep.row, "message", reason, ep.clock(), payload=incoming.message.body, advice="tell the partner's admin"
-    )
-    halt(tx, ep, reason)
 
 
 async def apply_round(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object] = lambda _: None) -> None:
@@ -258,7 +266,12 @@ def _plan(
         book.see(known.gid, one.position)
     stuck = lists.held_gids(tx, ep.row)
     names = ep.names(book)
-    planned = [p for task in tasks if (p := _plan_one(tx, ep, book, names, task, touched, stuck)) is not None]
+    every = [p for task in tasks if (p := _plan_one(tx, ep, book, names, task, touched, stuck)) is not None]
+    planned = [one for one in every if one.write.local is None or one.write.cells]
+    for settled in every:
+        if settled.write.local is not None and not settled.write.cells:
+            _settle(tx, ep, book, settled)
+            change_sets += said_with(settled.task.change_set.gid, settled.anew)
     links.saw_number(tx, ep.row, diff.highest_number([o for t in tasks for o in t.change_set.operations]))
     lists.begin(tx, ep.row, [for_resume(p.task, p.write.key) for p in planned])
     book.flush(ep.clock())
@@ -299,15 +312,12 @@ def _plan_one(
     if planned.inward.problems:
         _refuse(tx, ep, task, "; ".join(planned.inward.problems))
         return None
-    if known is not None and not planned.write.cells:
-        _settle(tx, ep, book, planned)
-        return None
     return planned
 
 
 def _why_not(ep: Endpoint, task: Task, known: Known | None, touched: Mapping[str, Touched]) -> str | None:
     try:
-        ep.agreement.check(task.change_set, None if task.late else ep.side.other)
+        check(ep, task)
     except PeerError as error:
         return str(error)
     if known is None and ep.born_here(task.change_set.gid):
@@ -323,22 +333,25 @@ def _join(tx: Connection, ep: Endpoint, book: Book, names: Names, task: Task) ->
     shadow = book.fields(change_set.gid, [o.cell for o in change_set.operations])
     stored = known is None and ep.translation.entry.guards_theirs
     operations = with_stored(book, change_set) if stored else change_set.operations
-    plan = diff.plan(shadow, operations, ep.policies, redo=stored or task.late or task.held)
-    inward = ep.translation.to_local(
+    terms = ep.theirs
+    plan, anew = diff.plan(shadow, operations, terms.policies, redo=stored or task.late or task.held), NOTHING_SAID
+    if ep.version > 1 and known is not None:
+        plan, anew = renew(shadow, operations, plan, overlap(tx, ep, task))
+    inward = terms.translation.to_local(
         plan.targets, ep.schema, names, shadow, lambda sha256: blobs.is_complete(tx, ep.row, sha256),
         Occasion(task.key, change_set.at, known is None),
     )  # fmt: skip
-    cells: Cells = inward.cells if known else {**ep.translation.on_create, **inward.cells}
+    cells: Cells = inward.cells if known else {**terms.translation.on_create, **inward.cells}
     write = Write(
         key=task.key if known else creation(ep.link_id, change_set.gid),
         local=known.local if known else None,
         expected=known.seen if known else None,
         cells=cells,
-        author=ep.translation.login(change_set.author),
+        author=terms.translation.login(change_set.author),
         at=change_set.at,
         files=_files(ep, inward.cells),
     )
-    return Planned(task, plan, inward, write)
+    return Planned(task, plan, inward, write, anew)
 
 
 def _files(ep: Endpoint, cells: Cells) -> Mapping[str, str]:
@@ -394,13 +407,15 @@ def _finish(tx: Connection, ep: Endpoint, book: Book, planned: Sequence[Planned]
     names = ep.names(book)
     effects: list[Edit] = []
     born: list[str] = []
+    said: list[ChangeSet] = []
     for one, outcome in zip(planned, outcomes, strict=True):
         if isinstance(outcome, Applied):
             effects += _applied(tx, ep, book, names, one, outcome)
+            said += said_with(one.task.change_set.gid, one.anew)
             born += [one.task.change_set.gid] if one.write.local is None else []
         elif isinstance(outcome, Refused):
             _refuse(tx, ep, one.task, outcome.words)
-    change_sets = record(tx, ep, book, effects)
+    change_sets = [*said, *record(tx, ep, book, effects)]
     for one, outcome in zip(planned, outcomes, strict=True):
         if isinstance(outcome, Applied):
             book.see(one.task.change_set.gid, outcome.position)
@@ -421,11 +436,11 @@ def _applied(tx: Connection, ep: Endpoint, book: Book, names: Names, one: Planne
     _settle(tx, ep, book, one)
     shadow = book.fields(gid, one.inward.at)
     book.load_locals(ep.named_in(outcome.cells))
-    agreed = ep.translation.to_agreed(outcome.cells, ep.schema, names, shadow).cells
+    agreed = ep.theirs.translation.to_agreed(outcome.cells, ep.schema, names, shadow).cells
     targets = {cell: one.plan.targets[cell] for cell in one.inward.at}
     registers, effects = diff.read_back(shadow, targets, agreed)
     book.put(gid, registers)
-    if not effects:
+    if not effects and ep.earlier is None:
         return []
     own = {c: v for c, v in outcome.cells.items() if c not in one.write.cells and not _is_new(c, outcome)}
     return [Edit(outcome.local, outcome.position, "", one.write.at or "", own)]

@@ -23,6 +23,7 @@ from backbone.replication.link import (
     Reborn,
     Received,
     Refuse,
+    Stopped,
     Store,
     Took,
     Welcome,
@@ -232,6 +233,16 @@ def halt(tx: Connection, ep: Endpoint, reason: str) -> None:
     ep.log.error("stopped", reason=reason)
 
 
+def stop(tx: Connection, ep: Endpoint, incoming: Incoming, reason: str) -> None:
+    """A message that cannot be passed over: it is on the list, and the link stops."""
+    state, _ = step(links.state(tx, ep.row), Stopped(reason), ep.identity, ep.timing)
+    links.save_state(tx, ep.row, state)
+    lists.set_aside(
+        tx, ep.row, "message", reason, ep.clock(), payload=incoming.message.body, advice="tell the partner's admin"
+    )
+    halt(tx, ep, reason)
+
+
 def _asked_for(tx: Connection, ep: Endpoint, state: LinkState, message: Message) -> None:
     try:
         asked = decode_asked(inflate(message.header, message.body))
@@ -310,7 +321,7 @@ def _take_part(tx: Connection, ep: Endpoint, incoming: Incoming) -> None:
     problem = None
     if incoming.kind != Kind.BLOB or chunk is None:
         problem = f"a message of unknown kind {incoming.kind!r} in the attachments' lane"
-    elif chunk.total > ep.agreement.attachment_bytes_max or chunk.offset + header.raw_len > chunk.total:
+    elif chunk.total > ep.attachment_bytes_max or chunk.offset + header.raw_len > chunk.total:
         problem = "an attachment is larger than the agreement allows"
     else:
         problem = _keep_part(tx, ep, incoming)
