@@ -96,7 +96,7 @@ def review(
 ) -> None:
     """Show what is proposed as the difference to what is agreed upon; accept or refuse it.
 
-    JSON: version (in effect), side, turning, proposed (a version, or null), stage, digest, differences, problems,
+    JSON: version (in effect), side, turning, proposed (a version, or null), stage, digest, differences, problems, told,
     refused.
     """
     from dataclasses import asdict
@@ -124,6 +124,11 @@ def _show(name: str, found: "Review") -> None:
     if found.proposed is None:
         typer.echo("Nothing is proposed.")
         return
+    if found.told:
+        typer.echo(f"This store was put back, and the partner works by version {found.proposed} of the agreement:")
+        _print(found.differences, found.problems)
+        typer.echo(f"If that was agreed upon: backbone link review {name} --accept. Then both are joined again.")
+        return
     who = "We propose" if found.side == "master" else "The partner proposes"
     typer.echo(f"{who} version {found.proposed}:")
     _print(found.differences, found.problems)
@@ -139,10 +144,15 @@ def _show(name: str, found: "Review") -> None:
         typer.echo(f"Our file fits. To answer: backbone link review {name} --accept, or --refuse --reason WHY")
 
 
-def _decide(
-    place: Here, name: str, found: "Review", timeout: float, *, accepts: bool, reason: str, yes: bool
-) -> None:  # fmt: skip
-    if found.proposed is None or found.side == "master":
+def _decide(place: Here, name: str, found: "Review", timeout: float, *, accepts: bool, reason: str, yes: bool) -> None:
+    from backbone.service.links import reviewing
+
+    if found.told and accepts and not found.problems:
+        show.confirm(f"work by version {found.proposed}?", yes=yes)
+        place.run(lambda node: reviewing.adopt(node, link_named(node, name)), wake=True)
+        typer.echo("Both are joined again by it; backbone status shows how far that is.")
+        return
+    if found.proposed is None or (found.side == "master" and not found.told) or (found.told and not accepts):
         raise UsageError("nothing is proposed to us that could be answered")
     if accepts and found.problems:
         raise ConfigError(f"our own file of link {name} does not fit what is proposed; mend it, then accept")

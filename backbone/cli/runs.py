@@ -167,8 +167,8 @@ def status(
 
     JSON: a list with name, side, state, stage, reason, peer, issues, populated, sent, acknowledged, applied_there,
     received, applied_here, waiting, quarantined, conflicts_open, conflicts, heard_at (seconds since 1970),
-    agreement_version, proposed, alarms, and more; with --watch one line for each look. With --check and without --json: "OK: ..." or
-    "ALARM: ...".
+    agreement_version, proposed, alarms, and more; with --watch one line for each look. With --check and without
+    --json: "OK: ..." or "ALARM: ...".
     """
     look: Callable[[list[LinkStatus]], None] = _print if not json else _print_line if watch else _print_json
     if check and not json:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from backbone.replication import limits
 from backbone.replication.message import LANES, VERSION, Ack, Header, LaneAck
@@ -175,6 +175,8 @@ class Welcome:
 
     life: Life
     lanes: Mapping[str, Jump]
+    agreement: Mapping[str, Any] | None = None
+    """By which one it writes, where that is not the handshake's."""
 
 
 def foreign(header: Header, identity: Identity) -> str | None:

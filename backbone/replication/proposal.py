@@ -9,7 +9,7 @@ lane of change sets (``AGREED``): before it the old agreement holds, behind it t
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, ValidationError
 
@@ -51,6 +51,18 @@ class Answered(Wire):
     reason: Annotated[str, Field(max_length=limits.reason_characters_max)] = ""
 
 
+class Standing(Wire):
+    """By which agreement a side writes: said in a WELCOME to a store that was put back, where it is not the first."""
+
+    version: _Version
+    base: _Digest
+    digest: _Digest
+    agreement: Annotated[str, Field(max_length=limits.agreement_bytes_max)]
+
+
+_Words = TypeVar("_Words", Proposed, Standing)
+
+
 class Agreed(Wire):
     """The body of an ``AGREED`` message: what its sender writes behind it, it writes by this agreement."""
 
@@ -71,8 +83,17 @@ def digest_of(link: str, version: int, base: bytes, agreement: Agreement) -> byt
 
 def read_proposed(link: str, record: Mapping[str, Any]) -> tuple[Proposed, Agreement]:
     """A proposal of the partner's and the agreement in it. Raises ``PeerError``: nothing of it counts then."""
+    return _read(link, record, Proposed)
+
+
+def read_standing(link: str, record: Mapping[str, Any]) -> tuple[Standing, Agreement]:
+    """By which agreement the partner writes. Raises ``PeerError``."""
+    return _read(link, record, Standing)
+
+
+def _read(link: str, record: Mapping[str, Any], kind: type[_Words]) -> tuple[_Words, Agreement]:
     try:
-        said = Proposed.model_validate(record)
+        said = kind.model_validate(record)
         plain = json.loads(said.agreement)
     except (ValidationError, ValueError, RecursionError) as error:
         raise PeerError("the partner's proposal of another agreement is malformed") from error

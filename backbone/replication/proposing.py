@@ -31,6 +31,8 @@ class Stage(StrEnum):
     WITHDRAWN = "withdrawn"
     SUPERSEDED = "superseded"
     """By a later proposal, before it took effect; or, having been in effect, by the next agreement."""
+    TOLD = "told"
+    """By a partner, to a store that was put back and does not remember it: until our admin says that it is so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
@@ -48,6 +48,8 @@ class Voice:
     audit_seconds: float = 0.0
     """Between two audits that nobody asked for; 0 for none."""
     together: Together = side_by_side
+    standing: Mapping[str, Any] | None = None
+    """By which agreement we write, where that is not the handshake's: for a partner that was put back."""
     random_bytes: Callable[[int], bytes] = secrets.token_bytes
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, select
 
 from backbone.model import ATTACHMENT, COMMENT
-from backbone.replication.proposing import Stage
+from backbone.replication.proposing import Named, Stage
 from backbone.store import lists
 from backbone.store.codec import pack_registers, unpack_registers
 from backbone.store.tables import former, proposal, shadow, waiting
@@ -63,6 +63,20 @@ def before(every: Sequence[Version], one: Version) -> Version | None:
 def open_one(every: Sequence[Version]) -> Version | None:
     """What is proposed, or accepted, and not in effect yet."""
     return next((one for one in every if one.stage in (Stage.PROPOSED, Stage.ACCEPTED)), None)
+
+
+def told_one(every: Sequence[Version]) -> Version | None:
+    """What a partner told after our store was put back, until our admin has said that it is so."""
+    return next((one for one in every if one.stage is Stage.TOLD), None)
+
+
+def put_told(tx: Connection, link: int, named: Named, agreement: str, now: float) -> None:
+    """One is told at a time; a version of the same number that we remember otherwise gives way."""
+    for one in every(tx, link):
+        if one.stage is Stage.TOLD and one.version != named.version:
+            tx.execute(delete(proposal).where(proposal.c.link == link, proposal.c.version == one.version))
+    tx.execute(delete(proposal).where(proposal.c.link == link, proposal.c.version == named.version))
+    add(tx, link, named.version, agreement, named.digest, now, stage=Stage.TOLD)
 
 
 def last_two(tx: Connection, link: int) -> tuple[Version, Version]:

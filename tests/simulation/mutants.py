@@ -292,13 +292,13 @@ MUTANTS = (
            restored=Restored.ONE),
     Mutant("one_way", "what the state lacks is said", _one_way, restored=Restored.ONE),
     Mutant("agreed_at_arrival", "another agreement takes effect at its number", missing.agreed_at_arrival,
-           changing=True),
+           known=2, changing=True),
     Mutant("agreed_without_earlier", "until the partner's number its words are read by the earlier agreement",
-           missing.agreed_without_earlier, changing=True),
+           missing.agreed_without_earlier, known=2, changing=True),
     Mutant("joined_unsaid", "what joins the agreement is said of what is shared already", missing.joined_unsaid,
-           changing=True),
+           known=2, changing=True),
     Mutant("overlap_unsettled", "writes that met while their order changed are settled", missing.overlap_unsettled,
-           changing=True),
+           known=7, changing=True),
     Mutant("left_remembered", "what left the agreement is forgotten", missing.left_remembered, changing=True),
 )  # fmt: skip
 

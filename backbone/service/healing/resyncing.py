@@ -70,6 +70,7 @@ async def _drain(ep: Endpoint, state: LinkState) -> int:
 
 async def _begin_telling(ep: Endpoint) -> int:
     await ep.store.run(lambda tx: _answer(tx, ep))
+    await agreeing.settle(ep)
     return 1
 
 
@@ -169,6 +170,7 @@ def _in_messages(
 
 async def _join(ep: Endpoint, state: LinkState) -> int:
     """The next message of the partner's state; behind the last, what it lacked."""
+    await agreeing.settle(ep)
     if state.heard_all:
         return await _finish(ep)
     found = await ep.store.read(lambda tx: messages.next_in(tx, ep.row, links.state(tx, ep.row), "c", 1))

@@ -34,6 +34,7 @@ from backbone.service.links.talks import agreement_of, ask, carry_out, heard, op
 from backbone.store import links, lists, proposals
 from backbone.store.engine import Connection
 from backbone.store.messages import Incoming
+from backbone.store.proposals import Version
 
 # The link in operation
 
@@ -44,7 +45,8 @@ async def refresh(ep: Endpoint) -> None:
     present = proposals.present_of(every)
     if present is None:
         return
-    before = proposals.before(every, present) if present.stage is Stage.TURNING else None
+    before_it = proposals.before(every, present)
+    before = before_it if present.stage is Stage.TURNING else None
     if present.version != ep.version:
         agreement = Agreement.parse(wanted, f"the agreement of link {ep.name}")
         ep.agreement, ep.translation = agreement, _fitting(ep, agreement)
@@ -53,8 +55,24 @@ async def refresh(ep: Endpoint) -> None:
     ep.known = tuple(agreement_of(o) for o in every if o.ours_from is not None or o.stage is Stage.ACCEPTED)
     hashes = frozenset(one.policy_hash() for one in ep.known)
     ep.identity = replace(ep.identity, policy_hash=ep.agreement.policy_hash(), also=hashes)
+    ep.standing = None if before_it is None else _standing(present, before_it)
     ep.unsaid = present.said_up_to is not None
     ep.unsettled = True
+
+
+async def settle(ep: Endpoint) -> None:
+    """A store was put back, ours or the partner's: what is said from here on is by one agreement in both directions."""
+    if ep.earlier is not None:
+        await ep.store.run(lambda tx: heard(tx, ep, Meets(talks_in(tx, links.get(tx, ep.row)).present)))
+        await refresh(ep)
+
+
+def _standing(present: Version, before: Version) -> dict[str, Any]:
+    said = proposal.Standing(
+        version=present.version, base=before.digest, digest=present.digest,
+        agreement=proposal.spell(agreement_of(present)),
+    )  # fmt: skip
+    return said.model_dump()
 
 
 def _earlier(ep: Endpoint, agreement: Agreement) -> Earlier:

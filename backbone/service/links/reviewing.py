@@ -9,7 +9,8 @@ from backbone.replication.agreement import Agreement
 from backbone.replication.differing import sentences
 from backbone.replication.merge import Side
 from backbone.replication.proposing import Stage, Talks
-from backbone.service.links.talks import agreement_of, open_proposal, talks_in
+from backbone.service.links import linking, talks
+from backbone.service.links.talks import agreement_of, talks_in
 from backbone.service.node import Node
 from backbone.service.parties import open_tracker, translation_of
 from backbone.store import proposals
@@ -29,15 +30,17 @@ class Review:
     digest: str
     differences: tuple[str, ...]
     problems: tuple[str, ...]
+    told: bool
+    """It is what the partner told after our store was put back: in effect there, and forgotten here."""
     refused: str
     """Why the partner refused the last proposal, where it did."""
 
 
 async def review(node: Node, row: LinkRow) -> Review:
     """How the talks about the agreement stand. Raises ``BackboneError``."""
-    talks, open_, every = await node.store.read(
-        lambda tx: (talks_in(tx, row), open_proposal(tx, row), proposals.every(tx, row.id))
-    )
+    stand, every = await node.store.read(lambda tx: (talks_in(tx, row), proposals.every(tx, row.id)))
+    told = proposals.told_one(every)
+    open_ = told or proposals.open_one(every)
     differences: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     if open_ is not None:
@@ -45,15 +48,21 @@ async def review(node: Node, row: LinkRow) -> Review:
         differences = tuple(sentences(present(row), agreement, Side(row.side)))
         problems = tuple(await misfits(node, row, agreement))
     return Review(
-        talks.present.version, row.side, talks.turning, open_.version if open_ else None,
+        stand.present.version, row.side, stand.turning, open_.version if open_ else None,
         str(open_.stage) if open_ else "", open_.digest.hex() if open_ else "", differences, problems,
-        _refused(talks, every),
+        told is not None, _refused(stand, every),
     )  # fmt: skip
 
 
-def _refused(talks: Talks, every: list[Version]) -> str:
+async def adopt(node: Node, row: LinkRow) -> None:
+    """What the partner told is agreed upon: the link is joined anew by it. Raises ``UsageError``."""
+    await node.store.run(lambda tx: talks.adopt(tx, row, node.clock()))
+    await linking.resync(node, row.name)
+
+
+def _refused(stand: Talks, every: list[Version]) -> str:
     last = every[-1] if every else None
-    if last is None or last.stage is not Stage.REFUSED or last.version < talks.present.version:
+    if last is None or last.stage is not Stage.REFUSED or last.version < stand.present.version:
         return ""
     return f"version {last.version} was refused{f': {last.reason}' if last.reason else ''}"
 

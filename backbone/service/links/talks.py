@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from backbone.errors import UsageError
@@ -138,6 +139,44 @@ def _go_over(tx: Connection, ep: Endpoint, named: Named) -> None:
     seq = links.state(tx, ep.row).out["c"].last
     proposals.change(tx, ep.row, named.version, ep.clock(), ours_from=seq)
     links.change(tx, ep.row, agreement=found.agreement)
+
+
+def told(tx: Connection, ep: Endpoint, record: Mapping[str, Any] | None) -> str | None:
+    """To a store that was put back the partner says by which agreement it writes: why that needs our admin, or ``None``
+    where it is ours. Raises ``PeerError``.
+    """
+    row = with_first(tx, ep)
+    present = talks_in(tx, row).present
+    if record is None:
+        first = proposals.every(tx, ep.row)[0]
+        named, text = Named(1, first.digest), json.dumps(first.agreement)
+    else:
+        said, agreement = proposal.read_standing(ep.link_id, record)
+        named, text = Named(said.version, said.digest), proposal.spell(agreement)
+    if named == present:
+        return None
+    proposals.put_told(tx, ep.row, named, text, ep.clock())
+    return (
+        f"the partner works by version {named.version} of the agreement, and this copy of the store, which was put "
+        f"back, by version {present.version}: look at it and say that it is so: backbone link review {ep.name}"
+    )
+
+
+def adopt(tx: Connection, row: LinkRow, now: float) -> None:
+    """Our admin says that what the partner told is agreed upon. The link is stopped, and is to be joined anew."""
+    every = proposals.every(tx, row.id)
+    found, present, open_ = proposals.told_one(every), proposals.present_of(every), proposals.open_one(every)
+    assert found is not None, "nothing was told"
+    for other in (present, open_):
+        if other is not None and other.version != found.version:
+            proposals.change(tx, row.id, other.version, now, stage=Stage.SUPERSEDED)
+    old, new = Agreement.parse(row.agreement, "the agreement"), agreement_of(found)
+    proposals.change(
+        tx, row.id, found.version, now, stage=Stage.IN_EFFECT, ours_from=0, theirs_from=0,
+        said_up_to="" if joining(old, new) or widening(old, new, Side(row.side)) else None,
+    )  # fmt: skip
+    proposals.forget_fields(tx, row.id, leaving(old, new))
+    links.change(tx, row.id, agreement=found.agreement)
 
 
 def _as_said(named: Named) -> dict[str, Any]:
