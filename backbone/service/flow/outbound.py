@@ -263,7 +263,7 @@ def _unnumbered(ep: Voice, state: LinkState, kind: Kind) -> Message:
     if kind is Kind.NACK:
         raw = encode_record({lane: into.missing() for lane, into in state.into.items()})
     elif kind is Kind.WELCOME:
-        raw = encode_welcome(state)
+        raw = encode_welcome(state, ep.standing)
     return unnumbered(ep, state, kind, raw)
 
 

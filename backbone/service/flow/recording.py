@@ -251,13 +251,13 @@ def _record_one(
         shadow = book.load_whole(gid)
     outward = ep.translation.to_agreed(edit.cells, ep.schema, names, shadow, fresh=known is None)
     for problem in outward.problems:
-        _complain(tx, ep, edit, gid, problem)
-    shown = diff.whole(shadow, outward.cells, outward.unsaid) if whole else outward.cells
+        complain(tx, ep, edit, gid, problem)
+    shown = diff.whole(_shared(ep, shadow), outward.cells, outward.unsaid) if whole else outward.cells
     cells = _bounded(tx, ep, edit, gid, shown)
     ruling = rule(ep, stands, shadow, cells, outward.quiet, fits)
     if ruling.problem:
-        _complain(tx, ep, edit, gid, ruling.problem)
-    captured = diff.capture(shadow, cells, ep.side, inc, fresh, ruling.quiet)
+        complain(tx, ep, edit, gid, ruling.problem)
+    captured = diff.capture(_shared(ep, shadow), cells, ep.side, inc, fresh, ruling.quiet)
     seen = _later(known.seen if known else None, edit.position)
     book.name(Known(gid, ISSUE, edit.local, seen))
     for cell in own.keys() & captured.registers.keys():
@@ -297,6 +297,13 @@ def _in_words(value: Value) -> str:
     return "nothing" if value is None else repr(text[:_SHOWN_CHARACTERS])
 
 
+def _shared(ep: Endpoint, shadow: diff.Shadow) -> diff.Shadow:
+    """Without what the partner may still write, and we no longer."""
+    if ep.earlier is None:
+        return shadow
+    return {c: r for c, r in shadow.items() if c.field in ep.policies or c.field.startswith(diff.NOTE)}
+
+
 def _was_seen(known: Known | None, edit: Edit) -> bool:
     """Our own writes come back in the feed, and what was read before a write: their positions are covered."""
     return known is not None and known.seen is not None and covers(known.seen, edit.position)
@@ -311,11 +318,12 @@ def _bounded(tx: Connection, ep: Endpoint, edit: Edit, gid: str, cells: Cells) -
     if not too_long:
         return cells
     for cell in too_long:
-        _complain(tx, ep, edit, gid, f"{cell.field}: the text is longer than {limits.text_bytes_max} bytes")
+        complain(tx, ep, edit, gid, f"{cell.field}: the text is longer than {limits.text_bytes_max} bytes")
     return {cell: value for cell, value in cells.items() if cell not in too_long}
 
 
-def _complain(tx: Connection, ep: Endpoint, edit: Edit, gid: str, problem: str) -> None:
+def complain(tx: Connection, ep: Endpoint, edit: Edit, gid: str, problem: str) -> None:
+    """Something of an edit cannot be said: it is on the list, and tried again by its schedule."""
     advice = f"amend links/{ep.name}.toml or the issue, then: backbone queue retry NUMBER"
     now = ep.clock()
     lists.set_aside(

@@ -67,6 +67,10 @@ class Question(Strict):
     share: Annotated[int, Field(ge=-1, le=6)] = -1
     clock: _Number = 0
     """The number up to which the answering side had written when its digests were taken."""
+    agreement: _Number = 1
+    """The version of the agreement that its sender writes by; 0 while the partner still writes by another one. Said
+    where it is not the handshake's.
+    """
     moved: Annotated[tuple[_Short, ...], Field(max_length=MOVED_MAX), FailFast()] = ()
     """The issues of its messages that the asking side had not applied."""
     drift: Annotated[tuple[_Short, ...], Field(max_length=NAMED_MAX), FailFast()] = ()
@@ -116,7 +120,8 @@ def compare(tx: Connection, ep: Endpoint, question: Question, scrubbed: Scrubbed
     item = lists.request_item(tx, question.audit)
     if item is None or item.kind != "audit" or item.state != "sent":
         return
-    moved = _moved_here(tx, ep, question) if question.step == "issues" else None
+    comparable = question.step == "issues" and question.agreement == _agreement(ep) > 0
+    moved = _moved_here(tx, ep, question) if comparable else None
     if moved is None:
         lists.answer(tx, question.audit, {"busy": True}, state="open")
         return
@@ -141,7 +146,8 @@ def compare(tx: Connection, ep: Endpoint, question: Question, scrubbed: Scrubbed
 
 def _answer(tx: Connection, ep: Endpoint, question: Question, scrubbed: Scrubbed) -> None:
     state = links.state(tx, ep.row)
-    moved = _touched(tx, ep, state, question.applied)
+    comparable = question.agreement == _agreement(ep) > 0
+    moved = _touched(tx, ep, state, question.applied) if comparable else None
     ours: dict[str, digest.CellDigests] = dict(_digests(tx, ep)) if moved is not None else {}
     buckets = digest.of_buckets((gid, digest.of_issue(cells)) for gid, cells in ours.items())
     named = digest.differing({str(b): v for b, v in buckets.items()}, question.buckets)
@@ -176,6 +182,8 @@ def _touched(tx: Connection, ep: Endpoint, state: LinkState, since: int) -> set[
         return None
     touched: set[str] = set()
     for row in rows:
+        if row.kind == Kind.AGREED:
+            continue
         assert row.body is not None, "the lane of change sets holds bodies"
         touched.update(change_set.gid for change_set in decode_change_sets(inflate(row, row.body)))
     return touched if len(touched) <= MOVED_MAX else None
@@ -229,5 +237,12 @@ def _digests(tx: Connection, ep: Endpoint) -> Iterator[tuple[str, digest.CellDig
         after = page[-1].gid
 
 
+def _agreement(ep: Endpoint) -> int:
+    return ep.version if ep.earlier is None else 0
+
+
 def _say(tx: Connection, ep: Endpoint, question: Question) -> None:
-    number(tx, ep, [(Kind.DIGEST, encode_record(question.model_dump()), 0, None)])
+    said = {**question.model_dump(exclude={"agreement"})}
+    if _agreement(ep) != 1:
+        said["agreement"] = _agreement(ep)
+    number(tx, ep, [(Kind.DIGEST, encode_record(said), 0, None)])

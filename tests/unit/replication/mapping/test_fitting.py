@@ -6,7 +6,7 @@ import pytest
 
 from backbone.errors import ConfigError
 from backbone.model import Field, FieldType, Schema
-from backbone.replication.mapping import Inward, Translation, proving
+from backbone.replication.mapping import Inward, Rules, Translation, proving
 from backbone.replication.merge import Side
 from tests.unit.replication.mapping.half import SCHEMA, translation
 
@@ -187,3 +187,9 @@ def test_what_was_missed_is_taken_out_of_what_was_written() -> None:
     inward = Inward({one: "1", other: "2", fixed: "3"}, {Cell("x"): one, Cell("y"): other}, {}, ("p",))
     left = inward.without({Cell("x")}, {Cell("x"): "g"})
     assert left == Inward({other: "2", fixed: "3"}, {Cell("y"): other}, {Cell("x"): "g"}, ("p",))
+
+
+def test_rules_of_fields_that_are_not_agreed_upon_wait_unless_a_name_may_be_misspelt() -> None:
+    rules = Rules.parse({"fields": {"text": {"local": "subject"}, "later": {"local": "state"}}}, "here")
+    assert rules.within({"text"}).fields.keys() == {"text"}
+    assert rules.within({"text", "latr"}) is rules
