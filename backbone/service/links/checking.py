@@ -63,6 +63,7 @@ async def check_link(node: Node, row: LinkRow, *, samples: int = 0, invert: bool
         faults = words.faults(schema)
         if not faults:
             faults = [*proving.lacking(words, schema), *proving.uncovered(words, schema, used)]
+            faults += proving.impossible(words, schema)
             faults += proving.counter_examples(words, schema, used) if invert else ()
         looked = [_sample(words, schema, issue) for issue in await tracker.issues(None, samples)] if samples else []
     finally:
