@@ -145,16 +145,17 @@ def told(tx: Connection, ep: Endpoint, record: Mapping[str, Any] | None) -> str 
     """To a store that was put back the partner says by which agreement it writes: why that needs our admin, or ``None``
     where it is ours. Raises ``PeerError``.
     """
-    row = with_first(tx, ep)
-    present = talks_in(tx, row).present
+    row = links.get(tx, ep.row)
+    present, text = talks_in(tx, row).present, ""
     if record is None:
-        first = proposals.every(tx, ep.row)[0]
-        named, text = Named(1, first.digest), json.dumps(first.agreement)
+        named = Named(1, first_digest(row))
     else:
         said, agreement = proposal.read_standing(ep.link_id, record)
         named, text = Named(said.version, said.digest), proposal.spell(agreement)
     if named == present:
         return None
+    with_first(tx, ep)
+    text = text or json.dumps(proposals.every(tx, ep.row)[0].agreement)
     proposals.put_told(tx, ep.row, named, text, ep.clock())
     return (
         f"the partner works by version {named.version} of the agreement, and this copy of the store, which was put "
