@@ -45,13 +45,15 @@ def _may_say_more(old: Agreement, new: Agreement, name: str, writer: Side) -> bo
 
 def _limits_of(agreement: Agreement, name: str) -> tuple[object, ...]:
     if name == COMMENT:
-        return (agreement.comment_characters_max,)
+        return agreement.comment_characters_max, agreement.internal_comments
     return agreement.attachment_types, agreement.attachment_bytes_max
 
 
 def sentences(old: Agreement, new: Agreement, side: Side) -> list[str]:
     """Every difference, for the admin of this side; none when both say the same."""
     said = [*_fields(old, new, side), *_comments(old, new, side), *_attachments(old, new, side)]
+    if old.direction is not new.direction:
+        said.append(f"the link as a whole will go {_way(new.direction, side)}, and went {_way(old.direction, side)}")
     if old.authors != new.authors:
         hidden = new.authors == "hidden"
         said.append(f"the names of authors will {'no longer travel' if hidden else 'travel'}")
@@ -118,6 +120,9 @@ def _comments(old: Agreement, new: Agreement, side: Side) -> Iterator[str]:
     if old.comment_characters_max != new.comment_characters_max:
         before, after = _at_most(old.comment_characters_max), _at_most(new.comment_characters_max)
         yield f"a comment may have {after}, and could have {before}"
+    if old.internal_comments != new.internal_comments:
+        travel = "can travel too, marked as such" if new.internal_comments else "will no longer travel"
+        yield f"comments that not everybody may see {travel}"
 
 
 def _attachments(old: Agreement, new: Agreement, side: Side) -> Iterator[str]:
@@ -128,6 +133,10 @@ def _attachments(old: Agreement, new: Agreement, side: Side) -> Iterator[str]:
     if old.attachment_direction is not new.attachment_direction:
         before, after = _way(old.attachment_direction, side), _way(new.attachment_direction, side)
         yield f"attachments will travel {after}, and travelled {before}"
+    if old.attachments_deleted_by != new.attachments_deleted_by:
+        each = new.attachments_deleted_by == "anyone"
+        who = "each side takes any" if each else "only the side where it began takes an"
+        yield f"{who} attachment away on both sides"
     if set(old.attachment_types) != set(new.attachment_types):
         yield f"attachments that travel will be of {_types(new)}, and were of {_types(old)}"
     if old.attachment_bytes_max != new.attachment_bytes_max:

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, select
 
 from backbone.model import ATTACHMENT, COMMENT
+from backbone.replication.message import ChangeSet
 from backbone.replication.proposing import Named, Stage
 from backbone.store import lists
 from backbone.store.codec import pack_registers, unpack_registers
@@ -110,9 +111,10 @@ def forget_words(tx: Connection, link: int, version: int, reason: str) -> None:
     tx.execute(proposal.update().where(*named).values(agreement=json.dumps({"fields": {}}), reason=reason))
 
 
-def forget_fields(tx: Connection, link: int, fields: Collection[str]) -> list[tuple[str, str]]:
+def forget_fields(tx: Connection, link: int, fields: Collection[str]) -> list[tuple[str, ChangeSet, bool]]:
     """What this link knows of fields (and kinds of content) that are no longer shared: registers, what waits, and what
-    of them stands in change sets that a person has to release. Returns key and gid of those that held nothing else.
+    of them stands in change sets that a person has to release. Returns the key of each of these, what it was, and
+    whether anything else is in it.
     """
     if not fields:
         return []
@@ -121,13 +123,13 @@ def forget_fields(tx: Connection, link: int, fields: Collection[str]) -> list[tu
     _forget_registers(tx, link, set(fields))
     tx.execute(delete(waiting).where(waiting.c.link == link, waiting.c.field.in_(fields)))
     tx.execute(delete(former).where(former.c.link == link, former.c.field.in_(fields)))
-    emptied: list[tuple[str, str]] = []
+    changed: list[tuple[str, ChangeSet, bool]] = []
     for key, change_set in lists.held_change_sets(tx, link):
         kept = tuple(operation for operation in change_set.operations if operation.cell.field not in fields)
-        lists.amend_held(tx, link, key, change_set._replace(operations=kept))
-        if not kept:
-            emptied.append((key, change_set.gid))
-    return emptied
+        if len(kept) < len(change_set.operations):
+            lists.amend_held(tx, link, key, change_set._replace(operations=kept))
+            changed.append((key, change_set, bool(kept)))
+    return changed
 
 
 def _forget_registers(tx: Connection, link: int, fields: set[str]) -> None:

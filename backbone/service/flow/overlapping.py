@@ -11,10 +11,14 @@ from backbone.replication.differing import turned
 from backbone.replication.merge import Side
 from backbone.replication.message import ChangeSet
 from backbone.replication.overlap import Overlap, operations_of
+from backbone.replication.scope.expression import ExpressionError
+from backbone.replication.scope.judging import Circumstances
+from backbone.replication.scope.rules import Part
 from backbone.service.endpoint import Endpoint
 from backbone.service.flow.tasks import Task
 from backbone.store import links
 from backbone.store.engine import Connection
+from backbone.store.shadows import Book
 
 
 def check(ep: Endpoint, task: Task) -> None:
@@ -35,12 +39,12 @@ def _allows(agreement: Agreement, change_set: ChangeSet, writer: Side | None) ->
     return True
 
 
-def overlap(tx: Connection, ep: Endpoint, task: Task) -> Overlap:
+def overlap(tx: Connection, ep: Endpoint, book: Book, task: Task) -> Overlap:
     """What a changed agreement asks for. A change set that waited for a person may come from before the change."""
     links.saw_number(tx, ep.row, diff.highest_number(task.change_set.operations))
     contested = turned(ep.earlier.agreement, ep.agreement) if ep.earlier else frozenset()
     return Overlap(
-        fills=lambda name: _fills(ep, name),
+        fills=lambda name: _fills(ep, name) and not _is_read_only(ep, book, task.change_set.gid),
         contested=lambda name: name in contested or (task.held and name in ep.policies),
         side=ep.side,
         inc=links.state(tx, ep.row).life[0],
@@ -54,6 +58,17 @@ def _fills(ep: Endpoint, name: str) -> bool:
     return (
         field is not None and field.type not in SETS and field.direction.allows(ep.side) and ep.translation.sends(name)
     )
+
+
+def _is_read_only(ep: Endpoint, book: Book, gid: str) -> bool:
+    """Whether nothing that we show of this issue of the partner's may be said."""
+    if not ep.scope.guards_theirs or ep.born_here(gid):
+        return False
+    shown = {c: r.image for c, r in book.load_whole(gid).items() if not c.field.startswith(diff.NOTE)}
+    try:
+        return ep.scope.part(shown, Circumstances(here=False, now=ep.clock(), link=ep.name)) is Part.READ_ONLY
+    except ExpressionError:
+        return True
 
 
 def said_with(gid: str, anew: Shadow) -> list[ChangeSet]:

@@ -149,7 +149,7 @@ def _join(tx: Connection, ep: Endpoint, book: Book, names: Names, task: Task) ->
     terms = ep.theirs
     plan, anew = diff.plan(shadow, operations, terms.policies, redo=stored or task.late or task.held), NOTHING_SAID
     if ep.version > 1 and known is not None:
-        plan, anew = renew(shadow, operations, plan, overlap(tx, ep, task))
+        plan, anew = renew(shadow, operations, plan, overlap(tx, ep, book, task))
     inward = terms.translation.to_local(
         plan.targets, ep.schema, names, shadow, lambda sha256: blobs.is_complete(tx, ep.row, sha256),
         Occasion(task.key, change_set.at, known is None),

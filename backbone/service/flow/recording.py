@@ -66,7 +66,7 @@ def record(
         if ruling.leaves:
             emit(tx, ep, [said for said in change_sets if said.gid == one.gid])
             change_sets = [said for said in change_sets if said.gid != one.gid]
-            stands[one.gid] = _leave(tx, ep, book, before, one.edit)
+            stands[one.gid] = leave(tx, ep, book, before, one.edit)
         elif ruling.returns:
             stands[one.gid] = stand(tx, ep, before._replace(ours="", why=""), tell=True)
         elif change_set is not None:
@@ -88,7 +88,7 @@ def stand(tx: Connection, ep: Endpoint, after: Standing, *, tell: bool) -> Stand
     return after
 
 
-def _leave(tx: Connection, ep: Endpoint, book: Book, before: Standing, edit: Edit) -> Standing:
+def leave(tx: Connection, ep: Endpoint, book: Book, before: Standing, edit: Edit) -> Standing:
     """An issue that has entered is in scope no longer: with this edit, which stays here."""
     leaving = ep.scope.leaving
     if leaving is Leaving.CLOSE:
@@ -253,7 +253,7 @@ def _record_one(
     for problem in outward.problems:
         complain(tx, ep, edit, gid, problem)
     shown = diff.whole(_shared(ep, shadow), outward.cells, outward.unsaid) if whole else outward.cells
-    cells = _bounded(tx, ep, edit, gid, shown)
+    cells = bounded(tx, ep, edit, gid, shown)
     ruling = rule(ep, stands, shadow, cells, outward.quiet, fits)
     if ruling.problem:
         complain(tx, ep, edit, gid, ruling.problem)
@@ -313,7 +313,8 @@ def _later(seen: Position | None, position: Position) -> Position:
     return position if seen is None else tuple(max(a, b) for a, b in zip(seen, position, strict=True))
 
 
-def _bounded(tx: Connection, ep: Endpoint, edit: Edit, gid: str, cells: Cells) -> Cells:
+def bounded(tx: Connection, ep: Endpoint, edit: Edit, gid: str, cells: Cells) -> Cells:
+    """Without what is too long to travel: that is on the list."""
     too_long = [cell for cell, value in cells.items() if diff.size_of(value) > limits.text_bytes_max]
     if not too_long:
         return cells

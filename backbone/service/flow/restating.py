@@ -9,7 +9,7 @@ each of them began, members of sets by both. Where only one side may write, that
 Pages of issues, each in one transaction with how far we are; a crash repeats one at most.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from backbone.model import ATTACHMENT, COMMENT, ISSUE, SETS, Cell, Cells, Edit, Issue, Touched
@@ -18,15 +18,17 @@ from backbone.replication import diff
 from backbone.replication.agreement import Agreement
 from backbone.replication.differing import joining, widening
 from backbone.replication.mapping import Outward
-from backbone.replication.mapping.entry import has_entered
 from backbone.replication.merge import EMPTY, NEVER, Register, write
 from backbone.replication.message import ChangeSet, Operation
 from backbone.service.endpoint import Endpoint
-from backbone.service.flow.outbound import fetch_contents
-from backbone.service.flow.recording import complain, emit, record
-from backbone.store import links, proposals, shadows
+from backbone.service.flow.asking import fits
+from backbone.service.flow.outbound import fetch_contents, run_complete
+from backbone.service.flow.recording import bounded, check_contents, complain, emit, leave, record
+from backbone.service.flow.scoping import Fits, rule
+from backbone.store import links, proposals, shadows, standing
 from backbone.store.engine import Connection
 from backbone.store.shadows import Book, Known
+from backbone.store.standing import Standing
 
 SAID_AT_ONCE = 200
 _CONTENT = (COMMENT, ATTACHMENT)
@@ -39,9 +41,17 @@ class _Fresh(NamedTuple):
     wider: frozenset[str]
 
 
+class _Edited(NamedTuple):
+    """What people did to the issues of a page, and what the tracker was asked about those."""
+
+    touched: Mapping[str, Touched]
+    asked: Fits
+
+
 async def say_more(ep: Endpoint) -> int:
     """One page; returns how much was done. The last one says so to ``ep``."""
     before, present = await ep.store.read(lambda tx: proposals.last_two(tx, ep.row))
+    life = await ep.store.read(lambda tx: links.state(tx, ep.row).life)
     fresh = _fresh(ep, Agreement.parse(before.agreement, "before"), Agreement.parse(present.agreement, "now"))
     page = await ep.store.read(lambda tx: _page(tx, ep, present.said_up_to or ""))
     known = {one.local: one for one in page}
@@ -54,14 +64,17 @@ async def say_more(ep: Endpoint) -> int:
     for issue in issues.values():
         await fetch_contents(ep, issue.cells)
     last = page[-1].gid if page else None
+    asked = await fits(ep, touched)
 
-    def keep(tx: Connection) -> None:
-        _say(tx, ep, fresh, page, issues, touched)
-        proposals.change(tx, ep.row, present.version, ep.clock(), said_up_to=last)
+    def keep(tx: Connection, *, complete: bool = True) -> None:
+        if links.state(tx, ep.row).life == life:
+            _say(tx, ep, fresh, page, issues, _Edited(touched, asked), complete=complete)
+            proposals.change(tx, ep.row, present.version, ep.clock(), said_up_to=last)
 
-    await ep.store.run(keep)
+    await run_complete(ep, keep)
     passed("restating: said")
-    ep.unsaid = last is not None
+    _, present = await ep.store.read(lambda tx: proposals.last_two(tx, ep.row))
+    ep.unsaid = present.said_up_to is not None
     return 1
 
 
@@ -77,36 +90,46 @@ def _page(tx: Connection, ep: Endpoint, after: str) -> list[Known]:
 
 
 def _say(
-    tx: Connection, ep: Endpoint, fresh: _Fresh, page: Iterable[Known], issues: Mapping[str, Issue],
-    touched: Mapping[str, Touched],
+    tx: Connection, ep: Endpoint, fresh: _Fresh, page: Sequence[Known], issues: Mapping[str, Issue], edited: _Edited, *,
+    complete: bool,
 ) -> None:  # fmt: skip
     """What people did to these issues first, then what they show."""
     book = Book(tx, ep.row)
-    said = record(tx, ep, book, [edit for one in touched.values() for edit in one.edits])
-    for local, one in touched.items():
+    edits = [edit for one in edited.touched.values() for edit in one.edits]
+    said = record(tx, ep, book, edits, fits=edited.asked)
+    for local, one in edited.touched.items():
         book.load_locals([(ISSUE, local)])
         known = book.by_local(ISSUE, local)
         assert known is not None
         book.see(known.gid, one.position)
+    stands = standing.of(tx, ep.row, {known.gid for known in page})
     for known in page:
         issue = issues.get(known.local)
-        shadow = book.load_whole(known.gid)
-        if issue is not None and (has_entered(shadow) or not ep.translation.entry.guards_ours):
-            one_said = _say_one(tx, ep, book, fresh, known, issue, shadow)
+        if issue is not None:
+            one_said = _say_one(tx, ep, book, fresh, known, issue, stands.get(known.gid, Standing(known.gid)))
             said += [one_said] if one_said is not None else []
+    if complete:
+        check_contents(ep, book, said)
     book.flush(ep.clock())
     emit(tx, ep, said)
 
 
 def _say_one(
-    tx: Connection, ep: Endpoint, book: Book, fresh: _Fresh, known: Known, issue: Issue, shadow: diff.Shadow
+    tx: Connection, ep: Endpoint, book: Book, fresh: _Fresh, known: Known, issue: Issue, stands: Standing
 ) -> ChangeSet | None:
+    """What is outside the link is noted, and enters with the issue; what rests is said when it goes on."""
+    shadow = book.load_whole(known.gid)
     book.load_locals(ep.named_in(issue.cells))
     names = ep.names(book)
-    outward = ep.translation.to_agreed(issue.cells, ep.schema, names, shadow)
-    for cell, problem in zip(outward.unsaid, outward.problems, strict=True):
-        if cell.field in fresh.joined:
-            complain(tx, ep, Edit(issue.local, issue.position, "", "", {}), known.gid, problem)
+    edit = Edit(issue.local, issue.position, "", "", {})
+    outward = _sayable(tx, ep, fresh, known.gid, edit, ep.translation.to_agreed(issue.cells, ep.schema, names, shadow))
+    ruling = rule(ep, stands, shadow, outward.cells, outward.quiet, None)
+    if ruling.problem:
+        complain(tx, ep, edit, known.gid, ruling.problem)
+    if ruling.leaves:
+        leave(tx, ep, book, stands, edit)
+        shadow = book.load_whole(known.gid)
+    outward = outward._replace(quiet=ruling.quiet)
     inc, n = links.state(tx, ep.row).life[0], links.take_numbers(tx, ep.row, 1)
     registers = dict(_first_said(ep, fresh, known.gid, shadow, outward, inc, n))
     operations = [Operation(c, r.value, r.write, r.known) for c, r in registers.items() if r.write != NEVER]
@@ -120,6 +143,17 @@ def _say_one(
     book.put(known.gid, {**registers, **captured.registers})
     said = (*operations, *captured.operations)
     return ChangeSet(known.gid, "", "", said) if said else None
+
+
+def _sayable(tx: Connection, ep: Endpoint, fresh: _Fresh, gid: str, edit: Edit, outward: Outward) -> Outward:
+    """Without what cannot be said: what of it is fresh is on the list."""
+    for cell, problem in zip(outward.unsaid, outward.problems, strict=True):
+        if cell.field in fresh.joined:
+            complain(tx, ep, edit, gid, problem)
+    new = {cell: value for cell, value in outward.cells.items() if cell.field in fresh.joined | fresh.wider}
+    too_long = new.keys() - bounded(tx, ep, edit, gid, new).keys()
+    cells = {cell: value for cell, value in outward.cells.items() if cell not in too_long}
+    return outward._replace(cells=cells, unsaid=(*outward.unsaid, *too_long))
 
 
 def _first_said(

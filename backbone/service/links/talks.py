@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from backbone.errors import UsageError
-from backbone.replication import proposal
+from backbone.replication import proposal, receipt
 from backbone.replication.agreement import Agreement
 from backbone.replication.differing import joining, leaving, widening
 from backbone.replication.merge import Side
@@ -26,6 +26,7 @@ from backbone.replication.proposing import (
     step,
 )
 from backbone.service.endpoint import Endpoint
+from backbone.service.evidence import receipting
 from backbone.service.flow import quarantine
 from backbone.service.flow.recording import number
 from backbone.store import links, lists, proposals
@@ -187,9 +188,15 @@ def _as_said(named: Named) -> dict[str, Any]:
 def _settle(tx: Connection, ep: Endpoint, named: Named) -> None:
     """Nothing by the old agreement can come any more: what left it is forgotten, what joined it is to be said."""
     old, new = map(agreement_of, proposals.last_two(tx, ep.row))
-    for key, gid in proposals.forget_fields(tx, ep.row, leaving(old, new)):
-        quarantine.released(tx, ep, key, gid)
-        lists.let_go(tx, ep.row, gid)
+    for key, sent, is_left in proposals.forget_fields(tx, ep.row, leaving(old, new)):
+        item = lists.set_aside_by_key(tx, ep.row, key)
+        if item is None or item.edits == "[]":
+            receipting.owe(
+                tx, ep, sent, receipt.Became.SUPERSEDED, "what it says is no longer shared, or not all of it"
+            )
+        if not is_left:
+            quarantine.released(tx, ep, key, sent.gid)
+            lists.let_go(tx, ep.row, sent.gid)
     if joining(old, new) or widening(old, new, ep.side):
         proposals.change(tx, ep.row, named.version, ep.clock(), said_up_to="")
 
