@@ -191,9 +191,7 @@ def _settle(tx: Connection, ep: Endpoint, named: Named) -> None:
     for key, sent, is_left in proposals.forget_fields(tx, ep.row, leaving(old, new)):
         item = lists.set_aside_by_key(tx, ep.row, key)
         if item is None or item.edits == "[]":
-            receipting.owe(
-                tx, ep, sent, receipt.Became.SUPERSEDED, "what it says is no longer shared, or not all of it"
-            )
+            receipting.owe(tx, ep, sent, receipt.Became.SUPERSEDED, "not all that it says is shared any more")
         if not is_left:
             quarantine.released(tx, ep, key, sent.gid)
             lists.let_go(tx, ep.row, sent.gid)
