@@ -102,6 +102,8 @@ class Field:
     """A relation that can hold one target only."""
     open: bool = False
     """Choices whose missing values can be created (labels)."""
+    transitions: frozenset[tuple[str, str]] | None = None
+    """Of a choice with a workflow: the values between which it can be changed, ``(from, to)``; ``None`` for all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,13 @@ def link_template(
     )
 
 
+def agreement_template(version: int, agreement: Mapping[str, Any]) -> str:
+    """An agreement as a file to be edited and proposed; what it says of no field stands above the fields."""
+    whole = {name: value for name, value in agreement.items() if name != "fields"}
+    fields = "\n".join(_table(("fields", name), field) for name, field in agreement["fields"].items())
+    return f"# Version {version} of the agreement, as it is in effect.\n\n{_body((), whole)}\n{fields}"
+
+
 def _more(name: str, value: Any) -> str:
     """A table, or an array of them."""
     if isinstance(value, Mapping):

@@ -145,3 +145,12 @@ state_history_max = 64
 
 contents_asked = 200
 """Attachments' contents asked for again in one message."""
+
+agreement_bytes_max = 256 * 2**10
+"""A proposed agreement, spelled out: a thousand fields with long lists of values. An admin reads it."""
+
+agreement_versions_max = 10_000
+"""A change of the agreement is a decision of two people: nobody makes so many."""
+
+reason_characters_max = 1_000
+"""What an admin says to a refused proposal."""

@@ -42,6 +42,8 @@ class Kind(StrEnum):
     RECEIPTS = "RECEIPTS"
     CTRL = "CTRL"
     STATE = "STATE"
+    AGREED = "AGREED"
+    """Among the change sets: its sender writes by another agreement behind it (``proposal.py``)."""
 
     ACK = "ACK"
     NACK = "NACK"
@@ -56,9 +58,11 @@ class Kind(StrEnum):
 LIST_COST, MAP_COST = 4, 10
 """An empty one takes as much memory as so many short values."""
 
-NUMBERED = frozenset({Kind.DATA, Kind.BLOB, Kind.DIGEST, Kind.RECEIPT, Kind.RECEIPTS, Kind.CTRL, Kind.STATE})
+NUMBERED = frozenset(
+    {Kind.DATA, Kind.BLOB, Kind.DIGEST, Kind.RECEIPT, Kind.RECEIPTS, Kind.CTRL, Kind.STATE, Kind.AGREED}
+)
 LANE_OF = {
-    Kind.DATA: "c", Kind.STATE: "c", Kind.BLOB: "b",
+    Kind.DATA: "c", Kind.STATE: "c", Kind.AGREED: "c", Kind.BLOB: "b",
     Kind.DIGEST: "k", Kind.RECEIPT: "k", Kind.RECEIPTS: "k", Kind.CTRL: "k",
 }  # fmt: skip
 LANES = ("c", "b", "k")

@@ -7,7 +7,7 @@ value that the peer has had. Only what is neither is an edit that nobody has see
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field, ValidationError
 
@@ -72,6 +72,7 @@ class _Told(Wire):
 class _Welcome(Wire):
     life: Incarnation
     lanes: dict[_Name, tuple[Counter, Digest]]
+    agreement: dict[str, int | bytes | Annotated[str, Field(max_length=limits.agreement_bytes_max)]] | None = None
 
 
 def encode_told(told: Told) -> bytes:
@@ -98,11 +99,14 @@ def decode_told(raw: bytes) -> Told:
     return Told(said.names, tuple(decode_change_sets(said.issues)), former, said.last, said.resting)
 
 
-def encode_welcome(state: LinkState) -> bytes:
-    """The raw body of a WELCOME: which life of the peer it answers, and behind which numbers our state begins."""
+def encode_welcome(state: LinkState, agreement: Mapping[str, Any] | None = None) -> bytes:
+    """The raw body of a WELCOME: which life of the peer it answers, and behind which numbers our state begins; by which
+    agreement we write (``proposal.Standing``), where it is not the handshake's.
+    """
     life = state.welcomed
     assert life is not None, "nobody asked"
-    return encode_record({"life": tuple(life), "lanes": dict(state.jump)})
+    said = {} if agreement is None else {"agreement": dict(agreement)}
+    return encode_record({"life": tuple(life), "lanes": dict(state.jump), **said})
 
 
 def decode_welcome(raw: bytes) -> Welcome:
@@ -113,7 +117,7 @@ def decode_welcome(raw: bytes) -> Welcome:
         raise PeerError("the partner's welcome is malformed") from error
     if said.lanes.keys() != set(LANES):
         raise PeerError("the partner's welcome names other lanes than the protocol knows")
-    return Welcome(said.life, said.lanes)
+    return Welcome(said.life, said.lanes, said.agreement)
 
 
 class Standing(NamedTuple):

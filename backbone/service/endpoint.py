@@ -2,9 +2,9 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Container, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Container, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cells, FieldType, Schema
 from backbone.replication import limits
@@ -54,12 +54,36 @@ class Voice:
     evidence_seconds: float = limits.evidence_seconds
     """So long what was signed is kept to be shown to others."""
     together: Together = side_by_side
+    standing: Mapping[str, Any] | None = None
+    """By which agreement we write, where that is not the handshake's: for a partner that was put back."""
     random_bytes: Callable[[int], bytes] = secrets.token_bytes
+
+
+class Terms(Protocol):
+    """An agreement, and what follows from it here."""
+
+    @property
+    def agreement(self) -> Agreement: ...
+    @property
+    def translation(self) -> Translation: ...
+    @property
+    def policies(self) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The terms by which the partner writes until its number comes."""
+
+    agreement: Agreement
+    translation: Translation
+    policies: dict[str, Any]
 
 
 @dataclass(slots=True, kw_only=True)
 class Endpoint(Voice):
-    """What the steps of ``outbound``, ``inbound`` and ``applying`` work with."""
+    """What the steps of ``outbound``, ``inbound`` and ``applying`` work with. ``agreement``, ``translation`` and
+    ``policies`` are those by which we write.
+    """
 
     name: str
     side: Side
@@ -75,11 +99,35 @@ class Endpoint(Voice):
     """The local fields whose elements are names, and of what kind of thing."""
     echoes: Echoes = field(default_factory=Echoes)
     ahead: Ahead = field(default_factory=Ahead)
+    translate: Callable[[Agreement], Translation] | None = None
+    """The link's file, as it is now, for another agreement. Raises ``ConfigError``."""
+    judge: Callable[[Agreement], Scope] | None = None
+    """The same for its ``[scope]``; without it every issue takes part by any agreement. Raises ``ConfigError``."""
+    earlier: Earlier | None = None
+    """Where the partner still writes by the agreement before ours."""
+    known: tuple[Agreement, ...] = ()
+    """Those that were in effect before, or are accepted: what is under way may be written by them."""
+    version: int = 1
+    """Of the agreement by which we write."""
+    unsettled: bool = True
+    """Whether the agreement may be about to change: looked at before anything is applied."""
+    unsaid: bool = False
+    """Whether something joined the agreement that we have not said yet: it is, before anything is applied."""
 
     def __post_init__(self) -> None:
         self.policies = self.agreement.policies()
         related = [name for name, known in self.schema.fields.items() if known.type is FieldType.RELATION]
         self.naming = {COMMENT: COMMENT, ATTACHMENT: ATTACHMENT, **dict.fromkeys(related, ISSUE)}
+
+    @property
+    def theirs(self) -> Terms:
+        """By which the partner writes what is applied next."""
+        return self.earlier or self
+
+    @property
+    def attachment_bytes_max(self) -> int:
+        """Of a content that may come: its parts have a lane of their own, and overtake a change of the limit."""
+        return max(one.attachment_bytes_max for one in (self.agreement, *self.known))
 
     @property
     def body_bytes(self) -> int:

@@ -147,15 +147,38 @@ async def open_keyring(node: Node, row: LinkRow) -> KeyRing:
     return keyring
 
 
+def translation_of(node: Node, row: LinkRow, agreement: Agreement, user: str) -> Translation:
+    """The link's file as it is now, for one agreement: a rule of a field that is not in it waits for another one.
+
+    Raises ``ConfigError``.
+    """
+    file = str(node.folder.link_file(row.name))
+    rules = Rules.parse(load_link(node.folder, row.name, node.config).rules, file)
+    return Translation(agreement, rules.within(agreement.fields), node.name, user, Side(row.side), file, CONVERT)
+
+
+def scope_of(node: Node, row: LinkRow, agreement: Agreement) -> Scope:
+    """The link's ``[scope]`` as it is now, over the fields of one agreement. Raises ``ConfigError``."""
+    file = str(node.folder.link_file(row.name))
+    rules = Rules.parse(load_link(node.folder, row.name, node.config).rules, file)
+    return Scope(rules.scope, agreement, node.name, row.side, file)
+
+
 async def open_endpoint(node: Node, row: LinkRow) -> Endpoint:
     """The link's half, ready to work; only for links that have a partner."""
     assert row.peer is not None, "this link has no partner yet"
     config = load_link(node.folder, row.name, node.config)
     agreement = Agreement.parse(row.agreement, f"the agreement of link {row.name}")
     file = str(node.folder.link_file(row.name))
-    rules = Rules.parse(config.rules, file)
     tracker = open_tracker(node, config.link.tracker)
-    translation = Translation(agreement, rules, node.name, tracker.user, Side(row.side), file, CONVERT)
+
+    def translate(agreed: Agreement) -> Translation:
+        return translation_of(node, row, agreed, tracker.user)
+
+    def judge(agreed: Agreement) -> Scope:
+        return scope_of(node, row, agreed)
+
+    translation = translate(agreement)
     schema = await tracker.describe()
     problems = translation.problems(schema)
     if problems:
@@ -168,7 +191,9 @@ async def open_endpoint(node: Node, row: LinkRow) -> Endpoint:
         translation=translation,
         schema=schema,
         tracker=tracker,
-        scope=Scope(rules.scope, agreement, node.name, row.side, file),
+        scope=judge(agreement),
+        translate=translate,
+        judge=judge,
         audit_seconds=node.config.node.audit_hours * 3600.0,
         evidence_seconds=node.config.node.evidence_days * 86_400.0,
         **_voice(node, row, agreement, channel, await open_keyring(node, row)),

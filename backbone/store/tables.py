@@ -66,6 +66,23 @@ link = Table(
     comment="one link: pairing and protocol state, the feed's cursor, the logical clock of our writes",
 )
 
+proposal = Table(
+    "proposal",
+    metadata,
+    _link(primary=True),
+    Column("version", Integer, primary_key=True),
+    Column("stage", Text, nullable=False),
+    Column("agreement", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("ours_from", Integer),
+    Column("theirs_from", Integer),
+    Column("said_up_to", Text),
+    Column("created_at", Float, nullable=False),
+    Column("changed_at", Float, nullable=False),
+    comment="every version of a link's agreement: proposed, answered, and behind which numbers it took effect",
+)
+
 outbox = Table(
     "outbox",
     metadata,

@@ -23,10 +23,11 @@ from backbone.service.evidence import receipting
 from backbone.service.flow import applying, control, inbound, outbound
 from backbone.service.flow.contents import Contents
 from backbone.service.healing import renewing, resyncing
+from backbone.service.links import agreeing
 from backbone.service.links.progress import Progress, save
 from backbone.service.parties import timing
 from backbone.service.running import pruning, requests
-from backbone.store import engine, links, lists, standing
+from backbone.store import engine, links, lists, proposals, standing
 from backbone.store.engine import Store, Transaction
 from backbone.store.tables import metadata
 from backbone.trackers.memory import MemoryTracker
@@ -49,6 +50,15 @@ AGREEMENT: dict[str, Any] = {
         "depends": {"type": "relation", "policy": "newest"},
     },
 }
+AGREEMENTS: tuple[dict[str, Any], ...] = (
+    AGREEMENT,
+    {"fields": {n: f for n, f in AGREEMENT["fields"].items() if n != "estimate"}},
+    {"fields": {n: f for n, f in AGREEMENT["fields"].items() if n not in ("labels", "status", "priority")}},
+    {"fields": {**AGREEMENT["fields"], "title": {"type": "text", "policy": "slave"},
+                "estimate": {"type": "number", "policy": "newest"}, "status": {"type": "text", "policy": "master"}}},
+    {"fields": {n: {**f, "policy": "master"} for n, f in AGREEMENT["fields"].items() if n != "depends"}},
+)  # fmt: skip
+"""What the admins of a world that changes go over to: fields leave and join, types and policies change."""
 RULES = {"fields": {name: {"local": name} for name in AGREEMENT["fields"]}}
 
 
@@ -189,6 +199,7 @@ class Node:
         self.log = Log()
         self.store = CountedStore()
         self.shows = habits.shows
+        self.rules: dict[str, Any] = RULES
         self.tracker = MemoryTracker(
             normalise=self.shows,
             side_effect=habits.effect,
@@ -240,21 +251,29 @@ class Node:
         keys = MemoryKeyRing(self.name)
         other = MemoryKeyRing(self.peer)
         await keys.add_peer(await other.public_key(), other.fingerprint)
-        agreement = Agreement.parse(AGREEMENT, "agreement")
+        agreement = Agreement.parse(self.store.read_now(lambda tx: links.get(tx, 1).agreement), "agreement")
         identity = Identity(
             LINK, self.node_id, self.peer_id, keys.fingerprint, other.fingerprint, bytes(16), agreement.policy_hash()
         )
-        self.ep = Endpoint(
+        ep = Endpoint(
             row=1, name="peer", link_id=LINK, tag=LINK[:16], side=self.side, identity=identity,
             timing=timing(self.channel),
-            agreement=agreement, translation=Translation(agreement, Rules.parse(RULES, "rules"), self.name),
-            schema=await self.tracker.describe(), store=PointedStore(self.store, self.world, self.name),
+            agreement=agreement, translation=self.translate(agreement), translate=self.translate,
+            schema=await self.tracker.describe(), store=self.store,
             tracker=self._pointed(PointedTracker, self.tracker, "tracker"),
             channel=self._pointed(Pointed, self.channel, "channel"), keyring=self._pointed(Pointed, keys, "keys"),
             contents=Contents(self.folder / self.name),
             clock=self.clock, log=self.log,
             together=one_by_one, random_bytes=self.world.dice.randbytes,
         )  # fmt: skip
+        await agreeing.refresh(ep)
+        ep.store = PointedStore(self.store, self.world, self.name)
+        self.ep = ep
+
+    def translate(self, agreement: Agreement) -> Translation:
+        """The link's file for one agreement."""
+        rules = Rules.parse(self.rules, "links/peer.toml")
+        return Translation(agreement, rules.within(agreement.fields), self.name, side=self.side)
 
     def _pointed(self, kind: type[Pointed], inner: object, name: str) -> Any:
         return kind(inner, self.world, self.name, name)
@@ -293,6 +312,14 @@ class Node:
             return sorted(lists.local_names(tx, gids).values())
 
         return self.store.read_now(read)
+
+    def ask(self, kind: str, **arguments: object) -> None:
+        """What an admin asks for on the command line."""
+        self.store.run_now(lambda tx: lists.ask(tx, 1, kind, arguments, self.clock()))
+
+    def proposed(self) -> proposals.Version | None:
+        """What the partner proposes."""
+        return proposals.open_one(self.store.read_now(lambda tx: proposals.every(tx, 1)))
 
     async def prune(self) -> None:
         """What the service does once an hour, between two rounds of its work."""

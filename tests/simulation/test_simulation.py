@@ -52,6 +52,19 @@ def test_every_promise_is_kept_in_every_world(first: int) -> None:
     assert not failures, "\n\n".join(failures)
 
 
+@pytest.mark.parametrize("first", range(0, SEEDS // 5, SEEDS_AT_ONCE))
+def test_every_promise_is_kept_while_the_agreement_changes(first: int) -> None:
+    failures = []
+    changed = 0
+    for seed in range(first, min(first + SEEDS_AT_ONCE, SEEDS // 5)):
+        broken, world = run(seed, changing=True)
+        changed += world.nodes[0].ep.version > 1
+        if broken:
+            failures.append(explained(seed, broken, world))
+    assert not failures, "\n\n".join(failures)
+    assert changed > 0, "nothing took effect in any of these worlds"
+
+
 @pytest.mark.parametrize("restored", [Restored.ONE, Restored.BOTH])
 @pytest.mark.parametrize("first", range(0, SEEDS // 5, SEEDS_AT_ONCE))
 def test_every_promise_is_kept_where_stores_are_put_back(first: int, restored: Restored) -> None:

@@ -16,7 +16,7 @@ from channels.base import ChannelUnavailable
 from tests.simulation import promises
 from tests.simulation.channel import DIRECTORY, Air, Carrier, SimulatedChannel, Weather
 from tests.simulation.faults import Cancelled, Crash, Ended
-from tests.simulation.node import Habits, Node, remove
+from tests.simulation.node import AGREEMENTS, Habits, Node, remove
 from tests.simulation.people import Person
 
 
@@ -29,6 +29,7 @@ class Restored(StrEnum):
 
 
 RESTORED_CHANCE = 0.03
+CHANGED_CHANCE = 0.2
 EXCLUSIVE = ("capture", "apply", "requests")
 ACTIONS = ("capture", "apply", "send", "receive", "parts", "control", "send", "receive", "requests", "receipts")
 TROUBLE = (Ended, TrackerUnavailable, ChannelUnavailable, StoreError)
@@ -48,9 +49,11 @@ class World:
         carrier: Carrier = DIRECTORY,
         restored: Restored = Restored.NEVER,
         cutting: bool = False,
+        changing: bool = False,
     ) -> None:
         """``habits`` are those of both trackers; otherwise the dice decide. ``restored``: whose store is put back.
-        ``cutting``: people take issues out of the link and add them again; at the end all take part.
+        ``cutting``: people take issues out of the link and add them again; at the end all take part. ``changing``: the
+        admins change the agreement.
         """
         self.pace = carrier.limits.resend_floor_seconds / DIRECTORY.limits.resend_floor_seconds
         self.dice = random.Random(seed)
@@ -61,6 +64,8 @@ class World:
         self.chosen = self.fate.randrange(2)
         self.restores = 0
         self.broom = random.Random(seed)
+        self.changing = changing
+        self.law = random.Random(seed + 3)
         self.now = 1_000_000.0
         self.ahead = [0.0, 0.0]
         """Seconds by which each node's clock is wrong."""
@@ -190,6 +195,8 @@ class World:
             self.count("clock jumps")
         if self.restored is not Restored.NEVER and self.fate.random() < RESTORED_CHANCE:
             await self._restore()
+        if self.changing and self.law.random() < CHANGED_CHANCE:
+            await self._change()
         if self.dice.random() < 0.15:
             await self._person()
         else:
@@ -210,6 +217,29 @@ class World:
         self.restores += 1
         node.restore()
         await self._restart(node, process=True)
+
+    async def _change(self) -> None:
+        """An admin proposes another agreement, takes that back, or answers."""
+        master, slave = self.nodes
+        open_, roll = slave.proposed(), self.law.random()
+        if open_ is not None and roll < 0.7:
+            accepts = self.law.random() < 0.85
+            self._tell(f"slave {'accepts' if accepts else 'refuses'} version {open_.version}")
+            slave.ask("decide", version=open_.version, digest=open_.digest.hex(), accepts=accepts)
+            await self._hurry(slave, master)
+        elif master.proposed() is None or roll < 0.8:
+            chosen = self.law.randrange(len(AGREEMENTS))
+            self._tell(f"master proposes {chosen}")
+            master.ask("propose", agreement=AGREEMENTS[chosen])
+            await self._hurry(master, slave)
+        elif roll < 0.83:
+            self._tell("master withdraws")
+            master.ask("withdraw")
+
+    async def _hurry(self, asked: Node, other: Node) -> None:
+        """Of what admins say to each other most arrives at once: else hardly anything would take effect in a story."""
+        for node, what in ((asked, "requests"), (asked, "send"), (other, "receive"), (other, "control")):
+            await self._act(node, what)
 
     async def _person(self) -> None:
         person = self.dice.choice(self.people)
@@ -317,7 +347,8 @@ def run(
     carrier: Carrier = DIRECTORY,
     restored: Restored = Restored.NEVER,
     cutting: bool = False,
+    changing: bool = False,
 ) -> tuple[list[str], World]:
     """One seed: the promises that it broke, and its world. The same seed gives the same story."""
-    world = World(seed, carrier=carrier, restored=restored, cutting=cutting)
+    world = World(seed, carrier=carrier, restored=restored, cutting=cutting, changing=changing)
     return asyncio.run(world.run(steps)), world

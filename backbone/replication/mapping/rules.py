@@ -1,6 +1,6 @@
 """What an admin writes about a mapping: the tables of a link's file. ``docs/mapping.md`` shows each of them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Self
 
 import pydantic
@@ -152,6 +152,14 @@ class Rules(Strict):
     def markup_of(self, rule: FieldRule, kind: FieldType) -> Markup:
         """How a field's text is marked up here."""
         return (rule.markup or self.text.markup) if kind is FieldType.RICHTEXT else Markup.MARKDOWN
+
+    def within(self, agreed: Collection[str]) -> "Rules":
+        """Without the rules of fields that are not agreed upon (any more, or yet), as long as none is missing: else a
+        name may be misspelt.
+        """
+        if not set(agreed) <= self.fields.keys():
+            return self
+        return self.model_copy(update={"fields": {name: rule for name, rule in self.fields.items() if name in agreed}})
 
     @classmethod
     def parse(cls, data: Mapping[str, Any], where: str) -> "Rules":

@@ -123,6 +123,10 @@ class Translation:
         takes = {rule.name for rule in self.every if rule.takes}
         return fitting.faults(self.agreement, self.rules, self.fields, takes, schema)
 
+    def sends(self, name: str) -> bool:
+        """Whether whatever stands in this field here may be said."""
+        return any(rule.name == name and rule.sends and not rule.only for rule in self.every)
+
     def person(self, login: str, schema: Schema) -> str:
         """The word by which the peer may know the author of something."""
         return self._people.author(login, schema)

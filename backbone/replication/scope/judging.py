@@ -108,9 +108,11 @@ class Scope:
                 comments.append({"text": str(value["text"]), "author": str(value["author"])})
             elif cell.field == ATTACHMENT and isinstance(value, dict):
                 attachments.append(str(value["name"]))
-            elif cell.field in issue and cell.element and value:
+            elif cell.field not in issue or bool(cell.element) is not isinstance(issue[cell.field], list):
+                continue  # not shared, or of an earlier agreement
+            elif cell.element and value:
                 issue[cell.field].append(cell.element)
-            elif cell.field in issue and not cell.element:
+            elif not cell.element:
                 issue[cell.field] = _plain(value, self._agreement.fields[cell.field].type)
         # What an agreed field is called goes first: nobody's field is hidden by a word of ours.
         return {"comments": comments, "attachments": attachments, "here": about.here, **issue}
@@ -120,14 +122,17 @@ def _plain(value: Value, kind: FieldType) -> Any:
     """A value as CEL has it: texts, true and false, numbers, moments; null where there is no number or moment."""
     if kind is FieldType.BOOLEAN:
         return value is True or value == "true"
-    if kind is FieldType.NUMBER:
-        return None if value is None else float(str(value))
-    if kind in _MOMENTS:
-        if value is None:
-            return None
-        moment = datetime.fromisoformat(str(value))
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return "" if value is None else str(value)
+    if kind is not FieldType.NUMBER and kind not in _MOMENTS:
+        return "" if value is None else str(value)
+    try:
+        return None if value is None else float(str(value)) if kind is FieldType.NUMBER else _moment(str(value))
+    except ValueError:
+        return None  # of an earlier agreement
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 EVERYTHING = Scope(ScopeRules(), Agreement(fields={}))

@@ -12,45 +12,29 @@ planned again from the beginning. Nothing else touches shadows meanwhile: captur
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from backbone.errors import PeerError
-from backbone.model import (
-    ATTACHMENT,
-    ISSUE,
-    NOTHING,
-    Applied,
-    Cell,
-    Cells,
-    Edit,
-    Outcome,
-    Refused,
-    Stale,
-    Touched,
-    Write,
-)
+from backbone.model import ISSUE, Applied, Cell, Edit, Outcome, Refused, Stale, Touched
 from backbone.points import passed
 from backbone.replication import diff
-from backbone.replication.diff import Plan
 from backbone.replication.identity import creation, marker
 from backbone.replication.link import Life
-from backbone.replication.mapping import Inward, Names, Occasion
-from backbone.replication.mapping.references import WANTED
-from backbone.replication.message import Kind
-from backbone.replication.receipt import Became
-from backbone.replication.scope.expression import ExpressionError
+from backbone.replication.mapping import Names
+from backbone.replication.message import ChangeSet, Kind
 from backbone.service.endpoint import Endpoint
 from backbone.service.evidence import receipting
-from backbone.service.flow import quarantine, resting
+from backbone.service.flow import planning
 from backbone.service.flow.asking import fits
 from backbone.service.flow.completing import completable
-from backbone.service.flow.entering import enters, keep_outside, with_stored
 from backbone.service.flow.inbound import follows, stop, take
 from backbone.service.flow.outbound import fetch_contents
-from backbone.service.flow.recording import NotFetched, check_contents, emit, record
-from backbone.service.flow.scoping import Fits
-from backbone.service.flow.tasks import Task, as_task, for_resume, rounds
-from backbone.store import blobs, links, lists, messages, shadows, standing
+from backbone.service.flow.overlapping import said_with
+from backbone.service.flow.planning import Planned
+from backbone.service.flow.recording import NotFetched, emit, record
+from backbone.service.flow.restating import say_more
+from backbone.service.flow.tasks import Task, as_task, rounds
+from backbone.service.links.agreeing import meet
+from backbone.store import links, lists, messages, shadows
 from backbone.store.engine import Connection, Transaction
 from backbone.store.lists import Intent
 from backbone.store.messages import Incoming
@@ -59,15 +43,6 @@ from backbone.store.shadows import Book, Known
 ATTEMPTS_IN_A_ROW = 20
 """How often a write is planned anew because somebody edits the issue at the same moment."""
 HELD_AT_ONCE = 100
-
-
-class Planned(NamedTuple):
-    """A task as it meets the present state."""
-
-    task: Task
-    plan: Plan
-    inward: Inward
-    write: Write
 
 
 async def resume(ep: Endpoint) -> None:
@@ -80,8 +55,8 @@ async def resume(ep: Endpoint) -> None:
     tasks = await _interrupted(ep, [one for one in begun if one.key in found])
 
     def finish(tx: Connection) -> None:
-        book = _load(tx, ep, tasks)
-        planned = _plan_again(tx, ep, book, tasks, found)
+        book = planning.load(tx, ep, tasks)
+        planned = planning.plan_again(tx, ep, book, tasks, found)
         _finish(tx, ep, book, planned, [found[p.write.key] for p in planned])
         lists.ended(tx, ep.row)
 
@@ -102,6 +77,8 @@ async def _interrupted(ep: Endpoint, begun: Sequence[Intent]) -> list[Task]:
 
 async def apply(ep: Endpoint) -> int:
     """The next message of change sets, what a person released, what can be completed; returns how much there was."""
+    if ep.unsaid:
+        return await say_more(ep)
     done = await apply_next(ep)
     done += await _apply_held(ep)
     return done + await _apply_late(ep)
@@ -109,11 +86,16 @@ async def apply(ep: Endpoint) -> int:
 
 async def apply_next(ep: Endpoint) -> int:
     """The next message of change sets; returns how much was in it."""
+    if ep.unsaid:
+        return await say_more(ep)
     found = await ep.store.read(lambda tx: _next(tx, ep, 2))
     if not found:
         return 0
     incoming, *behind = found
     if not await follows(ep, incoming):
+        return 1
+    if incoming.kind == Kind.AGREED:
+        await meet(ep, incoming)
         return 1
     tasks = await _tasks(ep, incoming)
     if tasks is None:
@@ -186,7 +168,7 @@ async def _attempt(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object
     def plan(tx: Connection) -> list[Planned]:
         if links.state(tx, ep.row).life != life:
             return []
-        planned = _plan(tx, ep, book.within(tx), tasks, touched, asked, complete=complete)
+        planned = planning.plan(tx, ep, book.within(tx), tasks, touched, asked, complete=complete)
         if not planned:
             then(tx)
         return planned
@@ -241,7 +223,7 @@ def _was_made_before(one: Planned, made: Applied) -> bool:
 
 def _give_up(tx: Connection, ep: Endpoint, tasks: Sequence[Task], then: Transaction[object]) -> None:
     for task in tasks:
-        _refuse(tx, ep, task, "the issue is edited again and again while it is being written")
+        planning.refuse(tx, ep, task, "the issue is edited again and again while it is being written")
     then(tx)
 
 
@@ -249,7 +231,7 @@ async def _read(ep: Endpoint, tasks: Sequence[Task]) -> tuple[Book, Mapping[str,
     """What is known of these issues, what people did to them since they were last seen, by local name, and in which
     life of our store this was read: should another begin meanwhile, it is worth nothing.
     """
-    book, life = await ep.store.read(lambda tx: (_load(tx, ep, tasks), links.state(tx, ep.row).life))
+    book, life = await ep.store.read(lambda tx: (planning.load(tx, ep, tasks), links.state(tx, ep.row).life))
     known = [book.by_gid(task.change_set.gid) for task in tasks]
     positions = {k.local: k.seen for k in known if k is not None and k.seen is not None}
     if not positions:
@@ -261,181 +243,20 @@ async def _read(ep: Endpoint, tasks: Sequence[Task]) -> tuple[Book, Mapping[str,
     return book, touched, life
 
 
-def _plan(
-    tx: Connection, ep: Endpoint, book: Book, tasks: Sequence[Task], touched: Mapping[str, Touched], asked: Fits, *,
-    complete: bool,
-) -> list[Planned]:  # fmt: skip
-    """Record what people did, join, and keep intents; what needs no write is finished here."""
-    change_sets = record(tx, ep, book, [edit for one in touched.values() for edit in one.edits], fits=asked)
-    if complete:
-        check_contents(ep, book, change_sets)
-    for local, one in touched.items():
-        known = book.by_local(ISSUE, local)
-        assert known is not None
-        book.see(known.gid, one.position)
-    stuck = lists.held_gids(tx, ep.row)
-    resting_ = standing.resting(tx, ep.row, {task.change_set.gid for task in tasks})
-    names = ep.names(book)
-    planned = [p for task in tasks if (p := _plan_one(tx, ep, book, names, task, touched, stuck, resting_)) is not None]
-    links.saw_number(tx, ep.row, diff.highest_number([o for t in tasks for o in t.change_set.operations]))
-    lists.begin(tx, ep.row, [for_resume(p.task, p.write.key) for p in planned])
-    book.flush(ep.clock())
-    emit(tx, ep, change_sets)
-    return planned
-
-
-def _load(tx: Connection, ep: Endpoint, tasks: Sequence[Task]) -> Book:
-    book = Book(tx, ep.row)
-    gids: set[str] = set()
-    cells: dict[str, list[Cell]] = {}
-    for task in tasks:
-        gids.add(task.change_set.gid)
-        named = [operation.cell for operation in task.change_set.operations]
-        gids.update(cell.element for cell in named if "-" in cell.element)
-        cells[task.change_set.gid] = named
-    book.load_gids(gids)
-    book.load_cells(cells)
-    return book
-
-
-def _plan_one(
-    tx: Connection, ep: Endpoint, book: Book, names: Names, task: Task, touched: Mapping[str, Touched], stuck: set[str],
-    resting_: set[str],
-) -> Planned | None:  # fmt: skip
-    gid = task.change_set.gid
-    if gid in stuck and not task.held:
-        lists.hold(tx, ep.row, task.key, task.change_set)
-        receipting.owe(tx, ep, task.change_set, Became.RECEIVED, "waits behind another change of its issue")
-        return None
-    known = book.by_gid(gid)
-    refusal = _why_not(ep, task, known, touched)
-    if refusal is not None:
-        _refuse(tx, ep, task, refusal, heals=False)
-        return None
-    planned = _join(tx, ep, book, names, task)
-    if gid in resting_:
-        _settle(tx, ep, book, planned._replace(inward=resting.kept_back(gid, planned.inward, planned.plan)))
-        return None
-    return planned if _needs_a_write(tx, ep, book, planned, known) else None
-
-
-def _needs_a_write(tx: Connection, ep: Endpoint, book: Book, planned: Planned, known: Known | None) -> bool:
-    """What does not is finished here, or refused."""
-    try:
-        wanted = known is not None or enters(ep, planned.plan)
-    except ExpressionError as error:
-        _refuse(tx, ep, planned.task, f"links/{ep.name}.toml: [scope]: {error}")
-        return False
-    if not wanted:
-        keep_outside(tx, ep, book, planned.task, planned.plan)
-        return False
-    if planned.inward.problems:
-        _refuse(tx, ep, planned.task, "; ".join(planned.inward.problems))
-        return False
-    if known is not None and not planned.write.cells:
-        _settle(tx, ep, book, planned)
-        return False
-    return True
-
-
-def _why_not(ep: Endpoint, task: Task, known: Known | None, touched: Mapping[str, Touched]) -> str | None:
-    try:
-        ep.agreement.check(task.change_set, None if task.late else ep.side.other)
-    except PeerError as error:
-        return str(error)
-    if known is None and ep.born_here(task.change_set.gid):
-        return "the partner names an issue of ours that this link does not know"
-    if known is not None and known.local not in touched:
-        return f"{known.local} was deleted here"
-    return None
-
-
-def _join(tx: Connection, ep: Endpoint, book: Book, names: Names, task: Task) -> Planned:
-    change_set = task.change_set
-    known = book.by_gid(change_set.gid)
-    shadow = book.fields(change_set.gid, [o.cell for o in change_set.operations])
-    stored = known is None and bool(shadow)
-    operations = with_stored(book, change_set) if stored else change_set.operations
-    plan = diff.plan(shadow, operations, ep.policies, redo=stored or task.late or task.held)
-    inward = ep.translation.to_local(
-        plan.targets, ep.schema, names, shadow, lambda sha256: blobs.is_complete(tx, ep.row, sha256),
-        Occasion(task.key, change_set.at, known is None),
-    )  # fmt: skip
-    cells: Cells = inward.cells if known else {**ep.translation.on_create, **inward.cells}
-    write = Write(
-        key=task.key if known else creation(ep.link_id, change_set.gid),
-        local=known.local if known else None,
-        expected=known.seen if known else None,
-        cells=cells,
-        author=ep.translation.login(change_set.author, ep.schema),
-        at=change_set.at,
-        files=_files(ep, inward.cells),
-    )
-    return Planned(task, plan, inward, write)
-
-
-def _files(ep: Endpoint, cells: Cells) -> Mapping[str, str]:
-    wanted = [str(v["sha256"]) for c, v in cells.items() if c.field == ATTACHMENT and isinstance(v, dict)]
-    return {sha256: str(ep.contents.path(sha256)) for sha256 in wanted} if wanted else NOTHING
-
-
-def _settle(tx: Connection, ep: Endpoint, book: Book, planned: Planned) -> None:
-    """What is known once the tracker shows it (or needs no write): registers, conflicts, what waits."""
-    gid = planned.task.change_set.gid
-    book.put(gid, planned.plan.registers)
-    if planned.plan.conflicts:
-        lists.record_conflicts(tx, ep.row, gid, planned.plan.conflicts, ep.clock())
-        for conflict in planned.plan.conflicts:
-            book.replaced(gid, conflict.cell, conflict.lost)
-    if planned.task.late:
-        shadows.completed(tx, ep.row, gid, [o.cell for o in planned.task.change_set.operations])
-    waiting = planned.inward.waiting
-    if waiting:
-        shadows.wait(tx, ep.row, gid, waiting)
-        come = [wants for wants in waiting.values() if _is_here(tx, ep, book, wants)]
-        shadows.arrived(tx, ep.row, [wants.removeprefix(WANTED) for wants in come])
-    amended = planned.task.held and quarantine.released(tx, ep, planned.task.key, gid)
-    if not (planned.task.late or amended):
-        book.owe(receipting.outcome(planned.task.change_set, planned.plan, len(waiting)))
-
-
-def _is_here(tx: Connection, ep: Endpoint, book: Book, wants: str) -> bool:
-    """What a cell waits for may have come while the rest of its change set was being written."""
-    kind, _, name = wants.partition(":")
-    return blobs.is_complete(tx, ep.row, name) if kind == "sha256" else book.by_gid(name or wants) is not None
-
-
-def _plan_again(
-    tx: Connection, ep: Endpoint, book: Book, tasks: Sequence[Task], made: Mapping[str, Applied]
-) -> list[Planned]:
-    """The plans of writes that the tracker is known to have made: nothing is recorded or intended."""
-    names = ep.names(book)
-    planned = [_join(tx, ep, book, names, task) for task in tasks]
-    return [one._replace(inward=_as_made(one, made[one.write.key])) for one in planned]
-
-
-def _as_made(one: Planned, made: Applied) -> Inward:
-    """What has come since the write was made is not in it: that cell still waits."""
-    inward, wants = one.inward, dict(one.inward.waiting)
-    missed = {a for a, c in inward.at.items() if c not in made.cells and c.element not in made.created}
-    for agreed in missed:
-        value = one.plan.targets[agreed]
-        wants[agreed] = f"sha256:{value['sha256']}" if isinstance(value, dict) else agreed.element
-    return inward.without(missed, wants)
-
-
 def _finish(tx: Connection, ep: Endpoint, book: Book, planned: Sequence[Planned], outcomes: Sequence[Outcome]) -> None:
     """Keep what came of each write, and tell the peer what the tracker did beyond it."""
     names = ep.names(book)
     effects: list[Edit] = []
     born: list[str] = []
+    said: list[ChangeSet] = []
     for one, outcome in zip(planned, outcomes, strict=True):
         if isinstance(outcome, Applied):
             effects += _applied(tx, ep, book, names, one, outcome)
+            said += said_with(one.task.change_set.gid, one.anew)
             born += [one.task.change_set.gid] if one.write.local is None else []
         elif isinstance(outcome, Refused):
-            _refuse(tx, ep, one.task, outcome.words)
-    change_sets = record(tx, ep, book, effects)
+            planning.refuse(tx, ep, one.task, outcome.words)
+    change_sets = [*said, *record(tx, ep, book, effects)]
     for one, outcome in zip(planned, outcomes, strict=True):
         if isinstance(outcome, Applied):
             book.see(one.task.change_set.gid, outcome.position)
@@ -453,14 +274,14 @@ def _applied(tx: Connection, ep: Endpoint, book: Book, names: Names, one: Planne
         for cell in one.inward.cells:
             if cell.element in outcome.created:
                 book.name(Known(cell.element[1:], cell.field, outcome.created[cell.element]))
-    _settle(tx, ep, book, one)
+    planning.settle(tx, ep, book, one)
     shadow = book.fields(gid, one.inward.at)
     book.load_locals(ep.named_in(outcome.cells))
-    agreed = ep.translation.to_agreed(outcome.cells, ep.schema, names, shadow).cells
+    agreed = ep.theirs.translation.to_agreed(outcome.cells, ep.schema, names, shadow).cells
     targets = {cell: one.plan.targets[cell] for cell in one.inward.at}
     registers, effects = diff.read_back(shadow, targets, agreed)
     book.put(gid, registers)
-    if not effects:
+    if not effects and ep.earlier is None:
         return []
     own = {c: v for c, v in outcome.cells.items() if c not in one.write.cells and not _is_new(c, outcome)}
     return [Edit(outcome.local, outcome.position, "", one.write.at or "", own)]
@@ -468,15 +289,6 @@ def _applied(tx: Connection, ep: Endpoint, book: Book, names: Names, one: Planne
 
 def _is_new(cell: Cell, outcome: Applied) -> bool:
     return cell.element in outcome.created.values()
-
-
-def _refuse(tx: Connection, ep: Endpoint, task: Task, words: str, *, heals: bool = True) -> None:
-    """The tracker (or a rule) will not take it: its issue waits, and the peer is told."""
-    if task.late:
-        shadows.completed(tx, ep.row, task.change_set.gid, [o.cell for o in task.change_set.operations])
-    else:
-        receipting.owe(tx, ep, task.change_set, Became.REFUSED, words)
-    quarantine.refuse(tx, ep, task.key, task.change_set, words, heals=heals)
 
 
 async def _apply_held(ep: Endpoint) -> int:

@@ -15,8 +15,9 @@ def completable(tx: Connection, ep: Endpoint) -> list[Task]:
     """Their writes, under keys of their own."""
     tasks: list[Task] = []
     stuck, life = lists.held_gids(tx, ep.row) | standing.resting(tx, ep.row), links.state(tx, ep.row).life[0]
-    for gid, cells in shadows.ready(tx, ep.row, COMPLETED_AT_ONCE).items():
-        if gid in stuck:
+    for gid, come in shadows.ready(tx, ep.row, COMPLETED_AT_ONCE).items():
+        cells = [cell for cell in come if cell.field in ep.theirs.policies]  # what joined waits for the partner's turn
+        if gid in stuck or not cells:
             continue
         book = Book(tx, ep.row)
         book.load_cells({gid: cells})

@@ -7,6 +7,7 @@ from pydantic import Field, ValidationError
 
 from backbone.errors import PeerError
 from backbone.points import passed
+from backbone.replication import proposal
 from backbone.replication.agreement import Strict
 from backbone.replication.message import Kind, decode_record, inflate
 from backbone.replication.scope import standing
@@ -15,7 +16,7 @@ from backbone.service.evidence import receipting
 from backbone.service.flow import quarantine, resending, resting
 from backbone.service.flow.inbound import follows, take
 from backbone.service.healing import audit, repair, scrubbing
-from backbone.service.links import pairing
+from backbone.service.links import agreeing, pairing
 from backbone.store import links, lists, messages, shadows
 from backbone.store.engine import Connection
 from backbone.store.messages import Incoming
@@ -112,6 +113,9 @@ def _command(tx: Connection, ep: Endpoint, record: dict[str, object]) -> None:
         return
     if record.get("type") == standing.TYPE:
         resting.take(tx, ep, record)
+        return
+    if record.get("type") in (proposal.PROPOSE, proposal.WITHDRAW, proposal.ANSWER):
+        agreeing.hear(tx, ep, record)
         return
     if record.get("type") == resending.TYPE:
         resending.send_again(tx, ep, record)

@@ -20,6 +20,7 @@ from backbone.replication.link import (
     Healed,
     Life,
     LinkState,
+    Phase,
     Reborn,
     Received,
     Refuse,
@@ -35,6 +36,7 @@ from backbone.service.endpoint import Endpoint
 from backbone.service.evidence import receipting
 from backbone.service.healing.renewing import begin_life
 from backbone.service.links.progress import joined, roll_back
+from backbone.service.links.talks import told
 from backbone.store import blobs, links, lists, messages, shadows
 from backbone.store.engine import Connection
 from backbone.store.messages import Incoming
@@ -166,14 +168,32 @@ def _admit(tx: Connection, ep: Endpoint, state: LinkState, one: Opened) -> tuple
         known = messages.known_digest(tx, ep.row, state.peer_life, header.lane, header.seq)
     chains = {lane: link for lane in LANES if (link := _chain_at(tx, ep, state, message, lane)) is not None}
     ahead = _ahead(tx, ep, state, message)
-    given = Received(ep.clock(), header, known, chains, ahead, _welcome(ep, message), ep.random_bytes(8))
+    welcome = _welcome(ep, message)
+    given = Received(ep.clock(), header, known, chains, ahead, welcome, ep.random_bytes(8))
+    before = state
     state, effects = step(state, given, ep.identity, ep.timing)
+    if welcome is not None and before.phase is Phase.RESTORED and state.phase is Phase.JOINING:
+        state = _agreed(tx, ep, state, welcome)
     for effect in effects:
         _carry_out(tx, ep, state, one, effect)
     taken = not any(isinstance(e, Refuse | Drop) for e in effects)
     if taken and header.kind == Kind.NACK:
         _asked_for(tx, ep, state, message)
     return state, taken
+
+
+def _agreed(tx: Connection, ep: Endpoint, state: LinkState, welcome: Welcome) -> LinkState:
+    """A partner that tells its state by an agreement which we do not remember: a person has to look first."""
+    try:
+        reason = told(tx, ep, welcome.agreement)
+    except PeerError as error:
+        reason = str(error)
+    if reason is None:
+        return state
+    state, _ = step(state, Stopped(reason), ep.identity, ep.timing)
+    links.save_state(tx, ep.row, state)
+    halt(tx, ep, reason)
+    return state
 
 
 def label_life(life: Life) -> str:
@@ -318,7 +338,7 @@ def _take_part(tx: Connection, ep: Endpoint, incoming: Incoming) -> None:
     problem = None
     if incoming.kind != Kind.BLOB or chunk is None:
         problem = f"a message of unknown kind {incoming.kind!r} in the attachments' lane"
-    elif chunk.total > ep.agreement.attachment_bytes_max or chunk.offset + header.raw_len > chunk.total:
+    elif chunk.total > ep.attachment_bytes_max or chunk.offset + header.raw_len > chunk.total:
         problem = "an attachment is larger than the agreement allows"
     else:
         problem = _keep_part(tx, ep, incoming)

@@ -62,7 +62,7 @@ async def capture(ep: Endpoint) -> int:
                 _keep(tx, ep, edits, asked, complete=complete)
             links.change(tx, ep.row, cursor=touched.position)
 
-    await _run_complete(ep, keep)
+    await run_complete(ep, keep)
     passed("capture: recorded")
     return max(len(touched.edits), 1)
 
@@ -100,7 +100,7 @@ async def _populate(ep: Endpoint, after: str | None, cursor: Position, size: int
         else:
             links.change(tx, ep.row, populated=1)
 
-    await _run_complete(ep, keep)
+    await run_complete(ep, keep)
     passed("populate: recorded")
     return max(len(page), 1)
 
@@ -116,7 +116,7 @@ def _as_edit(issue: Issue) -> Edit:
     return Edit(issue.local, issue.position, issue.author, issue.created, issue.cells, created=True)
 
 
-async def _run_complete(ep: Endpoint, keep: Callable[..., None]) -> None:
+async def run_complete(ep: Endpoint, keep: Callable[..., None]) -> None:
     """One transaction; again where it lacked contents, which are fetched meanwhile. What the tracker does not give
     then (it was changed since, and is said anew soon) is said without its content.
     """
@@ -263,7 +263,7 @@ def _unnumbered(ep: Voice, state: LinkState, kind: Kind) -> Message:
     if kind is Kind.NACK:
         raw = encode_record({lane: into.missing() for lane, into in state.into.items()})
     elif kind is Kind.WELCOME:
-        raw = encode_welcome(state)
+        raw = encode_welcome(state, ep.standing)
     return unnumbered(ep, state, kind, raw)
 
 

@@ -173,12 +173,12 @@ def edit(tx: Connection, ep: Endpoint, item: int, values: Mapping[str, str], by:
     for n, (name, text) in enumerate(values.items(), first):
         try:
             cell = amending.find(change_set, name)
-            if not ep.agreement.direction_of(cell.field).allows(ep.side):
+            if not ep.theirs.agreement.direction_of(cell.field).allows(ep.side):
                 return f"by the agreement only the partner may write {cell.field}: ask them to change it"
             before = next(o.value for o in change_set.operations if o.cell == cell)
             value = amending.value_of(cell, before, text)
             change_set, operation = amending.amend(change_set, cell, value, ep.side, links.state(tx, ep.row).life[0], n)
-            ep.agreement.check(change_set)
+            ep.theirs.agreement.check(change_set)
         except (ValueError, PeerError) as error:
             return str(error)
         ours.append(operation)

@@ -69,7 +69,7 @@ def record(
         if ruling.leaves:
             emit(tx, ep, [said for said in change_sets if said.gid == one.gid])
             change_sets = [said for said in change_sets if said.gid != one.gid]
-            stands[one.gid] = _leave(tx, ep, book, before, one.edit)
+            stands[one.gid] = leave(tx, ep, book, before, one.edit)
         elif ruling.returns:
             stands[one.gid] = stand(tx, ep, before._replace(ours="", why=""), tell=True)
         elif change_set is not None:
@@ -91,7 +91,7 @@ def stand(tx: Connection, ep: Endpoint, after: Standing, *, tell: bool) -> Stand
     return after
 
 
-def _leave(tx: Connection, ep: Endpoint, book: Book, before: Standing, edit: Edit) -> Standing:
+def leave(tx: Connection, ep: Endpoint, book: Book, before: Standing, edit: Edit) -> Standing:
     """An issue that has entered is in scope no longer: with this edit, which stays here."""
     leaving = ep.scope.leaving
     if leaving is Leaving.CLOSE:
@@ -254,13 +254,13 @@ def _record_one(
         shadow = book.load_whole(gid)
     outward = ep.translation.to_agreed(edit.cells, ep.schema, names, shadow, fresh=known is None)
     for problem in outward.problems:
-        _complain(tx, ep, edit, gid, problem)
-    shown = diff.whole(shadow, outward.cells, outward.unsaid) if whole else outward.cells
-    cells = _bounded(tx, ep, edit, gid, shown)
+        complain(tx, ep, edit, gid, problem)
+    shown = diff.whole(_shared(ep, shadow), outward.cells, outward.unsaid) if whole else outward.cells
+    cells = bounded(tx, ep, edit, gid, shown)
     ruling = rule(ep, stands, shadow, cells, outward.quiet, fits, entered=entered)
     if ruling.problem:
-        _complain(tx, ep, edit, gid, ruling.problem)
-    captured = diff.capture(shadow, cells, ep.side, inc, fresh, ruling.quiet)
+        complain(tx, ep, edit, gid, ruling.problem)
+    captured = diff.capture(_shared(ep, shadow), cells, ep.side, inc, fresh, ruling.quiet)
     seen = _later(known.seen if known else None, edit.position)
     book.name(Known(gid, ISSUE, edit.local, seen))
     for cell in own.keys() & captured.registers.keys():
@@ -300,6 +300,13 @@ def _in_words(value: Value) -> str:
     return "nothing" if value is None else repr(text[:_SHOWN_CHARACTERS])
 
 
+def _shared(ep: Endpoint, shadow: diff.Shadow) -> diff.Shadow:
+    """Without what the partner may still write, and we no longer."""
+    if ep.earlier is None:
+        return shadow
+    return {c: r for c, r in shadow.items() if c.field in ep.policies or c.field.startswith(diff.NOTE)}
+
+
 def _was_seen(known: Known | None, edit: Edit) -> bool:
     """Our own writes come back in the feed, and what was read before a write: their positions are covered."""
     return known is not None and known.seen is not None and covers(known.seen, edit.position)
@@ -309,16 +316,18 @@ def _later(seen: Position | None, position: Position) -> Position:
     return position if seen is None else tuple(max(a, b) for a, b in zip(seen, position, strict=True))
 
 
-def _bounded(tx: Connection, ep: Endpoint, edit: Edit, gid: str, cells: Cells) -> Cells:
+def bounded(tx: Connection, ep: Endpoint, edit: Edit, gid: str, cells: Cells) -> Cells:
+    """Without what is too long to travel: that is on the list."""
     too_long = [cell for cell, value in cells.items() if diff.size_of(value) > limits.text_bytes_max]
     if not too_long:
         return cells
     for cell in too_long:
-        _complain(tx, ep, edit, gid, f"{cell.field}: the text is longer than {limits.text_bytes_max} bytes")
+        complain(tx, ep, edit, gid, f"{cell.field}: the text is longer than {limits.text_bytes_max} bytes")
     return {cell: value for cell, value in cells.items() if cell not in too_long}
 
 
-def _complain(tx: Connection, ep: Endpoint, edit: Edit, gid: str, problem: str) -> None:
+def complain(tx: Connection, ep: Endpoint, edit: Edit, gid: str, problem: str) -> None:
+    """Something of an edit cannot be said: it is on the list, and tried again by its schedule."""
     advice = f"amend links/{ep.name}.toml or the issue, then: backbone queue retry NUMBER"
     now = ep.clock()
     lists.set_aside(

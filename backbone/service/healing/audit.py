@@ -69,6 +69,10 @@ class Question(Strict):
     share: Annotated[int, Field(ge=-1, le=6)] = -1
     clock: _Number = 0
     """The number up to which the answering side had written when its digests were taken."""
+    agreement: _Number = 1
+    """The version of the agreement that its sender writes by; 0 while the partner still writes by another one. Said
+    where it is not the handshake's.
+    """
     moved: Annotated[tuple[_Short, ...], Field(max_length=MOVED_MAX), FailFast()] = ()
     """The issues of its messages that the asking side had not applied."""
     drift: Annotated[tuple[_Short, ...], Field(max_length=NAMED_MAX), FailFast()] = ()
@@ -120,7 +124,12 @@ def begin(tx: Connection, ep: Endpoint, request: int, scrubbed: Scrubbed, share:
 
 
 def compare(tx: Connection, ep: Endpoint, question: Question, scrubbed: Scrubbed) -> None:
-    """Answer a question, or read an answer."""
+    """Answer a question, or read an answer. Two sides that write by different agreements are compared later."""
+    if question.agreement != _agreement(ep) or not question.agreement:
+        if question.step in ("buckets", "ask"):
+            _say(tx, ep, "busy", question.audit, question.share)
+            return
+        question = question.model_copy(update={"step": "busy"})
     if question.step == "buckets":
         _answer_first(tx, ep, question, scrubbed)
     elif question.step == "ask":
@@ -252,10 +261,15 @@ def _tree(tx: Connection, ep: Endpoint, key: tuple[str, int], *, fresh: bool = F
     return ep.trees[key]
 
 
+def _agreement(ep: Endpoint) -> int:
+    return ep.version if ep.earlier is None else 0
+
+
 def _say(tx: Connection, ep: Endpoint, step: str, audit: int, share: int, **said: Any) -> None:
     state = links.state(tx, ep.row)
     question = Question.model_validate({
         "step": step, "audit": audit, "share": share, "sent": state.out["c"].last, "applied": state.into["c"].applied,
-        "issues": 0, "clock": links.get(tx, ep.row).clock, **said,
+        "issues": 0, "clock": links.get(tx, ep.row).clock, "agreement": _agreement(ep), **said,
     })  # fmt: skip
-    number(tx, ep, [(Kind.DIGEST, encode_record(question.model_dump()), 0, None)])
+    ordinary = {"agreement"} if question.agreement == 1 else set()
+    number(tx, ep, [(Kind.DIGEST, encode_record(question.model_dump(exclude=ordinary)), 0, None)])

@@ -2,7 +2,7 @@
 
 from backbone.replication.link import LinkState
 from backbone.replication.merge import Side
-from backbone.replication.message import decode_change_sets, inflate
+from backbone.replication.message import Kind, decode_change_sets, inflate
 from backbone.service.endpoint import Endpoint
 from backbone.store import messages
 from backbone.store.engine import Connection
@@ -24,6 +24,8 @@ def touched(tx: Connection, ep: Endpoint, state: LinkState, since: int) -> set[s
         return None
     found: set[str] = set()
     for row in rows:
+        if row.kind == Kind.AGREED:
+            continue
         assert row.body is not None, "the lane of change sets holds bodies"
         found.update(change_set.gid for change_set in decode_change_sets(inflate(row, row.body)))
     return found if len(found) <= MOVED_MAX else None

@@ -23,6 +23,7 @@ from backbone.service.flow import applying, control, inbound, resending, resting
 from backbone.service.flow.outbound import fetch_contents
 from backbone.service.flow.recording import emit, number, record
 from backbone.service.flow.tasks import Task, rounds
+from backbone.service.links import agreeing
 from backbone.service.links.progress import joined
 from backbone.store import blobs, links, lists, messages, resync, standing
 from backbone.store.engine import Connection
@@ -36,7 +37,9 @@ _CONTENT = (COMMENT, ATTACHMENT)
 async def apply(ep: Endpoint) -> int:
     """As ``applying.apply``, or a step of joining or telling; returns how much there was."""
     done = await advance(ep)
-    return await applying.apply(ep) if done is None else done
+    if done is None:
+        return await agreeing.advance(ep) or await applying.apply(ep)
+    return done
 
 
 async def advance(ep: Endpoint) -> int | None:
@@ -67,6 +70,7 @@ async def _drain(ep: Endpoint, state: LinkState) -> int:
 
 async def _begin_telling(ep: Endpoint) -> int:
     await ep.store.run(lambda tx: _answer(tx, ep))
+    await agreeing.settle(ep)
     return 1
 
 
@@ -137,7 +141,7 @@ def _said(
         operations = tuple(
             Operation(cell, r.value, r.write, r.known)
             for cell, r in book.load_whole(name).items()
-            if r.write != NEVER and not cell.field.startswith(diff.NOTE)
+            if r.write != NEVER and cell.field in ep.policies
         )
         whole = ChangeSet(name, author, issue.created if issue else "", operations)
         for piece in diff.in_pieces(whole, ep.body_bytes):
@@ -169,6 +173,7 @@ def _in_messages(
 
 async def _join(ep: Endpoint, state: LinkState) -> int:
     """The next message of the partner's state; behind the last, what it lacked."""
+    await agreeing.settle(ep)
     if state.heard_all:
         return await _finish(ep)
     found = await ep.store.read(lambda tx: messages.next_in(tx, ep.row, links.state(tx, ep.row), "c", 1))
@@ -472,7 +477,7 @@ def _push(tx: Connection, ep: Endpoint, untold: Sequence[Known], born: Mapping[s
         operations = tuple(
             Operation(cell, r.value, r.write, r.known)
             for cell, r in book.load_whole(known.gid).items()
-            if (known.gid, part_of(cell)) not in named and r.write != NEVER and not cell.field.startswith(diff.NOTE)
+            if (known.gid, part_of(cell)) not in named and r.write != NEVER and cell.field in ep.policies
         )
         if operations:
             emit(tx, ep, [ChangeSet(known.gid, *born.get(known.gid, ("", "")), operations)])

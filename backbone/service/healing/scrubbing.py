@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from backbone.model import Cell, Issue, Value
 from backbone.replication import digest
-from backbone.replication.diff import NOTE
 from backbone.service.endpoint import Endpoint
 from backbone.service.flow import outbound
 from backbone.store import shadows
@@ -69,7 +68,7 @@ def _drift(tx: Connection, ep: Endpoint, page: list[Known], found: Mapping[str, 
         book.load_locals(ep.named_in(issue.cells))
         names = ep.names(book)
         agreed = ep.translation.to_agreed(issue.cells, ep.schema, names, registers).cells
-        for cell in sorted(c for c in registers.keys() | agreed.keys() if not c.field.startswith(NOTE)):
+        for cell in sorted(c for c in registers.keys() | agreed.keys() if c.field in ep.policies):
             register, shown = registers.get(cell), agreed.get(cell)
             sentence = None
             if shown != (register.image if register else None):

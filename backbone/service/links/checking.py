@@ -69,6 +69,7 @@ async def check_link(node: Node, row: LinkRow, *, samples: int = 0, invert: bool
         faults = words.faults(schema)
         if not faults:
             faults = [*proving.lacking(words, schema), *proving.uncovered(words, schema, used)]
+            faults += proving.impossible(words, schema)
             faults += proving.counter_examples(words, schema, used) if invert else ()
         guarded = not faults and (scope.guards or bool(rules.only_if))
         try:

@@ -14,6 +14,7 @@ from backbone.service.flow import looking, quarantine, resting
 from backbone.service.flow.outbound import post, unnumbered
 from backbone.service.healing import audit, repair, scrubbing
 from backbone.service.healing.walk import NAMED_MAX
+from backbone.service.links import agreeing
 from backbone.store import counts, links, lists
 from backbone.store.engine import Connection
 from backbone.store.shadows import Book
@@ -159,4 +160,7 @@ _WITH_THE_TRACKER: Mapping[str, Callable[[Endpoint, int, dict[str, Any]], Awaita
     "look": looking.look,
     "repair": repair.begin,
     "settle": repair.settle,
+    "propose": agreeing.propose,
+    "withdraw": agreeing.withdraw,
+    "decide": agreeing.decide,
 }

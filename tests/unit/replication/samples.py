@@ -11,6 +11,7 @@ import zstandard
 
 from backbone.model import Cell
 from backbone.replication import receipt
+from backbone.replication.agreement import Agreement
 from backbone.replication.merge import Stamp
 from backbone.replication.message import (
     LANE_OF,
@@ -25,7 +26,9 @@ from backbone.replication.message import (
     encode_change_sets,
     encode_record,
 )
-from tests.unit.replication.headers import ack, header, lane_ack
+from backbone.replication.proposal import Agreed, Proposed, encode_agreed, spell
+from backbone.replication.proposal import digest_of as digest_of_proposal
+from tests.unit.replication.headers import LINK, ack, header, lane_ack
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 LEVEL = 3
@@ -76,6 +79,12 @@ def message(kind: Kind, raw: bytes, *, readable: bool = False, **said: Any) -> M
     return Message(draft.model_copy(update={"dig": digest_of(Message(draft, body))}), body)
 
 
+def _proposed() -> dict[str, Any]:
+    terms = Agreement.parse({"fields": {"title": {"type": "text"}}}, "terms")
+    digest = digest_of_proposal(LINK, 2, b"\x04" * 32, terms)
+    return Proposed(version=2, base=b"\x04" * 32, digest=digest, agreement=spell(terms)).model_dump()
+
+
 def samples() -> dict[str, Message]:
     """One message of each shape."""
     part = Chunk(sha256=hashlib.sha256(CONTENT).hexdigest(), total=len(CONTENT), offset=0)
@@ -85,6 +94,8 @@ def samples() -> dict[str, Message]:
         "BLOB": message(Kind.BLOB, CONTENT, chunk=part),
         "ACK": message(Kind.ACK, b"", ack=ack(known, no=77, boot=4), high={"c": 3, "b": 1, "k": 2**40}, att=2),
         "NACK": message(Kind.NACK, encode_record({"c": ((1, 2), (9, 9)), "b": ()})),
+        "AGREED": message(Kind.AGREED, encode_agreed(Agreed(version=2, digest=b"\x05" * 32)), prev=b"\x02" * 32),
+        "PROPOSE": message(Kind.CTRL, encode_record(_proposed())),
         "CTRL": message(Kind.CTRL, encode_record({"type": "tested", "sizes": (1_024, 262_144), "ok": True})),
         "RECEIPTS": message(Kind.RECEIPTS, receipt.encode(RECEIPT), readable=True),
     }
