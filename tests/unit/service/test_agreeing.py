@@ -23,7 +23,7 @@ FIELDS: dict[str, Any] = AGREEMENT["fields"]
 
 
 def without(*names: str, **changed: dict[str, Any]) -> dict[str, Any]:
-    return {"fields": {n: f for n, f in {**FIELDS, **changed}.items() if n not in names}}
+    return {**AGREEMENT, "fields": {n: f for n, f in {**FIELDS, **changed}.items() if n not in names}}
 
 
 def versions(node: Node) -> list[Version]:
