@@ -199,7 +199,7 @@ The key ring goes:
 
 ```
 gpgconf --kill all
-rm -r "$GNUPGHOME"
+rm -rf "$GNUPGHOME"
 ```
 """
 
