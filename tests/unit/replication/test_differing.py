@@ -168,3 +168,21 @@ def test_the_slave_reads_the_same_from_its_side() -> None:
     assert joins == (
         "'a' will be shared: text; from the partner to us only; where both changed it, the change of the partner stands"
     )
+
+
+def test_the_link_as_a_whole_and_rules_of_contents_are_told_in_words() -> None:
+    old = Agreement.parse({"fields": {"title": {"type": "text"}}}, "old")
+    new = Agreement.parse(
+        {
+            "fields": {"title": {"type": "text", "direction": "to_slave"}}, "direction": "to_slave",
+            "comment_direction": "to_slave", "attachment_direction": "to_slave", "internal_comments": True,
+            "attachments_deleted_by": "anyone",
+        },
+        "new",
+    )  # fmt: skip
+    there, back = " ".join(sentences(old, new, Side.MASTER)), " ".join(sentences(new, old, Side.MASTER))
+    assert "the link as a whole will go" in there
+    assert "can travel too, marked as such" in there
+    assert "will no longer travel" in back
+    assert "each side takes any attachment away" in there
+    assert "only the side where it began takes an attachment away" in back

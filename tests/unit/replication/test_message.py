@@ -23,6 +23,7 @@ from backbone.replication.message import (
     chain,
     compress,
     decode,
+    decode_asked,
     decode_change_sets,
     decode_record,
     digest,
@@ -358,3 +359,9 @@ class TestRecords:
     def test_anything_else_is_refused(self, raw: bytes) -> None:
         with pytest.raises(PeerError):
             decode_record(raw)
+
+
+@pytest.mark.parametrize("record", [{"x": ((1, 2),)}, {"c": "all"}])
+def test_a_question_for_what_is_missing_that_is_none_is_refused(record: dict[str, Any]) -> None:
+    with pytest.raises(PeerError, match="the partner asks for messages"):
+        decode_asked(encode_record(record))

@@ -6,8 +6,8 @@ from backbone.errors import PeerError
 from backbone.model import Cell, Value
 from backbone.replication.digest import of_value
 from backbone.replication.merge import Policy, Register, Stamp
-from backbone.replication.message import ChangeSet, Operation
-from backbone.replication.resync import Met, Standing, Told, decode_told, encode_told, meet
+from backbone.replication.message import ChangeSet, Operation, encode_record
+from backbone.replication.resync import Met, Standing, Told, decode_told, decode_welcome, encode_told, meet
 
 TITLE = Cell("title")
 OLD, NEW = Stamp(1, 1), Stamp(1, 1, 1, 5)
@@ -48,3 +48,9 @@ def test_a_state_reads_as_it_was_written() -> None:
     assert decode_told(encode_told(told)) == told
     with pytest.raises(PeerError, match="malformed"):
         decode_told(b"\x80")
+
+
+def test_a_welcome_that_is_none_is_refused() -> None:
+    for record in ({"life": 1}, {"life": (1, bytes(8)), "lanes": {"c": (0, bytes(32))}}):
+        with pytest.raises(PeerError, match="welcome"):
+            decode_welcome(encode_record(record))

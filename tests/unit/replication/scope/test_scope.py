@@ -5,11 +5,11 @@ import time
 import pytest
 
 from backbone.errors import ConfigError, PeerError
-from backbone.model import ATTACHMENT, COMMENT, Cell, Value
+from backbone.model import ATTACHMENT, COMMENT, Cell, FieldType, Value
 from backbone.replication.agreement import Agreement
 from backbone.replication.mapping import RuleError, Rules
 from backbone.replication.scope.expression import SOURCE_CHARACTERS_MAX, Expression, ExpressionError
-from backbone.replication.scope.judging import EVERYTHING, Circumstances, Scope
+from backbone.replication.scope.judging import EVERYTHING, Circumstances, Scope, _plain
 from backbone.replication.scope.rules import Leaving, Part, ScopeRules
 from backbone.replication.scope.standing import announcement, read_announcement
 
@@ -195,3 +195,8 @@ def test_what_is_said_of_an_issue_that_rests_is_read_again() -> None:
     assert (said.gid, said.standing, said.after) == ("11111111-ab", "cut", 7)
     with pytest.raises(PeerError, match="malformed"):
         read_announcement({**announcement("g", "", 0), "after": -1})
+
+
+def test_a_value_of_an_earlier_agreement_is_none() -> None:
+    assert _plain("very much", FieldType.NUMBER) is None
+    assert _plain("4", FieldType.NUMBER) == 4.0
