@@ -41,6 +41,13 @@ def test_a_write_that_the_peer_does_not_know_is_lacking_there() -> None:
     assert met("old", {}, ours=ours).lacking == (Operation(TITLE, "old", Stamp(1, 9), Stamp(1, 9)),)
 
 
+def test_what_cannot_be_said_and_our_own_notes_are_left_as_they_are() -> None:
+    note = Cell("~note")
+    standing = Standing({TITLE: "odd"}, {TITLE: "odd"}, {}, unsaid=(TITLE,))
+    found = meet({TITLE: OURS, note: OURS}, [], {}, standing, {"title": Policy.NEWEST}, lambda _: True)
+    assert (found.registers, found.operations, found.conflicts) == ({}, (), ())
+
+
 def test_a_state_reads_as_it_was_written() -> None:
     told = Told(
         ("g",), (ChangeSet("g", "", "", (Operation(TITLE, "x", OLD, OLD),)),), {"g": {TITLE: (b"8 bytes!",)}}, True
