@@ -170,6 +170,14 @@ class GnupgKeyRing:
                 partial(renewal.merge, self.home, self._peer, certificate, names, listed)
             )
 
+    async def revocation(self, reason: str) -> bytes:
+        return await self._in_thread(partial(renewal.revocation, self.home, self._own, reason, None))
+
+    async def is_revoked_by(self, certificate: bytes) -> bool:
+        if self._peer is None or len(certificate) > CERTIFICATE_BYTES_MAX:
+            return False
+        return await self._in_thread(partial(renewal.revokes, self.home, self._peer, certificate, listed))
+
     async def signature_seconds(self) -> float:
         """How long one signature takes here, the agent being warm; ``limits.SIGNATURE_SECONDS_WARN`` is too long."""
         await self.seal(b"", recipient="", encrypt=False)

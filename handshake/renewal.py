@@ -70,6 +70,26 @@ def merge(home: Path, peer: Certificate, certificate: bytes, names: tuple[str, s
     return merged
 
 
+def revocation(home: Path, own: Certificate, reason: str, passphrase: str | None) -> bytes:
+    """Our primary key's revocation of itself, code 1: stolen. Blocking. Raises ``KeyRingError``."""
+    said = reason.encode("ascii", "replace").replace(b"\n", b" ")
+    answers = b"y\n1\n" + said + b"\n\ny\n"  # what gpg asks: whether, why by code, why in words, an empty line, sure
+    arguments = ("--no-batch", "--command-fd", "0", "--armor", "--gen-revoke", own.fingerprint)
+    made = run(home, arguments, data=answers, output_bytes_max=FILE_BYTES_MAX, passphrase=passphrase)
+    if made.code != 0 or b"BEGIN PGP PUBLIC KEY BLOCK" not in made.output:
+        raise KeyRingError(f"gpg could not make a revocation in {home}: is the folder readable and whole?")
+    return made.output
+
+
+def revokes(home: Path, peer: Certificate, certificate: bytes, listed: Listed) -> bool:
+    """Whether gpg, given this certificate, takes the pinned key for revoked. Blocking; ``home`` stays as it is."""
+    with tempfile.TemporaryDirectory(prefix="new-", dir=home) as folder:
+        stage = Path(folder)
+        homes.import_into(stage, homes.export(home, peer.fingerprint), certificate)
+        found = listed(stage)
+    return [known.fingerprint for known in found] == [peer.fingerprint] and not found[0].usable
+
+
 def named(certificate: Certificate, fingerprint: str, use: str) -> Subkey:
     """The usable subkey of that name and use. Raises ``WrongKey``."""
     for subkey in certificate.subkeys:

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import entry_points
 from types import ModuleType
@@ -146,6 +147,17 @@ async def open_keyring(node: Node, row: LinkRow) -> KeyRing:
         )
     use_keys(keyring, row.keys)
     return keyring
+
+
+async def open_former(node: Node, row: LinkRow) -> list[tuple[KeyRing, str]]:
+    """The key rings of earlier handshakes of this link that are still there, each with the partner's fingerprint:
+    they open what was sealed to them, and nothing else.
+    """
+    found: list[tuple[KeyRing, str]] = []
+    for home, _ours, theirs in row.keys.homes:
+        with suppress(KeyRingError, HandshakeError):
+            found.append((await open_home(node.folder.gnupg(home)), theirs))
+    return found
 
 
 def translation_of(node: Node, row: LinkRow, agreement: Agreement, user: str) -> Translation:

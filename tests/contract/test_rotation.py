@@ -123,3 +123,14 @@ async def test_where_gpg_makes_no_keys_nothing_is_changed(tmp_path: Path) -> Non
     finally:
         await ring.close()
         shutil.rmtree(home, ignore_errors=True)
+
+
+async def test_a_key_is_revoked_by_itself_and_by_no_other(rings: Rings) -> None:
+    alice, bob, mallory = rings.alice, rings.bob, rings.mallory
+    before = await bob.peer_key(), await alice.public_key()
+    certificate = await alice.revocation("stolen: a laptop, Grüße")
+    assert await bob.is_revoked_by(certificate)
+    for wrong in (await mallory.revocation("x"), await bob.revocation("x"), await alice.public_key(), b"noise"):
+        assert not await bob.is_revoked_by(wrong)
+    assert (await bob.peer_key(), await alice.public_key()) == before, "old signatures can still be checked"
+    await opened_by_bob(rings, await alice.seal(MESSAGE, recipient=bob.fingerprint))

@@ -50,8 +50,8 @@ async def schema_of(node: Node, name: str) -> Schema:
 
 
 @asynccontextmanager
-async def new_keys(node: Node, name: str, home: str) -> AsyncIterator[KeyRing]:
-    """New keys; when the block fails, they and the link's file go again."""
+async def new_keys(node: Node, name: str, home: str, *, first: bool = True) -> AsyncIterator[KeyRing]:
+    """New keys; when the block fails, they go again, and with a link's ``first`` ones its file."""
     folder = node.folder.gnupg(home)
     folder.parent.mkdir(exist_ok=True, mode=0o700)
     try:
@@ -64,7 +64,8 @@ async def new_keys(node: Node, name: str, home: str) -> AsyncIterator[KeyRing]:
         finally:
             await keys.close()
     except BaseException as error:
-        node.folder.link_file(name).unlink(missing_ok=True)
+        if first:
+            node.folder.link_file(name).unlink(missing_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
         if isinstance(error, HandshakeError):
             raise HandshakeRefused(str(error)) from error
