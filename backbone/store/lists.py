@@ -11,10 +11,41 @@ from backbone.replication.diff import Conflict
 from backbone.replication.message import ChangeSet
 from backbone.store.codec import pack_change_set, unpack_change_set
 from backbone.store.engine import upsert
+from backbone.store.prepared import prepared
 from backbone.store.tables import conflict, held, identity, intent, quarantine, request
 
 Item: TypeAlias = Row[Any]
 """A row of ``quarantine``."""
+
+_Q = quarantine.c
+_OPEN = prepared(lambda link: select(quarantine).where(_Q.link == link, _Q.state == "open").order_by(_Q.id))
+_DUE = prepared(
+    lambda link, now, limit: (
+        select(quarantine).where(_Q.link == link, _Q.state == "open", _Q.next_at <= now).order_by(_Q.id).limit(limit)
+    )
+)
+_HELD_READY = prepared(
+    lambda link, limit: (
+        select(held)
+        .where(
+            held.c.id.in_(
+                select(func.min(held.c.id))
+                .where(held.c.link == link, held.c.ready == 1)
+                .group_by(held.c.gid)
+                .limit(limit)
+            )
+        )
+        .order_by(held.c.id)
+    )
+)
+_HELD_GIDS = prepared(lambda link: select(held.c.gid).where(held.c.link == link).distinct())
+_UNHOLD = prepared(lambda link, key: held.delete().where(held.c.link == link, held.c.key == key))
+_BEGUN = prepared(lambda link: select(intent).where(intent.c.link == link))
+_ENDED = prepared(lambda link: intent.delete().where(intent.c.link == link))
+_ASKED = prepared(
+    lambda link: select(request).where(request.c.link == link, request.c.state == "open").order_by(request.c.id)
+)
+"""Looked for in each round of the service's work."""
 
 # quarantine
 
@@ -36,6 +67,8 @@ def set_aside_count(tx: Connection, link: int) -> int:
 
 def set_aside_items(tx: Connection, link: int | None, *, everything: bool = False) -> Sequence[Row[Any]]:
     """Items, oldest first."""
+    if link is not None and not everything:
+        return _OPEN(tx, link).all()
     query = select(quarantine).order_by(quarantine.c.id)
     if link is not None:
         query = query.where(quarantine.c.link == link)
@@ -74,8 +107,7 @@ def set_aside_change(tx: Connection, item: int, now: float, **values: Any) -> No
 
 def set_aside_due(tx: Connection, link: int, now: float, limit: int) -> Sequence[Row[Any]]:
     """Open items whose schedule says that they are tried again."""
-    due = (quarantine.c.link == link, quarantine.c.state == "open", quarantine.c.next_at <= now)
-    return tx.execute(select(quarantine).where(*due).order_by(quarantine.c.id).limit(limit)).all()
+    return _DUE(tx, link, now, limit).all()
 
 
 def set_aside_forget(tx: Connection, item: int) -> None:
@@ -118,9 +150,7 @@ def amend_held(tx: Connection, link: int, key: str, change_set: ChangeSet) -> No
 
 def held_ready(tx: Connection, link: int, limit: int) -> list[tuple[str, ChangeSet]]:
     """The first held change set of each issue that may go on, with its key."""
-    first = select(func.min(held.c.id)).where(held.c.link == link, held.c.ready == 1).group_by(held.c.gid).limit(limit)
-    rows = tx.execute(select(held).where(held.c.id.in_(first)).order_by(held.c.id))
-    return [(row.key, unpack_change_set(row.change_set)) for row in rows]
+    return [(row.key, unpack_change_set(row.change_set)) for row in _HELD_READY(tx, link, limit)]
 
 
 def held_change_sets(tx: Connection, link: int) -> list[tuple[str, ChangeSet]]:
@@ -136,7 +166,7 @@ def let_go(tx: Connection, link: int, gid: str, *, ready: bool = True) -> None:
 
 def unhold(tx: Connection, link: int, key: str) -> None:
     """It was applied or skipped."""
-    tx.execute(held.delete().where(held.c.link == link, held.c.key == key))
+    _UNHOLD(tx, link, key)
 
 
 def holds(tx: Connection, link: int, gid: str) -> int:
@@ -146,7 +176,7 @@ def holds(tx: Connection, link: int, gid: str) -> int:
 
 def held_gids(tx: Connection, link: int) -> set[str]:
     """The issues that have something held."""
-    return set(tx.execute(select(held.c.gid).where(held.c.link == link).distinct()).scalars())
+    return set(_HELD_GIDS(tx, link).scalars())
 
 
 # intents
@@ -168,13 +198,13 @@ def begin(tx: Connection, link: int, intents: Iterable[Intent]) -> None:
 
 def begun(tx: Connection, link: int) -> list[Intent]:
     """Writes whose outcome is not recorded."""
-    rows = tx.execute(select(intent).where(intent.c.link == link))
+    rows = _BEGUN(tx, link)
     return [Intent(r.key, r.gid, None if r.work is None else unpack_change_set(r.work)) for r in rows]
 
 
 def ended(tx: Connection, link: int) -> None:
     """The outcome of all that was begun is recorded, in this transaction."""
-    tx.execute(intent.delete().where(intent.c.link == link))
+    _ENDED(tx, link)
 
 
 # conflicts
@@ -244,7 +274,7 @@ def ask(tx: Connection, link: int, kind: str, arguments: Mapping[str, Any], now:
 
 def asked(tx: Connection, link: int) -> list[tuple[int, str, dict[str, Any]]]:
     """What is still to be done, oldest first."""
-    rows = tx.execute(select(request).where(request.c.link == link, request.c.state == "open").order_by(request.c.id))
+    rows = _ASKED(tx, link)
     return [(row.id, row.kind, json.loads(row.arguments)) for row in rows]
 
 
