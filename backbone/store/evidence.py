@@ -22,6 +22,17 @@ def _bodies(*which: ColumnElement[bool]) -> Insert:
 
 
 _DEBT = prepared(lambda link: select(func.count(), func.coalesce(func.min(owed.c.at), 0.0)).where(owed.c.link == link))
+_OLDEST = prepared(
+    lambda link, limit: select(owed).where(owed.c.link == link).order_by(owed.c.at, owed.c.digest).limit(limit)
+)
+_PAY = prepared(
+    lambda link, limit: delete(owed).where(
+        owed.c.link == link,
+        owed.c.digest.in_(
+            select(owed.c.digest).where(owed.c.link == link).order_by(owed.c.at, owed.c.digest).limit(limit)
+        ),
+    )
+)
 _PLACE = prepared(
     lambda link, ours: select(receipt_chain).where(receipt_chain.c.link == link, receipt_chain.c.ours == ours)
 )
@@ -76,10 +87,9 @@ def debt(tx: Connection, link: int) -> tuple[int, float]:
 
 def pay(tx: Connection, link: int, limit: int) -> list[Outcome]:
     """The oldest of them; they are owed no longer."""
-    query = select(owed).where(owed.c.link == link).order_by(owed.c.at, owed.c.digest).limit(limit)
-    found = [Outcome(row.digest, Became(row.became), row.reason) for row in tx.execute(query)]
-    chosen = select(owed.c.digest).where(owed.c.link == link).order_by(owed.c.at, owed.c.digest).limit(limit)
-    tx.execute(delete(owed).where(owed.c.link == link, owed.c.digest.in_(chosen)))
+    found = [Outcome(row.digest, Became(row.became), row.reason) for row in _OLDEST(tx, link, limit)]
+    if found:
+        _PAY(tx, link, limit)
     return found
 
 

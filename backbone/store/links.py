@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 from backbone.model import Position
 from backbone.replication.link import Life, LinkState
 from backbone.store.codec import pack_state, unpack_state
+from backbone.store.prepared import change as change_rows
 from backbone.store.prepared import prepared
 from backbone.store.tables import link, node
 
@@ -86,7 +87,7 @@ def change(tx: Connection, link_row: int, **values: Any) -> None:
     for name in ("agreement", "peer", "cursor"):
         if values.get(name) is not None:
             values[name] = json.dumps(values[name])
-    tx.execute(link.update().where(link.c.id == link_row).values(**values))
+    change_rows(tx, link, {"id": link_row}, values)
 
 
 def remove(tx: Connection, link_row: int) -> None:

@@ -50,6 +50,13 @@ _SENT = prepared(
         .values(sent_at=now, attempts=_O.attempts + 1, asked=0)
     )
 )
+_MARK_ASKED = prepared(
+    lambda link, life, lane, first, last: (
+        outbox.update()
+        .where(_O.link == link, _O.life == life, _O.lane == lane, _O.seq.between(first, last), _O.attempts > 0)
+        .values(asked=1)
+    )
+)
 _FORGET_OUT = prepared(
     lambda link, life, lane, applied, before: outbox.delete().where(
         _O.link == link, _O.life == life, _O.lane == lane, _O.seq < applied, _O.created_at < before
@@ -194,14 +201,7 @@ def _by_lane(keys: Sequence[tuple[str, int]]) -> dict[str, list[int]]:
 def mark_asked(tx: Connection, link: int, life: Life, lane: str, ranges: Sequence[Range]) -> None:
     """The peer asks for these."""
     for first, last in ranges:
-        tx.execute(
-            outbox.update()
-            .where(
-                outbox.c.link == link, outbox.c.life == life[0], outbox.c.lane == lane,
-                outbox.c.seq.between(first, last), outbox.c.attempts > 0,
-            )
-            .values(asked=1)
-        )  # fmt: skip
+        _MARK_ASKED(tx, link, life[0], lane, first, last)
 
 
 def forget_out(tx: Connection, link: int, state: LinkState, before: float) -> int:

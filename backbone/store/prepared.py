@@ -6,12 +6,13 @@ each of its steps.
 
 import inspect
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, CursorResult, Executable, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, CursorResult, Executable, Table, Update, bindparam, func, select
 
-__all__ = ["Prepared", "among", "listed", "prepared"]
+__all__ = ["Prepared", "among", "change", "listed", "prepared"]
 
 Prepared: TypeAlias = Callable[..., CursorResult[*tuple[Any, ...]]]
 """Called with the transaction and a value for each parameter, in order."""
@@ -27,6 +28,21 @@ def prepared(build: Callable[..., Executable]) -> Prepared:
         return tx.execute(statement, dict(zip(names, values, strict=True)))
 
     return execute
+
+
+def change(
+    tx: Connection, table: Table, where: Mapping[str, object], values: Mapping[str, object]
+) -> CursorResult[*tuple[Any, ...]]:
+    """Set columns of the rows whose columns have the values ``where``, whichever columns these are."""
+    named = {f"where_{name}": value for name, value in where.items()}
+    new = {f"new_{name}": value for name, value in values.items()}
+    return tx.execute(_update(table, tuple(where), tuple(values)), {**named, **new})
+
+
+@lru_cache(maxsize=256)
+def _update(table: Table, where: tuple[str, ...], columns: tuple[str, ...]) -> Update:
+    named = [table.c[name] == bindparam(f"where_{name}") for name in where]
+    return table.update().where(*named).values({name: bindparam(f"new_{name}") for name in columns})
 
 
 def among(column: ColumnElement[Any], values: ColumnElement[Any]) -> ColumnElement[bool]:

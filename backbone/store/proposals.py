@@ -15,6 +15,7 @@ from backbone.replication.message import ChangeSet
 from backbone.replication.proposing import Named, Stage
 from backbone.store import lists
 from backbone.store.codec import pack_registers, unpack_registers
+from backbone.store.prepared import change as change_rows
 from backbone.store.prepared import prepared
 from backbone.store.tables import former, proposal, shadow, waiting
 
@@ -102,8 +103,7 @@ def add(tx: Connection, link: int, version: int, agreement: str, digest: bytes, 
 
 def change(tx: Connection, link: int, version: int, now: float, **values: Any) -> None:
     """Set columns of one version."""
-    named = (proposal.c.link == link, proposal.c.version == version)
-    tx.execute(proposal.update().where(*named).values(changed_at=now, **values))
+    change_rows(tx, proposal, {"link": link, "version": version}, {"changed_at": now, **values})
 
 
 def forget_words(tx: Connection, link: int, version: int, reason: str) -> None:

@@ -50,6 +50,15 @@ _ARRIVED = prepared(
     lambda link, wants: waiting.update().where(waiting.c.link == link, among(waiting.c.wants, wants)).values(ready=1)
 )
 _READY = prepared(lambda link, limit: select(waiting).where(waiting.c.link == link, waiting.c.ready == 1).limit(limit))
+_WANTS = waiting.c.wants
+_REPAIRS = prepared(
+    lambda link, gid: select(_WANTS).where(waiting.c.link == link, waiting.c.gid == gid, _WANTS.like("repair:%"))
+)
+_NAMED = prepared(
+    lambda link, gid: select(_WANTS).where(
+        waiting.c.link == link, waiting.c.gid == gid, waiting.c.ready == 1, _WANTS.like("ref:%")
+    )
+)
 _COMPLETED = prepared(
     lambda link, gid, field, element: waiting.delete().where(
         waiting.c.link == link, waiting.c.gid == gid, waiting.c.field == field, waiting.c.element == element
@@ -280,10 +289,8 @@ def ready(tx: Connection, link: int, limit: int) -> dict[str, list[Cell]]:
 
 def asked_again(tx: Connection, link: int, gid: str) -> str:
     """For which repair, or named issues, cells of this issue are written once more; empty for none."""
-    here = (waiting.c.link == link, waiting.c.gid == gid)
-    repairs = tx.execute(select(waiting.c.wants).where(*here, waiting.c.wants.like("repair:%"))).scalars()
-    named = tx.execute(select(waiting.c.wants).where(*here, waiting.c.ready == 1, waiting.c.wants.like("ref:%")))
-    return max(repairs, default="") + "".join(sorted(named.scalars()))
+    repairs = _REPAIRS(tx, link, gid).scalars()
+    return max(repairs, default="") + "".join(sorted(_NAMED(tx, link, gid).scalars()))
 
 
 def completed(tx: Connection, link: int, gid: str, cells: Iterable[Cell]) -> None:
