@@ -8,7 +8,8 @@ from sqlalchemy import Connection, select
 
 from backbone.model import Position
 from backbone.replication.link import Life, LinkState
-from backbone.store.codec import pack_state, unpack_state
+from backbone.replication.rekeying import Keys
+from backbone.store.codec import pack_keys, pack_state, unpack_keys, unpack_state
 from backbone.store.prepared import change as change_rows
 from backbone.store.prepared import prepared
 from backbone.store.tables import link, node
@@ -37,6 +38,7 @@ class LinkRow:
     reason: str
     home: str
     our_fingerprint: str
+    keys: Keys
     peer: dict[str, Any] | None
     agreement: dict[str, Any]
     clock: int
@@ -135,6 +137,11 @@ def save_state(tx: Connection, link_row: int, value: LinkState) -> None:
     _KEEP_PROTOCOL(tx, link_row, pack_state(value))
 
 
+def save_keys(tx: Connection, link_row: int, keys: Keys) -> None:
+    """Which keys are at work."""
+    tx.execute(link.update().where(link.c.id == link_row).values(keys=pack_keys(keys)))
+
+
 def take_numbers(tx: Connection, link_row: int, count: int) -> int:
     """The first of ``count`` fresh numbers for write stamps: never used before, greater than all seen."""
     first = int(_CLOCK(tx, link_row).scalar_one()) + 1
@@ -158,6 +165,7 @@ def _row(row: Any) -> LinkRow:
         reason=row.reason,
         home=row.home,
         our_fingerprint=row.our_fingerprint,
+        keys=unpack_keys(row.keys) if row.keys else Keys(),
         peer=json.loads(row.peer) if row.peer else None,
         agreement=json.loads(row.agreement),
         clock=row.clock,

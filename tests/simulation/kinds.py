@@ -12,6 +12,7 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     "--restored both": {"restored": Restored.BOTH},
     "--changing": {"changing": True},
     "--cutting": {"cutting": True},
+    "--rotating": {"rotating": True},
     "--carrier mail": {"carrier": MAIL},
 }
 """What ``world.run`` is given, by the options of ``python -m tests.simulation`` that do the same."""
@@ -19,5 +20,5 @@ _MIXED = ("", "", "", *KINDS)
 
 
 def kind_of(seed: int) -> str:
-    """Where kinds are mixed, a seed's number tells its own: four of nine worlds are without anything special."""
+    """Where kinds are mixed, a seed's number tells its own: four of ten worlds are without anything special."""
     return _MIXED[seed % len(_MIXED)]

@@ -22,7 +22,7 @@ from backbone.service.evidence import receipting
 from backbone.service.flow import applying, control, inbound, outbound
 from backbone.service.flow.contents import Contents
 from backbone.service.healing import renewing, resyncing
-from backbone.service.links import agreeing
+from backbone.service.links import agreeing, rotating
 from backbone.service.links.progress import Progress, save
 from backbone.service.parties import timing
 from backbone.service.running import pruning, requests
@@ -209,6 +209,7 @@ class Node:
         self.store = CountedStore()
         self.shows = habits.shows
         self.rules: dict[str, Any] = RULES
+        self.keys = MemoryKeyRing(self.name)
         self.tracker = MemoryTracker(
             normalise=self.shows,
             side_effect=habits.effect,
@@ -257,8 +258,7 @@ class Node:
     async def open(self) -> None:
         """The link's parts are made anew, as after trouble with one of them."""
         self.channel.restart()
-        keys = MemoryKeyRing(self.name)
-        other = MemoryKeyRing(self.peer)
+        keys, other = self.keys, MemoryKeyRing(self.peer)
         await keys.add_peer(await other.public_key(), other.fingerprint)
         agreement = Agreement.parse(self.store.read_now(lambda tx: links.get(tx, 1).agreement), "agreement")
         identity = Identity(
@@ -276,6 +276,7 @@ class Node:
             together=one_by_one, random_bytes=self.world.dice.randbytes,
         )  # fmt: skip
         await agreeing.refresh(ep)
+        await rotating.refresh(ep)
         ep.store = PointedStore(self.store, self.world, self.name)
         self.ep = ep
 
