@@ -61,6 +61,10 @@ class Endpoint(Voice):
     translation: Translation
     schema: Schema
     tracker: Tracker
+    tracker_name: str = ""
+    """What this node calls the tracker: links that call it alike are *kin*."""
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a round is applied: kin apply in turns."""
     policies: dict[str, Any] = field(init=False)
     naming: dict[str, str] = field(init=False)
     """The local fields whose elements are names, and of what kind of thing."""
@@ -85,7 +89,7 @@ class Endpoint(Voice):
 
         def gid_of(kind: str, local: str) -> str:
             known = book.by_local(kind, local)
-            return known.gid if known else gid(self.identity.us, kind, local)
+            return known.gid if known else book.elsewhere(kind, local) or self.gid(kind, local)
 
         def local_of(name: str) -> str | None:
             known = book.by_gid(name)
@@ -95,7 +99,11 @@ class Endpoint(Voice):
             known = book.by_gid(name)
             return known.kind != kind if known else self.born_here(name)
 
-        return Names(gid_of, local_of, self.born_here, strange)
+        return Names(gid_of, local_of, self.born_here, strange, book.said_elsewhere)
+
+    def gid(self, kind: str, local: str) -> str:
+        """Of something born here."""
+        return gid(self.identity.us, self.tracker_name, kind, local)
 
     def named_in(self, cells: Cells) -> set[tuple[str, str]]:
         """Kind and local name of the comments, attachments and issues that these local cells name: ``Book.load_locals``

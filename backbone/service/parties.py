@@ -19,6 +19,7 @@ from backbone.service.endpoint import Endpoint, Voice
 from backbone.service.flow.contents import Contents
 from backbone.service.logs import logger
 from backbone.service.node import Node
+from backbone.store import links
 from backbone.store.links import LinkRow
 from backbone.trackers.base import Tracker
 from channels.base import Channel
@@ -158,6 +159,8 @@ async def open_endpoint(node: Node, row: LinkRow) -> Endpoint:
     problems = translation.problems(schema)
     if problems:
         raise ConfigError(f"{file}: {'; '.join(problems)}")
+    if row.tracker != config.link.tracker:
+        await node.store.run(lambda tx: links.change(tx, row.id, tracker=config.link.tracker))
     channel = open_channel(node, row.name, row.link_id, config, row.peer)
     return Endpoint(
         name=row.name,
@@ -166,6 +169,8 @@ async def open_endpoint(node: Node, row: LinkRow) -> Endpoint:
         translation=translation,
         schema=schema,
         tracker=tracker,
+        tracker_name=config.link.tracker,
+        turn=node.turns[config.link.tracker],
         audit_seconds=node.config.node.audit_hours * 3600.0,
         **_voice(node, row, agreement, channel, await open_keyring(node, row)),
     )

@@ -41,6 +41,8 @@ class LinkRow:
     cursor: Position | None
     populate_after: str | None
     populated: bool
+    tracker: str
+    """What the node calls the tracker; empty before the link was first run."""
 
 
 _ONE = link.c.id == bindparam("row")
@@ -159,4 +161,5 @@ def _row(row: Any) -> LinkRow:
         cursor=tuple(json.loads(row.cursor)) if row.cursor else None,
         populate_after=row.populate_after,
         populated=bool(row.populated),
+        tracker=row.tracker,
     )

@@ -14,6 +14,7 @@ from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Position, Value
 from backbone.replication.diff import Shadow
 from backbone.replication.digest import of_value
 from backbone.replication.merge import NEVER, Register
+from backbone.store import kin
 from backbone.store.codec import pack_registers, unpack_registers
 from backbone.store.engine import among, upsert
 from backbone.store.tables import former, identity, shadow, waiting
@@ -49,6 +50,9 @@ class Book:
         self._dirty_names: dict[str, Known] = {}
         self._dirty_parts: set[tuple[str, str]] = set()
         self._former: set[tuple[str, Cell, bytes]] = set()
+        self._kin: list[int] | None = None
+        self._elsewhere: dict[tuple[str, str], str] = {}
+        self._contents: dict[Cell, Value] = {}
 
     def within(self, tx: Connection) -> Self:
         """Go on in another transaction."""
@@ -66,6 +70,9 @@ class Book:
                 wanted.setdefault(kind, []).append(local)
         for kind, locals_ in wanted.items():
             self._read_names(and_(identity.c.kind == kind, among(identity.c.local, locals_)))
+        missing = {kind: [n for n in locals_ if not self._by_local[kind, n]] for kind, locals_ in wanted.items()}
+        if any(missing.values()) and self.kin:
+            self._elsewhere = {**kin.gids(self._tx, self.kin, missing), **self._elsewhere}
 
     def load_gids(self, gids: Iterable[str]) -> None:
         """Read the identities of these gids."""
@@ -85,10 +92,15 @@ class Book:
         if wanted:
             parts = {part for named in wanted.values() for part in named}
             self._read_parts(and_(among(shadow.c.gid, wanted), among(shadow.c.part, parts)))
+            contents = parts - {_FIELDS}
+            if contents and self.kin:
+                self._learn(kin.registers(self._tx, self.kin, wanted, contents))
 
     def load_whole(self, gid: str) -> dict[Cell, Register]:
         """Every register of one issue."""
         self._read_parts(shadow.c.gid == gid)
+        if self.kin:
+            self._learn(kin.contents(self._tx, self.kin, gid))
         return self.registers(gid)
 
     def by_local(self, kind: str, local: str) -> Known | None:
@@ -100,6 +112,26 @@ class Book:
         if gid not in self._by_gid:
             self.load_gids([gid])
         return self._by_gid[gid]
+
+    @property
+    def kin(self) -> list[int]:
+        """The node's other links on the same tracker."""
+        if self._kin is None:
+            self._kin = kin.of(self._tx, self._link)
+        return self._kin
+
+    def elsewhere(self, kind: str, local: str) -> str | None:
+        """The gid by which kin know something that this link has no name for, after ``load_locals``."""
+        return self._elsewhere.get((kind, local))
+
+    def said_elsewhere(self, cell: Cell) -> Value:
+        """What kin say of a comment or attachment, after ``load_cells``; ``None`` where they do not know it."""
+        return self._contents.get(cell)
+
+    def hear(self, names: Mapping[tuple[str, str], str], contents: Mapping[Cell, Value]) -> None:
+        """What kin have made and not recorded yet: gids by kind and local name; comments and attachments."""
+        self._elsewhere.update(names)
+        self._contents.update(contents)
 
     def fields(self, gid: str, cells: Iterable[Cell]) -> dict[Cell, Register]:
         """The registers of an issue's fields and of the comments and attachments among ``cells``."""
@@ -163,6 +195,10 @@ class Book:
         self._former.clear()
         self._dirty_names.clear()
         self._dirty_parts.clear()
+
+    def _learn(self, registers: Shadow) -> None:
+        for cell, register in registers.items():
+            self._contents.setdefault(cell, register.value)
 
     def _remember(self, known: Known) -> None:
         self._by_gid[known.gid] = known

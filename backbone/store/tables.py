@@ -58,6 +58,7 @@ link = Table(
     Column("our_fingerprint", Text, nullable=False),
     Column("peer", Text),
     Column("agreement", Text, nullable=False),
+    Column("tracker", Text, nullable=False, server_default=""),
     Column("clock", Integer, nullable=False, server_default="0"),
     Column("cursor", Text),
     Column("populate_after", Text),
@@ -160,6 +161,7 @@ intent = Table(
     Column("key", Text, primary_key=True),
     Column("gid", Text, nullable=False),
     Column("work", LargeBinary),
+    Column("said", LargeBinary),
     comment="writes that were begun in the tracker and whose outcome is not recorded yet",
 )
 

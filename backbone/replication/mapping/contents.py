@@ -36,13 +36,20 @@ class Contents:
         if cell.field == ATTACHMENT and not self._agreement.takes_file(str(value["type"]), int(value["size"])):
             return None
         known = shadow[target].value if target in shadow else None
+        first = names.said_elsewhere(target) if value["author"] == self._user else None
         if isinstance(known, dict):
             record: Record = {**value, "author": known["author"], "created": known["created"]}
+        elif isinstance(first, dict):
+            author = self._people.stranger(str(first["author"]))
+            record = {**value, "author": author, "created": first["created"]}
         else:
             record = {**value, "author": self._people.author(str(value["author"]), schema)}
         if cell.field == COMMENT:
+            written_from = first if isinstance(first, dict) else known
             try:
-                record["text"] = self._text_out(str(value["text"]), known if isinstance(known, dict) else None)
+                record["text"] = self._text_out(
+                    str(value["text"]), written_from if isinstance(written_from, dict) else None
+                )
             except NoRow as error:
                 return f"comment {cell.element}: the {error.words(COMMENT)}"
             longest = self._agreement.comment_characters_max
@@ -66,7 +73,9 @@ class Contents:
             except NoRow as error:
                 draft.problems.append(f"{COMMENT}: the partner's {error.words(COMMENT)}")
                 return
-            text = text if ours else _headline(str(value["author"])) + text
+            first = names.said_elsewhere(cell)
+            author = str(first["author"] if isinstance(first, dict) else value["author"])
+            text = text if ours else _headline(author) + text
             draft.content(cell, local, {"text": text, "author": login or self._user, "created": value["created"]})
         elif local is not None:
             draft.content(cell, local, None)

@@ -14,6 +14,10 @@ class People:
         self._hidden = hidden
         self._stranger = f"a user of {node_name}"
 
+    def stranger(self, word: str) -> str:
+        """What the peer may know of somebody whom another partner calls so."""
+        return self._stranger if self._hidden else word
+
     def author(self, login: str, schema: Schema) -> str:
         """The word by which the peer may know the author of something."""
         if login in self.word_of:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from backbone.model import Cell, Cells
+from backbone.model import Cell, Cells, Value
 from backbone.replication.diff import NOT_QUIET, Quiet
 
 
@@ -47,6 +47,10 @@ class Inward:
         return Inward(cells, at, waiting, self.problems)
 
 
+def _nothing(_: Cell) -> Value:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Names:
     """How issues, comments and attachments are called on both sides."""
@@ -59,3 +63,5 @@ class Names:
     """``(kind, gid)``: this can be no new thing of the partner's: it was born here and is not known, or is of another
     kind.
     """
+    said_elsewhere: Callable[[Cell], Value] = _nothing
+    """What another link on this tracker says of a comment or attachment, by its agreed cell."""

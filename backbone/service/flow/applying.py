@@ -38,10 +38,12 @@ from backbone.replication.mapping import Inward, Names, Occasion
 from backbone.replication.message import ChangeSet, Kind, Operation, decode_change_sets, inflate
 from backbone.service.endpoint import Endpoint
 from backbone.service.flow import quarantine
-from backbone.service.flow.entering import enters, with_stored
+from backbone.service.flow.entering import enters, takes_part, with_stored
 from backbone.service.flow.inbound import follows, halt, take
+from backbone.service.flow.meeting import meet
 from backbone.service.flow.outbound import fetch_contents
 from backbone.service.flow.recording import emit, record
+from backbone.service.flow.sighting import Sighted, sighted
 from backbone.service.flow.tasks import Task, as_task, for_resume, rounds
 from backbone.store import blobs, links, lists, messages, shadows
 from backbone.store.engine import Connection, Transaction
@@ -90,7 +92,7 @@ async def _interrupted(ep: Endpoint, begun: Sequence[Intent]) -> list[Task]:
         (incoming,) = await ep.store.read(lambda tx: _next(tx, ep))
         for task in await _tasks(ep, incoming) or ():
             coming[task.key] = task
-            coming.setdefault(creation(ep.link_id, task.change_set.gid), task)
+            coming.setdefault(creation(task.change_set.gid), task)
     return [coming[one.key] if one.work is None else as_task(one.work) for one in begun]
 
 
@@ -163,21 +165,24 @@ async def apply_round(ep: Endpoint, tasks: Sequence[Task], then: Transaction[obj
     ``then`` stands in the transaction after which nothing of the round is left.
     """
     remaining = list(tasks)
-    for _ in range(ATTEMPTS_IN_A_ROW):
-        remaining = await _attempt(ep, remaining, then)
-        if not remaining:
-            return
+    async with ep.turn:
+        for _ in range(ATTEMPTS_IN_A_ROW):
+            remaining = await _attempt(ep, remaining, then)
+            if not remaining:
+                return
     await ep.store.run(lambda tx: _give_up(tx, ep, remaining, then))
 
 
 async def _attempt(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object]) -> list[Task]:
     """One attempt; returns what somebody edited meanwhile. One book serves its three transactions."""
+    await meet(ep, tasks)
     book, touched, life = await _read(ep, tasks)
+    seen = await sighted(ep)
 
     def plan(tx: Connection) -> list[Planned]:
         if links.state(tx, ep.row).life != life:
             return []
-        planned = _plan(tx, ep, book.within(tx), tasks, touched)
+        planned = _plan(tx, ep, book.within(tx), tasks, touched, seen)
         if not planned:
             then(tx)
         return planned
@@ -248,10 +253,10 @@ async def _read(ep: Endpoint, tasks: Sequence[Task]) -> tuple[Book, Mapping[str,
 
 
 def _plan(
-    tx: Connection, ep: Endpoint, book: Book, tasks: Sequence[Task], touched: Mapping[str, Touched]
+    tx: Connection, ep: Endpoint, book: Book, tasks: Sequence[Task], touched: Mapping[str, Touched], seen: Sighted
 ) -> list[Planned]:
     """Record what people did, join, and keep intents; what needs no write is finished here."""
-    change_sets = record(tx, ep, book, [edit for one in touched.values() for edit in one.edits])
+    change_sets = record(tx, ep, book, [edit for one in touched.values() for edit in one.edits], seen)
     for local, one in touched.items():
         known = book.by_local(ISSUE, local)
         assert known is not None
@@ -260,7 +265,8 @@ def _plan(
     names = ep.names(book)
     planned = [p for task in tasks if (p := _plan_one(tx, ep, book, names, task, touched, stuck)) is not None]
     links.saw_number(tx, ep.row, diff.highest_number([o for t in tasks for o in t.change_set.operations]))
-    lists.begin(tx, ep.row, [for_resume(p.task, p.write.key) for p in planned])
+    said = {p.write.key: p.task.change_set for p in planned} if book.kin else {}
+    lists.begin(tx, ep.row, [for_resume(p.task, p.write.key) for p in planned], said)
     book.flush(ep.clock())
     emit(tx, ep, change_sets)
     return planned
@@ -288,7 +294,7 @@ def _plan_one(
         lists.hold(tx, ep.row, task.key, task.change_set)
         return None
     known = book.by_gid(gid)
-    refusal = _why_not(ep, task, known, touched)
+    refusal = _why_not(ep, book, task, known, touched)
     if refusal is not None:
         _refuse(tx, ep, task, refusal, heals=False)
         return None
@@ -305,7 +311,7 @@ def _plan_one(
     return planned
 
 
-def _why_not(ep: Endpoint, task: Task, known: Known | None, touched: Mapping[str, Touched]) -> str | None:
+def _why_not(ep: Endpoint, book: Book, task: Task, known: Known | None, touched: Mapping[str, Touched]) -> str | None:
     try:
         ep.agreement.check(task.change_set, None if task.late else ep.side.other)
     except PeerError as error:
@@ -314,6 +320,8 @@ def _why_not(ep: Endpoint, task: Task, known: Known | None, touched: Mapping[str
         return "the partner names an issue of ours that this link does not know"
     if known is not None and known.local not in touched:
         return f"{known.local} was deleted here"
+    if known is not None and not takes_part(ep, book, known.gid):
+        return "the partner names an issue that is not shared over this link"
     return None
 
 
@@ -330,7 +338,7 @@ def _join(tx: Connection, ep: Endpoint, book: Book, names: Names, task: Task) ->
     )  # fmt: skip
     cells: Cells = inward.cells if known else {**ep.translation.on_create, **inward.cells}
     write = Write(
-        key=task.key if known else creation(ep.link_id, change_set.gid),
+        key=task.key if known else creation(change_set.gid),
         local=known.local if known else None,
         expected=known.seen if known else None,
         cells=cells,

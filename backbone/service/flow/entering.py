@@ -4,6 +4,7 @@ When a change makes them wanted, they are made with all of it.
 """
 
 from backbone.replication.diff import Plan
+from backbone.replication.mapping.entry import has_entered
 from backbone.replication.message import ChangeSet, Operation
 from backbone.service.endpoint import Endpoint
 from backbone.store.shadows import Book
@@ -20,3 +21,10 @@ def enters(ep: Endpoint, plan: Plan) -> bool:
     """Whether an issue that is so is wanted here; ``plan`` has all its registers."""
     entry = ep.translation.entry
     return not entry.guards_theirs or entry.theirs({cell: r.value for cell, r in plan.registers.items()})
+
+
+def takes_part(ep: Endpoint, book: Book, gid: str) -> bool:
+    """Whether an issue that this link has a name for was ever sent over it, or came over it: a partner that has heard
+    of its gid otherwise may not write to it.
+    """
+    return not ep.translation.entry.guards_ours or has_entered(book.load_whole(gid))

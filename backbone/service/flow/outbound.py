@@ -17,6 +17,7 @@ from backbone.replication.resync import encode_welcome
 from backbone.replication.sending import Waiting, due, due_at
 from backbone.service.endpoint import Endpoint, Voice
 from backbone.service.flow.recording import emit, record
+from backbone.service.flow.sighting import NOTHING, Sighted, sighted
 from backbone.store import links, messages
 from backbone.store.engine import Connection
 from backbone.store.messages import Outgoing
@@ -49,11 +50,12 @@ async def capture(ep: Endpoint) -> int:
     if touched.position == row.cursor:
         return 0
     await _fetch_contents(ep, touched.edits)
+    seen = await sighted(ep)
     passed("capture: contents fetched")
 
     def keep(tx: Connection) -> None:
         if links.state(tx, ep.row).life == state.life:
-            _keep(tx, ep, touched.edits)
+            _keep(tx, ep, touched.edits, seen)
             links.change(tx, ep.row, cursor=touched.position)
 
     await ep.store.run(keep)
@@ -81,14 +83,15 @@ async def _populate(ep: Endpoint, after: str | None, cursor: Position, size: int
     """
     page = await ep.tracker.issues(after, size)
     left = await ep.store.read(lambda tx: _left_to_the_feed(tx, ep, page, cursor))
-    edits = [_as_edit(issue) for issue in page if issue.local not in left]
+    edits = [as_edit(issue) for issue in page if issue.local not in left]
     await _fetch_contents(ep, edits)
+    seen = await sighted(ep)
 
     def keep(tx: Connection) -> None:
         if links.state(tx, ep.row).life != life:
             return
         if page:
-            _keep(tx, ep, edits, whole=True)
+            _keep(tx, ep, edits, seen, whole=True)
             links.change(tx, ep.row, populate_after=page[-1].local)
         else:
             links.change(tx, ep.row, populated=1)
@@ -105,13 +108,14 @@ def _left_to_the_feed(tx: Connection, ep: Endpoint, page: Sequence[Issue], curso
     return {k.local for k in known if k is not None and k.seen is not None and covers(k.seen, cursor)}
 
 
-def _as_edit(issue: Issue) -> Edit:
+def as_edit(issue: Issue) -> Edit:
+    """A complete picture, for ``record`` with ``whole``."""
     return Edit(issue.local, issue.position, issue.author, issue.created, issue.cells, created=True)
 
 
-def _keep(tx: Connection, ep: Endpoint, edits: Sequence[Edit], *, whole: bool = False) -> None:
+def _keep(tx: Connection, ep: Endpoint, edits: Sequence[Edit], seen: Sighted = NOTHING, *, whole: bool = False) -> None:
     book = Book(tx, ep.row)
-    change_sets = record(tx, ep, book, edits, whole=whole)
+    change_sets = record(tx, ep, book, edits, seen, whole=whole)
     book.flush(ep.clock())
     emit(tx, ep, change_sets)
 

@@ -20,6 +20,7 @@ from backbone.replication.message import (
 )
 from backbone.replication.retrying import next_try
 from backbone.service.endpoint import Endpoint
+from backbone.service.flow.sighting import NOTHING, Sighted
 from backbone.store import blobs, links, lists, messages
 from backbone.store.engine import Connection
 from backbone.store.messages import Outgoing
@@ -28,12 +29,15 @@ from backbone.store.shadows import Book, Known
 _CONTENT = (COMMENT, ATTACHMENT)
 
 
-def record(tx: Connection, ep: Endpoint, book: Book, edits: Sequence[Edit], *, whole: bool = False) -> list[ChangeSet]:
+def record(
+    tx: Connection, ep: Endpoint, book: Book, edits: Sequence[Edit], seen: Sighted = NOTHING, *, whole: bool = False
+) -> list[ChangeSet]:
     """Register local edits, in commit order, and return what the peer must hear. Images follow the tracker.
 
-    Edits that were seen already are passed over. ``whole``: these are no steps but complete pictures of issues, so what
-    is not in one is absent.
+    Edits that were seen already are passed over. ``seen`` was asked for after they were read. ``whole``: these are no
+    steps but complete pictures of issues, so what is not in one is absent.
     """
+    book.hear(seen.names, seen.contents)
     book.load_locals((ISSUE, edit.local) for edit in edits)
     fresh = [edit for edit in edits if whole or not _was_seen(book.by_local(ISSUE, edit.local), edit)]
     if not fresh:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from backbone.errors import PeerError
 from backbone.model import ATTACHMENT, COMMENT, ISSUE, Applied, Cell, Edit, Issue, Position, Value, covers
 from backbone.replication import diff, limits
-from backbone.replication.identity import created, creation, gid, marker
+from backbone.replication.identity import created, creation, marker
 from backbone.replication.link import Answering, HeardAll, Joined, LinkState, Phase, Stopped, Telling, step
 from backbone.replication.merge import NEVER, Register
 from backbone.replication.message import ChangeSet, Kind, Operation, encode_change_set, inflate
@@ -205,14 +205,14 @@ async def _name(ep: Endpoint, names: Sequence[str]) -> None:
     """Find the partner's issues in our tracker: by the key of the write that made them; our own by their names."""
     known = await ep.store.read(lambda tx: _named(tx, ep, names))
     unknown = [name for name in names if name not in known]
-    keys = {creation(ep.link_id, name): name for name in unknown if not ep.born_here(name)}
+    keys = {creation(name): name for name in unknown if not ep.born_here(name)}
     made = await ep.tracker.find(list(keys)) if keys else {}
     found = {keys[key]: applied.local for key, applied in made.items()}
     ours = {name for name in unknown if ep.born_here(name)}
     after: str | None = None
     while ours - found.keys() and (page := await ep.tracker.issues(after, READ_AT_ONCE)):
         for issue in page:
-            name = gid(ep.identity.us, ISSUE, issue.local)
+            name = ep.gid(ISSUE, issue.local)
             if name in ours:
                 found[name] = issue.local
         after = page[-1].local
@@ -303,7 +303,7 @@ def _meet_one(
     standing = _standing(ep, book, issue, later, shadow, theirs)
     for cell in issue.cells:
         if cell.field in _CONTENT and book.by_local(cell.field, cell.element) is None:
-            book.name(Known(gid(ep.identity.us, cell.field, cell.element), cell.field, cell.element))
+            book.name(Known(ep.gid(cell.field, cell.element), cell.field, cell.element))
     named = {part_of(o.cell) for o in theirs.operations}
     former = told.former.get(known.gid, {})
     met = meet(shadow, theirs.operations, former, standing, ep.policies, lambda cell: part_of(cell) in named)
@@ -396,7 +396,7 @@ def _unknown(tx: Connection, ep: Endpoint, locals_: set[str]) -> list[str]:
 
 
 def _first_name(ep: Endpoint, made: Sequence[Applied]) -> str | None:
-    names = (created(ep.link_id, one.key) for one in made)
+    names = (created(one.key) for one in made)
     return next((name for name in names if name is not None), None)
 
 

@@ -1,0 +1,79 @@
+"""What the *kin* of a link know: this node's other links on the same tracker, whatever state they are in.
+
+An issue, comment or attachment has one gid in a tracker, by which all its links call it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, and_, select
+
+from backbone.model import Cell
+from backbone.replication.merge import Register
+from backbone.replication.message import ChangeSet
+from backbone.store.codec import unpack_change_set, unpack_registers
+from backbone.store.engine import among
+from backbone.store.tables import identity, intent, link, shadow
+
+
+class Named(NamedTuple):
+    """What a gid means in the tracker."""
+
+    kind: str
+    local: str
+
+
+def of(tx: Connection, row: int) -> list[int]:
+    """The rows of a link's kin, the oldest first."""
+    own = select(link.c.tracker).where(link.c.id == row, link.c.tracker != "").scalar_subquery()
+    return list(
+        tx.execute(select(link.c.id).where(link.c.tracker == own, link.c.id != row).order_by(link.c.id)).scalars()
+    )
+
+
+def gids(tx: Connection, kin: Sequence[int], wanted: Mapping[str, Iterable[str]]) -> dict[tuple[str, str], str]:
+    """The gids of these local names, by kind of thing."""
+    found: dict[tuple[str, str], str] = {}
+    for kind, locals_ in wanted.items():
+        condition = and_(identity.c.kind == kind, among(identity.c.local, locals_))
+        rows = tx.execute(select(identity).where(identity.c.link.in_(kin), condition).order_by(identity.c.link))
+        for row in rows:
+            found.setdefault((row.kind, row.local), row.gid)
+    return found
+
+
+def named(tx: Connection, kin: Sequence[int], wanted: Iterable[str]) -> dict[str, Named]:
+    """What these gids mean in the tracker."""
+    query = select(identity).where(identity.c.link.in_(kin), among(identity.c.gid, wanted))
+    found: dict[str, Named] = {}
+    for row in tx.execute(query.order_by(identity.c.link)):
+        found.setdefault(row.gid, Named(row.kind, row.local))
+    return found
+
+
+def registers(tx: Connection, kin: Sequence[int], issues: Iterable[str], parts: Iterable[str]) -> dict[Cell, Register]:
+    """The registers of these comments and attachments, of the oldest link that has one."""
+    query = select(shadow.c.registers).where(
+        shadow.c.link.in_(kin), among(shadow.c.gid, issues), among(shadow.c.part, parts)
+    )
+    return _unpacked(tx.execute(query.order_by(shadow.c.link)).scalars())
+
+
+def contents(tx: Connection, kin: Sequence[int], issue: str) -> dict[Cell, Register]:
+    """The registers of all comments and attachments of an issue."""
+    query = select(shadow.c.registers).where(shadow.c.link.in_(kin), shadow.c.gid == issue, shadow.c.part != "")
+    return _unpacked(tx.execute(query.order_by(shadow.c.link)).scalars())
+
+
+def _unpacked(parts: Iterable[bytes]) -> dict[Cell, Register]:
+    found: dict[Cell, Register] = {}
+    for packed in parts:
+        for cell, register in unpack_registers(packed).items():
+            found.setdefault(cell, register)
+    return found
+
+
+def begun(tx: Connection, kin: Sequence[int]) -> dict[str, ChangeSet]:
+    """What kin are writing, or were when the process died, by the write's key."""
+    rows = tx.execute(select(intent.c.key, intent.c.said).where(intent.c.link.in_(kin), intent.c.said.is_not(None)))
+    return {row.key: unpack_change_set(row.said) for row in rows}
