@@ -18,6 +18,12 @@ def gid(node_id: str, tracker: str, kind: str, local: str) -> str:
     return f"{node_id[:8]}-{_hashed(f'{node_id}/{tracker}/{kind}/{local}')}"
 
 
+@lru_cache(maxsize=64)
+def place(node_id: str, tracker: str) -> str:
+    """How a tracker is called in origins and paths: 8 hex digits that tell nothing."""
+    return _hashed(f"place/{node_id}/{tracker}")[:8]
+
+
 def born_at(gid: str, node_id: str) -> bool:
     """Whether this was born at that node: then it is never created there."""
     return gid.startswith(f"{node_id[:8]}-")

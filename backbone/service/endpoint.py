@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cells, FieldType, Schema
 from backbone.replication import limits
 from backbone.replication.agreement import Agreement
-from backbone.replication.identity import born_at, gid
+from backbone.replication.identity import born_at, gid, place
 from backbone.replication.link import Identity, Timing
 from backbone.replication.mapping import Names, Translation
 from backbone.replication.merge import Side
@@ -104,6 +104,11 @@ class Endpoint(Voice):
     def gid(self, kind: str, local: str) -> str:
         """Of something born here."""
         return gid(self.identity.us, self.tracker_name, kind, local)
+
+    @property
+    def place(self) -> str:
+        """Our tracker, in origins and paths."""
+        return place(self.identity.us, self.tracker_name)
 
     def named_in(self, cells: Cells) -> set[tuple[str, str]]:
         """Kind and local name of the comments, attachments and issues that these local cells name: ``Book.load_locals``

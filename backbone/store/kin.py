@@ -11,8 +11,9 @@ from sqlalchemy import Connection, and_, select
 from backbone.model import Cell
 from backbone.replication.merge import Register
 from backbone.replication.message import ChangeSet
-from backbone.store.codec import unpack_change_set, unpack_registers
+from backbone.store.codec import pack, pack_change_set, unpack, unpack_change_set, unpack_registers
 from backbone.store.engine import among
+from backbone.store.ledger import Provenance, pack_provenance, unpack_provenance
 from backbone.store.tables import identity, intent, link, shadow
 
 
@@ -29,6 +30,11 @@ def of(tx: Connection, row: int) -> list[int]:
     return list(
         tx.execute(select(link.c.id).where(link.c.tracker == own, link.c.id != row).order_by(link.c.id)).scalars()
     )
+
+
+def tracker(tx: Connection, row: int) -> str:
+    """What the node calls a link's tracker."""
+    return str(tx.execute(select(link.c.tracker).where(link.c.id == row)).scalar_one())
 
 
 def gids(tx: Connection, kin: Sequence[int], wanted: Mapping[str, Iterable[str]]) -> dict[tuple[str, str], str]:
@@ -73,7 +79,23 @@ def _unpacked(parts: Iterable[bytes]) -> dict[Cell, Register]:
     return found
 
 
-def begun(tx: Connection, kin: Sequence[int]) -> dict[str, ChangeSet]:
+def begun(tx: Connection, kin: Sequence[int]) -> dict[str, tuple[ChangeSet, Provenance]]:
     """What kin are writing, or were when the process died, by the write's key."""
     rows = tx.execute(select(intent.c.key, intent.c.said).where(intent.c.link.in_(kin), intent.c.said.is_not(None)))
-    return {row.key: unpack_change_set(row.said) for row in rows}
+    return {row.key: unpack_said(row.said) for row in rows}
+
+
+def said(tx: Connection, row: int) -> dict[str, tuple[ChangeSet, Provenance]]:
+    """The same of one link."""
+    return begun(tx, [row])
+
+
+def pack_said(change_set: ChangeSet, whence: Provenance) -> bytes:
+    """What a begun write says, and where it comes from."""
+    return pack((pack_change_set(change_set), pack_provenance(whence)))
+
+
+def unpack_said(data: bytes) -> tuple[ChangeSet, Provenance]:
+    """The inverse."""
+    change_set, whence = unpack(data)
+    return unpack_change_set(change_set), unpack_provenance(whence)

@@ -153,7 +153,7 @@ def held_gids(tx: Connection, link: int) -> set[str]:
 # intents
 
 
-_NONE: Mapping[str, ChangeSet] = MappingProxyType({})
+_NONE: Mapping[str, bytes] = MappingProxyType({})
 
 
 class Intent(NamedTuple):
@@ -164,9 +164,9 @@ class Intent(NamedTuple):
     work: ChangeSet | None = None
 
 
-def begin(tx: Connection, link: int, intents: Iterable[Intent], said: Mapping[str, ChangeSet] = _NONE) -> None:
+def begin(tx: Connection, link: int, intents: Iterable[Intent], said: Mapping[str, bytes] = _NONE) -> None:
     """These writes are about to be made in the tracker; ``said`` is what they say by key, for a link's kin."""
-    rows = [(link, i.key, i.gid, _packed(i.work), _packed(said.get(i.key))) for i in intents]
+    rows = [(link, i.key, i.gid, _packed(i.work), said.get(i.key)) for i in intents]
     upsert(tx, intent, ("link", "key", "gid", "work", "said"), rows, keys=2)
 
 

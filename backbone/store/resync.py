@@ -6,9 +6,11 @@ from sqlalchemy import Connection, and_, delete, select
 
 from backbone.model import ISSUE, Cell
 from backbone.replication.link import Life
+from backbone.replication.origin import LIFE_RANKS
 from backbone.store.codec import unpack_state
 from backbone.store.engine import among, upsert
-from backbone.store.shadows import Known, part_of
+from backbone.store.parts import part_of
+from backbone.store.shadows import Known
 from backbone.store.tables import (
     blob,
     former,
@@ -19,6 +21,7 @@ from backbone.store.tables import (
     node,
     outbox,
     quarantine,
+    rank,
     request,
     shadow,
     told,
@@ -30,6 +33,7 @@ from backbone.store.tables import link as link_table
 def new_life(tx: Connection, life: Life) -> None:
     """The store's life, if it is later than the one it was."""
     tx.execute(node.update().where(node.c.life < life[0]).values(life=life[0], life_random=life[1]))
+    tx.execute(rank.update().values(rank=(rank.c.rank // LIFE_RANKS + 1) * LIFE_RANKS))
 
 
 def drop_old_life(tx: Connection, link: int, now: float) -> None:

@@ -10,16 +10,16 @@ from typing import Any, NamedTuple, Self
 
 from sqlalchemy import Connection, and_, select
 
-from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Position, Value
+from backbone.model import ISSUE, Cell, Position, Value
 from backbone.replication.diff import Shadow
 from backbone.replication.digest import of_value
 from backbone.replication.merge import NEVER, Register
 from backbone.store import kin
 from backbone.store.codec import pack_registers, unpack_registers
 from backbone.store.engine import among, upsert
+from backbone.store.ledger import Ledger
+from backbone.store.parts import FIELDS, part_of
 from backbone.store.tables import former, identity, shadow, waiting
-
-_FIELDS = ""
 
 
 class Known(NamedTuple):
@@ -29,11 +29,6 @@ class Known(NamedTuple):
     kind: str
     local: str
     seen: Position | None = None
-
-
-def part_of(cell: Cell) -> str:
-    """Which row of ``shadow`` holds this cell's register: comments and attachments have one each."""
-    return f"{cell.field}:{cell.element}" if cell.field in (COMMENT, ATTACHMENT) else _FIELDS
 
 
 class Book:
@@ -51,12 +46,14 @@ class Book:
         self._dirty_parts: set[tuple[str, str]] = set()
         self._former: set[tuple[str, Cell, bytes]] = set()
         self._kin: list[int] | None = None
+        self._ledger: Ledger | None = None
         self._elsewhere: dict[tuple[str, str], str] = {}
         self._contents: dict[Cell, Value] = {}
 
     def within(self, tx: Connection) -> Self:
         """Go on in another transaction."""
         self._tx = tx
+        self._ledger = None
         return self
 
     # reading
@@ -85,14 +82,14 @@ class Book:
         """Read the registers of these cells, by gid; an issue's fields come together."""
         wanted: dict[str, set[str]] = {}
         for gid, named in cells.items():
-            for part in (_FIELDS, *map(part_of, named)):
+            for part in (FIELDS, *map(part_of, named)):
                 if (gid, part) not in self._parts:
                     self._parts[gid, part] = {}
                     wanted.setdefault(gid, set()).add(part)
         if wanted:
             parts = {part for named in wanted.values() for part in named}
             self._read_parts(and_(among(shadow.c.gid, wanted), among(shadow.c.part, parts)))
-            contents = parts - {_FIELDS}
+            contents = parts - {FIELDS}
             if contents and self.kin:
                 self._learn(kin.registers(self._tx, self.kin, wanted, contents))
 
@@ -112,6 +109,13 @@ class Book:
         if gid not in self._by_gid:
             self.load_gids([gid])
         return self._by_gid[gid]
+
+    @property
+    def ledger(self) -> Ledger | None:
+        """Where what the tracker shows came from; ``None`` where no other link shares it."""
+        if self._ledger is None and self.kin:
+            self._ledger = Ledger(self._tx, kin.tracker(self._tx, self._link))
+        return self._ledger
 
     @property
     def kin(self) -> list[int]:
@@ -135,10 +139,10 @@ class Book:
 
     def fields(self, gid: str, cells: Iterable[Cell]) -> dict[Cell, Register]:
         """The registers of an issue's fields and of the comments and attachments among ``cells``."""
-        merged = dict(self._parts.get((gid, _FIELDS), {}))
+        merged = dict(self._parts.get((gid, FIELDS), {}))
         for cell in cells:
             part = part_of(cell)
-            if part != _FIELDS:
+            if part != FIELDS:
                 merged.update(self._parts.get((gid, part), {}))
         return merged
 
@@ -192,6 +196,8 @@ class Book:
         upsert(self._tx, shadow, ("link", "gid", "part", "registers"), parts, keys=3)
         history = [(link, gid, cell.field, cell.element, digest, now) for gid, cell, digest in sorted(self._former)]
         upsert(self._tx, former, ("link", "gid", "field", "element", "digest", "replaced_at"), history, keys=5)
+        if self._ledger is not None:
+            self._ledger.flush()
         self._former.clear()
         self._dirty_names.clear()
         self._dirty_parts.clear()

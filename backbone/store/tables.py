@@ -1,7 +1,7 @@
 """The tables. What stands here is all that a node knows; nothing that matters is in memory.
 
 Times are seconds since 1970, UTC. Booleans are 0 and 1. Every table but ``node``, ``alarm`` and ``telling``
-belongs to a link.
+belongs to a link, or to a tracker with all its links (``rank``, ``origin``, ``provenance``).
 """
 
 from sqlalchemy import (
@@ -120,6 +120,34 @@ identity = Table(
     Column("seen", Text),
     UniqueConstraint("link", "kind", "local"),
     comment="gid <-> local name; for issues how far their journals are reflected here",
+)
+
+rank = Table(
+    "rank",
+    metadata,
+    Column("tracker", Text, primary_key=True),
+    Column("rank", Integer, nullable=False),
+    comment="the greatest rank that was given or seen in a tracker that has several links",
+)
+
+origin = Table(
+    "origin",
+    metadata,
+    Column("tracker", Text, primary_key=True),
+    Column("local", Text, primary_key=True),
+    Column("part", Text, primary_key=True),
+    Column("origins", LargeBinary, nullable=False),
+    comment="whose write each cell of an issue shows, in a tracker that has several links",
+)
+
+provenance = Table(
+    "provenance",
+    metadata,
+    Column("tracker", Text, primary_key=True),
+    Column("local", Text, primary_key=True),
+    Column("position", Text, primary_key=True),
+    Column("said", LargeBinary, nullable=False),
+    comment="where an edit came from, until every link of its tracker has told it",
 )
 
 shadow = Table(

@@ -104,6 +104,19 @@ class Translation:
         """The log-in to write as, where the mapping names one."""
         return self._people.login_of.get(word)
 
+    def stranger(self, word: str) -> str:
+        """The word by which the peer may know somebody of another partner."""
+        return self._people.stranger(word)
+
+    def locals_of(self, agreed: str) -> tuple[str, ...]:
+        """The local fields that an agreed field is made of."""
+        rule = self.rules.fields.get(agreed)
+        return rule.sources if rule is not None else ()
+
+    def may_send(self, agreed: str) -> bool:
+        """Whether a change of this field ever travels by itself."""
+        return agreed not in self._quiet.kept and agreed not in self._quiet.along
+
     def to_agreed(self, cells: Cells, schema: Schema, names: Names, shadow: Shadow, *, fresh: bool = False) -> Outward:
         """What the tracker shows, in agreed words. What is not in the agreement is left out without a word.
 

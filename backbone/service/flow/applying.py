@@ -35,18 +35,23 @@ from backbone.replication.diff import Plan
 from backbone.replication.identity import creation, marker
 from backbone.replication.link import Life, Stopped, step
 from backbone.replication.mapping import Inward, Names, Occasion
-from backbone.replication.message import ChangeSet, Kind, Operation, decode_change_sets, inflate
+from backbone.replication.message import ChangeSet, Kind, decode_change_sets, inflate
 from backbone.service.endpoint import Endpoint
-from backbone.service.flow import quarantine
+from backbone.service.flow import quarantine, tracing
 from backbone.service.flow.entering import enters, takes_part, with_stored
 from backbone.service.flow.inbound import follows, halt, take
+from backbone.service.flow.late import late
+from backbone.service.flow.making import made
 from backbone.service.flow.meeting import meet
 from backbone.service.flow.outbound import fetch_contents
 from backbone.service.flow.recording import emit, record
 from backbone.service.flow.sighting import Sighted, sighted
 from backbone.service.flow.tasks import Task, as_task, for_resume, rounds
-from backbone.store import blobs, links, lists, messages, shadows
+from backbone.service.flow.tracing import Judged
+from backbone.store import blobs, kin, links, lists, messages, shadows
 from backbone.store.engine import Connection, Transaction
+from backbone.store.kin import pack_said
+from backbone.store.ledger import Provenance
 from backbone.store.lists import Intent
 from backbone.store.messages import Incoming
 from backbone.store.shadows import Book, Known
@@ -54,7 +59,6 @@ from backbone.store.shadows import Book, Known
 ATTEMPTS_IN_A_ROW = 20
 """How often a write is planned anew because somebody edits the issue at the same moment."""
 HELD_AT_ONCE = 100
-LATE_AT_ONCE = 500
 
 
 class Planned(NamedTuple):
@@ -64,6 +68,8 @@ class Planned(NamedTuple):
     plan: Plan
     inward: Inward
     write: Write
+    judged: Judged | None = None
+    """Where it comes from, and what is old news in it; ``None`` where no other link shares the tracker."""
 
 
 async def resume(ep: Endpoint) -> None:
@@ -191,7 +197,7 @@ async def _attempt(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object
     passed("apply: planned")
     if not planned:
         return []
-    outcomes = await _as_it_stands(ep, planned, await ep.tracker.apply([p.write for p in planned]))
+    outcomes = await made(ep, [p.write for p in planned])
     passed("apply: written")
     stale = {outcome.key for outcome in outcomes if isinstance(outcome, Stale)}
 
@@ -205,29 +211,6 @@ async def _attempt(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object
     await ep.store.run(finish)
     passed("apply: finished")
     return [p.task for p in planned if p.write.key in stale]
-
-
-async def _as_it_stands(ep: Endpoint, planned: Sequence[Planned], outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
-    """An issue that the store forgot is found by its key, and answered as when it was made: what later writes of ours
-    put into it has its names in their answers, and what it shows now is read.
-    """
-    pairs = zip(planned, outcomes, strict=True)
-    old = {o.key: o for p, o in pairs if isinstance(o, Applied) and p.write.local is None and _was_made_before(p, o)}
-    if not old:
-        return outcomes
-    issues = [one.local for one in old.values()]
-    written, shown = await ep.tracker.written(issues), await ep.tracker.read(issues)
-    for key, one in old.items():
-        if one.local in shown:
-            issue = shown[one.local]
-            created = {mark: local for answer in written.get(one.local, ()) for mark, local in answer.created.items()}
-            old[key] = Applied(key, one.local, issue.position, issue.cells, created)
-    return [old.get(one.key, one) for one in outcomes]
-
-
-def _was_made_before(one: Planned, made: Applied) -> bool:
-    """Whether comments or attachments that were to be made with the issue are not in the answer."""
-    return any(cell.element.startswith("+") and cell.element not in made.created for cell in one.write.cells)
 
 
 def _give_up(tx: Connection, ep: Endpoint, tasks: Sequence[Task], then: Transaction[object]) -> None:
@@ -263,9 +246,10 @@ def _plan(
         book.see(known.gid, one.position)
     stuck = lists.held_gids(tx, ep.row)
     names = ep.names(book)
-    planned = [p for task in tasks if (p := _plan_one(tx, ep, book, names, task, touched, stuck)) is not None]
     links.saw_number(tx, ep.row, diff.highest_number([o for t in tasks for o in t.change_set.operations]))
-    said = {p.write.key: p.task.change_set for p in planned} if book.kin else {}
+    found = (_plan_one(tx, ep, book, names, task, touched, stuck, change_sets) for task in tasks)
+    planned = [one for one in found if one is not None]
+    said = {p.write.key: pack_said(p.task.change_set, p.judged.said) for p in planned if p.judged is not None}
     lists.begin(tx, ep.row, [for_resume(p.task, p.write.key) for p in planned], said)
     book.flush(ep.clock())
     emit(tx, ep, change_sets)
@@ -287,8 +271,10 @@ def _load(tx: Connection, ep: Endpoint, tasks: Sequence[Task]) -> Book:
 
 
 def _plan_one(
-    tx: Connection, ep: Endpoint, book: Book, names: Names, task: Task, touched: Mapping[str, Touched], stuck: set[str]
-) -> Planned | None:
+    tx: Connection, ep: Endpoint, book: Book, names: Names, task: Task, touched: Mapping[str, Touched], stuck: set[str],
+    change_sets: list[ChangeSet],
+) -> Planned | None:  # fmt: skip
+    """What the partner must hear of it is put into ``change_sets``."""
     gid = task.change_set.gid
     if gid in stuck and not task.held:
         lists.hold(tx, ep.row, task.key, task.change_set)
@@ -306,7 +292,7 @@ def _plan_one(
         _refuse(tx, ep, task, "; ".join(planned.inward.problems))
         return None
     if known is not None and not planned.write.cells:
-        _settle(tx, ep, book, planned)
+        change_sets += _settle(tx, ep, book, planned, known.local)
         return None
     return planned
 
@@ -325,17 +311,29 @@ def _why_not(ep: Endpoint, book: Book, task: Task, known: Known | None, touched:
     return None
 
 
-def _join(tx: Connection, ep: Endpoint, book: Book, names: Names, task: Task) -> Planned:
+def _join(
+    tx: Connection, ep: Endpoint, book: Book, names: Names, task: Task, made: Provenance | None = None
+) -> Planned:
     change_set = task.change_set
     known = book.by_gid(change_set.gid)
     shadow = book.fields(change_set.gid, [o.cell for o in change_set.operations])
     stored = known is None and ep.translation.entry.guards_theirs
     operations = with_stored(book, change_set) if stored else change_set.operations
     plan = diff.plan(shadow, operations, ep.policies, redo=stored or task.late or task.held)
-    inward = ep.translation.to_local(
-        plan.targets, ep.schema, names, shadow, lambda sha256: blobs.is_complete(tx, ep.row, sha256),
-        Occasion(task.key, change_set.at, known is None),
-    )  # fmt: skip
+
+    def translate(cells: Cells) -> Inward:
+        return ep.translation.to_local(
+            cells, ep.schema, names, shadow, lambda sha256: blobs.is_complete(tx, ep.row, sha256),
+            Occasion(task.key, change_set.at, known is None),
+        )  # fmt: skip
+
+    judged = None
+    if book.ledger is not None:
+        local, seen = (known.local, known.seen) if known else (None, None)
+        judged = tracing.meet(ep, book.ledger, local, change_set, plan, translate, seen, made)
+        plan, inward = judged.plan, judged.inward
+    else:
+        inward = translate(plan.targets)
     cells: Cells = inward.cells if known else {**ep.translation.on_create, **inward.cells}
     write = Write(
         key=task.key if known else creation(change_set.gid),
@@ -346,7 +344,7 @@ def _join(tx: Connection, ep: Endpoint, book: Book, names: Names, task: Task) ->
         at=change_set.at,
         files=_files(ep, inward.cells),
     )
-    return Planned(task, plan, inward, write)
+    return Planned(task, plan, inward, write, judged)
 
 
 def _files(ep: Endpoint, cells: Cells) -> Mapping[str, str]:
@@ -354,10 +352,17 @@ def _files(ep: Endpoint, cells: Cells) -> Mapping[str, str]:
     return {sha256: str(ep.contents.path(sha256)) for sha256 in wanted} if wanted else NOTHING
 
 
-def _settle(tx: Connection, ep: Endpoint, book: Book, planned: Planned) -> None:
-    """What is known once the tracker shows it (or needs no write): registers, conflicts, what waits."""
+def _settle(tx: Connection, ep: Endpoint, book: Book, planned: Planned, local: str) -> list[ChangeSet]:
+    """What is known once the tracker shows it (or needs no write): registers, conflicts, what waits. Returns what the
+    partner must hear.
+    """
     gid = planned.task.change_set.gid
     book.put(gid, planned.plan.registers)
+    again: list[ChangeSet] = []
+    if planned.judged is not None and book.ledger is not None:
+        if not planned.write.cells:
+            tracing.settle(book.ledger, local, planned.judged)
+        again = tracing.say_again(tx, ep, book, gid, planned.judged)
     if planned.plan.conflicts:
         lists.record_conflicts(tx, ep.row, gid, planned.plan.conflicts, ep.clock())
         for conflict in planned.plan.conflicts:
@@ -370,6 +375,7 @@ def _settle(tx: Connection, ep: Endpoint, book: Book, planned: Planned) -> None:
         shadows.arrived(tx, ep.row, [wants for wants in waiting.values() if _is_here(tx, ep, book, wants)])
     if planned.task.held:
         quarantine.released(tx, ep, planned.task.key, gid)
+    return again
 
 
 def _is_here(tx: Connection, ep: Endpoint, book: Book, wants: str) -> bool:
@@ -383,8 +389,15 @@ def _plan_again(
 ) -> list[Planned]:
     """The plans of writes that the tracker is known to have made: nothing is recorded or intended."""
     names = ep.names(book)
-    planned = [_join(tx, ep, book, names, task) for task in tasks]
+    said = kin.said(tx, ep.row)
+    planned = [_join(tx, ep, book, names, task, _said_then(book, task, said)) for task in tasks]
     return [one._replace(inward=_as_made(one, made[one.write.key])) for one in planned]
+
+
+def _said_then(book: Book, task: Task, said: Mapping[str, tuple[ChangeSet, Provenance]]) -> Provenance | None:
+    """What the intent of a write that was made says of where it comes from."""
+    key = task.key if book.by_gid(task.change_set.gid) else creation(task.change_set.gid)
+    return said[key][1] if key in said else None
 
 
 def _as_made(one: Planned, made: Applied) -> Inward:
@@ -401,14 +414,16 @@ def _finish(tx: Connection, ep: Endpoint, book: Book, planned: Sequence[Planned]
     """Keep what came of each write, and tell the peer what the tracker did beyond it."""
     names = ep.names(book)
     effects: list[Edit] = []
+    again: list[ChangeSet] = []
     born: list[str] = []
     for one, outcome in zip(planned, outcomes, strict=True):
         if isinstance(outcome, Applied):
+            again += _settle_applied(tx, ep, book, one, outcome)
             effects += _applied(tx, ep, book, names, one, outcome)
             born += [one.task.change_set.gid] if one.write.local is None else []
         elif isinstance(outcome, Refused):
             _refuse(tx, ep, one.task, outcome.words)
-    change_sets = record(tx, ep, book, effects)
+    change_sets = [*again, *record(tx, ep, book, effects)]
     for one, outcome in zip(planned, outcomes, strict=True):
         if isinstance(outcome, Applied):
             book.see(one.task.change_set.gid, outcome.position)
@@ -418,15 +433,22 @@ def _finish(tx: Connection, ep: Endpoint, book: Book, planned: Sequence[Planned]
     emit(tx, ep, change_sets)
 
 
-def _applied(tx: Connection, ep: Endpoint, book: Book, names: Names, one: Planned, outcome: Applied) -> list[Edit]:
-    """Names, registers and images of one write; returns what the tracker changed beyond it, as an edit."""
+def _settle_applied(tx: Connection, ep: Endpoint, book: Book, one: Planned, outcome: Applied) -> list[ChangeSet]:
+    """Names and registers of one write; returns what the partner must hear again."""
     gid = one.task.change_set.gid
     book.name(Known(gid, ISSUE, outcome.local, one.write.expected))
     if outcome.created:
         for cell in one.inward.cells:
             if cell.element in outcome.created:
                 book.name(Known(cell.element[1:], cell.field, outcome.created[cell.element]))
-    _settle(tx, ep, book, one)
+    if one.judged is not None and book.ledger is not None:
+        tracing.applied(ep, book.ledger, one.judged, outcome)
+    return _settle(tx, ep, book, one, outcome.local)
+
+
+def _applied(tx: Connection, ep: Endpoint, book: Book, names: Names, one: Planned, outcome: Applied) -> list[Edit]:
+    """The images of one write; returns what the tracker changed beyond it, as an edit."""
+    gid = one.task.change_set.gid
     shadow = book.fields(gid, one.inward.at)
     book.load_locals(ep.named_in(outcome.cells))
     agreed = ep.translation.to_agreed(outcome.cells, ep.schema, names, shadow).cells
@@ -459,28 +481,7 @@ async def _apply_held(ep: Endpoint) -> int:
 
 async def _apply_late(ep: Endpoint) -> int:
     """Cells whose other end has arrived since."""
-    ready = await ep.store.read(lambda tx: _late(tx, ep))
+    ready = await ep.store.read(lambda tx: late(tx, ep))
     if ready:
         await apply_round(ep, ready)
     return len(ready)
-
-
-def _late(tx: Connection, ep: Endpoint) -> list[Task]:
-    tasks: list[Task] = []
-    stuck, life = lists.held_gids(tx, ep.row), links.state(tx, ep.row).life[0]
-    for gid, cells in shadows.ready(tx, ep.row, LATE_AT_ONCE).items():
-        if gid in stuck:
-            continue
-        book = Book(tx, ep.row)
-        book.load_cells({gid: cells})
-        registers = book.fields(gid, cells)
-        operations = tuple(
-            Operation(cell, registers[cell].value, registers[cell].write, registers[cell].known) for cell in cells
-        )
-        # An issue's cells may share one write stamp and be completed at different times: each is named.
-        # A repair writes once more what was written before, under a key of its own.
-        again = shadows.asked_again(tx, ep.row, gid)
-        stamps = again + "/".join(f"{o.cell.field} {o.cell.element} {tuple(o.write)}" for o in operations)
-        change_set = ChangeSet(gid, "", "", operations)
-        tasks.append(Task(marker(ep.link_id, f"{gid}/{stamps}", life, 0, len(operations)), change_set, late=True))
-    return tasks

@@ -20,6 +20,7 @@ from backbone.replication.message import (
 )
 from backbone.replication.retrying import next_try
 from backbone.service.endpoint import Endpoint
+from backbone.service.flow import tracing
 from backbone.service.flow.sighting import NOTHING, Sighted
 from backbone.store import blobs, links, lists, messages
 from backbone.store.engine import Connection
@@ -27,6 +28,9 @@ from backbone.store.messages import Outgoing
 from backbone.store.shadows import Book, Known
 
 _CONTENT = (COMMENT, ATTACHMENT)
+_TOO_FAR = (
+    f"came over {limits.hops_max} trackers and is not sent on: look for a ring of links, or link the companies directly"
+)
 
 
 def record(
@@ -46,9 +50,7 @@ def record(
     change_sets: list[ChangeSet] = []
     first, inc = links.take_numbers(tx, ep.row, len(fresh)), links.state(tx, ep.row).life[0]
     for number, one in enumerate(_load(ep, book, names, fresh), first):
-        change_set = _record_one(tx, ep, book, names, one, inc, number, whole=whole)
-        if change_set is not None:
-            change_sets.append(change_set)
+        change_sets += _record_one(tx, ep, book, names, one, inc, number, seen, whole=whole)
     return change_sets
 
 
@@ -141,12 +143,13 @@ def _load(ep: Endpoint, book: Book, names: Names, edits: Sequence[Edit]) -> list
 
 
 def _record_one(
-    tx: Connection, ep: Endpoint, book: Book, names: Names, one: _Named, inc: int, fresh: int, *, whole: bool
-) -> ChangeSet | None:
+    tx: Connection, ep: Endpoint, book: Book, names: Names, one: _Named, inc: int, fresh: int, seen: Sighted,
+    *, whole: bool,
+) -> list[ChangeSet]:  # fmt: skip
     edit, gid, own = one
     known = book.by_local(ISSUE, edit.local)
     if not whole and _was_seen(known, edit):
-        return None
+        return []
     guarded = ep.translation.entry.guards_ours
     shadow = book.load_whole(gid) if (whole or guarded) and known is not None else book.fields(gid, own)
     outward = ep.translation.to_agreed(edit.cells, ep.schema, names, shadow, fresh=known is None)
@@ -154,16 +157,27 @@ def _record_one(
         _complain(tx, ep, edit, gid, problem)
     shown = diff.whole(shadow, outward.cells, outward.unsaid) if whole else outward.cells
     cells = _bounded(tx, ep, edit, gid, shown)
-    captured = diff.capture(shadow, cells, ep.side, inc, fresh, outward.quiet)
-    seen = _later(known.seen if known else None, edit.position)
-    book.name(Known(gid, ISSUE, edit.local, seen))
+    provenance = tracing.whence(ep, book.ledger, edit, seen) if book.ledger is not None and not whole else None
+    quiet = outward.quiet
+    if provenance is not None and len(provenance.path) >= limits.hops_max:
+        quiet = diff.Quiet(outside=True)
+        _complain(tx, ep, edit, gid, _TOO_FAR)
+    captured = diff.capture(shadow, cells, ep.side, inc, fresh, quiet)
+    book.name(Known(gid, ISSUE, edit.local, _later(known.seen if known else None, edit.position)))
     for cell in own.keys() & captured.registers.keys():
         if book.by_local(cell.field, own[cell].element) is None:
             book.name(Known(cell.element, cell.field, own[cell].element))
     book.put(gid, captured.registers)
     if not captured.operations:
-        return None
-    return ChangeSet(gid, ep.translation.person(edit.author, ep.schema), edit.at, captured.operations)
+        return []
+    said = ChangeSet(gid, ep.translation.person(edit.author, ep.schema), edit.at, captured.operations)
+    if book.ledger is None:
+        return [said]
+    if provenance is not None:
+        return tracing.change_sets(ep, provenance, said, own)
+    if known is None:
+        return [tracing.picture(ep, book.ledger, edit, said)]
+    return [tracing.missed(ep, book.ledger, edit, said, own)]
 
 
 def _was_seen(known: Known | None, edit: Edit) -> bool:

@@ -4,15 +4,28 @@ Whoever has read the tracker asks afterwards: a write that was read had its inte
 is still, or else what came of it is recorded.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from backbone.model import ATTACHMENT, COMMENT, ISSUE, Applied, Cell, Value
+from backbone.model import ATTACHMENT, COMMENT, ISSUE, Applied, Cell, Position, Value
 from backbone.replication.message import ChangeSet
 from backbone.service.endpoint import Endpoint
 from backbone.store import kin
+from backbone.store.ledger import Provenance, contains
 
 _CONTENT = (COMMENT, ATTACHMENT)
+
+
+class Begun(NamedTuple):
+    """A write of kin's that is in the tracker."""
+
+    local: str
+    upto: Position
+    said: Provenance
+
+    def has(self, position: Position) -> bool:
+        """Whether an edit of the issue belongs to it."""
+        return contains(self.said, self.upto, position)
 
 
 class Sighted(NamedTuple):
@@ -20,6 +33,7 @@ class Sighted(NamedTuple):
 
     names: Mapping[tuple[str, str], str]
     contents: Mapping[Cell, Value]
+    edits: Sequence[Begun] = ()
 
 
 NOTHING = Sighted({}, {})
@@ -32,11 +46,20 @@ async def sighted(ep: Endpoint) -> Sighted:
         return NOTHING
     names: dict[tuple[str, str], str] = {}
     contents: dict[Cell, Value] = {}
+    edits: list[Begun] = []
     for key, applied in (await ep.tracker.find(list(begun))).items():
-        names[ISSUE, applied.local] = begun[key].gid
+        change_set, said = begun[key]
+        names[ISSUE, applied.local] = change_set.gid
         names.update(_made(applied))
-        contents.update(_said(begun[key]))
-    return Sighted(names, contents)
+        contents.update(_said(change_set))
+        edits.append(Begun(applied.local, applied.position, resolved(said, applied)))
+    return Sighted(names, contents, edits)
+
+
+def resolved(said: Provenance, applied: Applied) -> Provenance:
+    """The same with the names that the tracker gave to what was made."""
+    cells = {Cell(c.field, applied.created.get(c.element, c.element)): write for c, write in said.cells.items()}
+    return said._replace(cells=cells, after=said.after or (0,) * len(applied.position))
 
 
 def _made(applied: Applied) -> dict[tuple[str, str], str]:

@@ -27,7 +27,8 @@ from backbone.service.links.progress import joined
 from backbone.store import blobs, links, lists, messages, resync
 from backbone.store.engine import Connection
 from backbone.store.messages import Incoming
-from backbone.store.shadows import Book, Known, part_of
+from backbone.store.parts import part_of
+from backbone.store.shadows import Book, Known
 
 READ_AT_ONCE = 200
 _CONTENT = (COMMENT, ATTACHMENT)

@@ -12,8 +12,9 @@ import asyncio
 from backbone.replication import limits
 from backbone.replication.link import LinkState
 from backbone.service.endpoint import Endpoint
-from backbone.store import blobs, links, lists, messages, resync
+from backbone.store import blobs, kin, ledger, links, lists, messages, resync
 from backbone.store.engine import Connection
+from handshake.events import Stage
 
 PRUNED_EVERY_SECONDS = 3600.0
 """The disk holds an hour's worth too much; looking costs milliseconds."""
@@ -50,9 +51,19 @@ def _forget(tx: Connection, ep: Endpoint) -> set[str]:
     messages.forget_out(tx, ep.row, state, before)
     messages.forget_in(tx, ep.row, state, before)
     resync.forget_history(tx, ep.row, before)
+    _forget_provenance(tx, ep)
     if _rests(state) and not lists.begun(tx, ep.row):
         blobs.remove(tx, ep.row, blobs.unneeded(tx, ep.row))
     return blobs.every(tx, ep.row)
+
+
+def _forget_provenance(tx: Connection, ep: Endpoint) -> None:
+    """Where an edit came from is needed until the last link of its tracker has told it."""
+    together = [ep.row, *kin.of(tx, ep.row)]
+    rows = [row for row in links.every(tx) if row.id in together and row.state != str(Stage.REVOKED)]
+    cursors = [row.cursor for row in rows if row.cursor is not None]
+    if len(together) > 1 and cursors and len(cursors) == len(rows):
+        ledger.forget(tx, ep.tracker_name, tuple(min(numbers) for numbers in zip(*cursors, strict=True)))
 
 
 def _rests(state: LinkState) -> bool:

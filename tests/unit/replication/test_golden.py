@@ -3,9 +3,10 @@
 import pytest
 
 from backbone.replication.message import Kind, decode, decode_change_sets, decode_record, encode, inflate
-from tests.unit.replication.samples import CHANGE_SETS, CONTENT, GOLDEN, samples
+from tests.unit.replication.samples import AFAR, CHANGE_SETS, CONTENT, GOLDEN, samples
 
-NAMES = ("DATA", "BLOB", "ACK", "NACK", "CTRL")
+KINDS = {"AFAR": "DATA"}
+NAMES = ("DATA", "AFAR", "BLOB", "ACK", "NACK", "CTRL")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -14,12 +15,13 @@ def test_a_message_of_version_1_decodes_to_what_it_was_and_back_to_its_bytes(nam
     message = decode(data)
     assert message == samples()[name]
     assert encode(message) == data
-    assert (message.header.v, message.header.kind) == (1, Kind(name))
+    assert (message.header.v, message.header.kind) == (1, Kind(KINDS.get(name, name)))
 
 
 def test_its_body_says_what_it_said() -> None:
     raw = {n: inflate(m.header, m.body) for n in NAMES for m in [decode((GOLDEN / f"v1-{n.lower()}.bin").read_bytes())]}
     assert tuple(decode_change_sets(raw["DATA"])) == CHANGE_SETS
+    assert tuple(decode_change_sets(raw["AFAR"])) == AFAR
     assert raw["BLOB"] == CONTENT
     assert decode_record(raw["NACK"]) == {"c": ((1, 2), (9, 9)), "b": ()}
     assert decode_record(raw["CTRL"])["type"] == "tested"

@@ -1,0 +1,33 @@
+"""Cells that waited for their other end, and can be completed."""
+
+from backbone.replication.identity import marker
+from backbone.replication.message import ChangeSet, Operation
+from backbone.service.endpoint import Endpoint
+from backbone.service.flow.tasks import Task
+from backbone.store import links, lists, shadows
+from backbone.store.engine import Connection
+from backbone.store.shadows import Book
+
+LATE_AT_ONCE = 500
+
+
+def late(tx: Connection, ep: Endpoint) -> list[Task]:
+    """A task for each issue, under a key that is the same however often it is asked for."""
+    tasks: list[Task] = []
+    stuck, life = lists.held_gids(tx, ep.row), links.state(tx, ep.row).life[0]
+    for gid, cells in shadows.ready(tx, ep.row, LATE_AT_ONCE).items():
+        if gid in stuck:
+            continue
+        book = Book(tx, ep.row)
+        book.load_cells({gid: cells})
+        registers = book.fields(gid, cells)
+        operations = tuple(
+            Operation(cell, registers[cell].value, registers[cell].write, registers[cell].known) for cell in cells
+        )
+        # An issue's cells may share one write stamp and be completed at different times: each is named.
+        # A repair writes once more what was written before, under a key of its own.
+        again = shadows.asked_again(tx, ep.row, gid)
+        stamps = again + "/".join(f"{o.cell.field} {o.cell.element} {tuple(o.write)}" for o in operations)
+        change_set = ChangeSet(gid, "", "", operations)
+        tasks.append(Task(marker(ep.link_id, f"{gid}/{stamps}", life, 0, len(operations)), change_set, late=True))
+    return tasks
