@@ -3,12 +3,13 @@
 An issue, comment or attachment has one gid in a tracker, by which all its links call it.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, select
 
-from backbone.model import Cell
+from backbone.model import ISSUE, Cell, Position, covers
 from backbone.replication.merge import Register
 from backbone.replication.message import ChangeSet
 from backbone.store.codec import pack, pack_change_set, unpack, unpack_change_set, unpack_registers
@@ -54,6 +55,20 @@ def named(tx: Connection, kin: Sequence[int], wanted: Iterable[str]) -> dict[str
     found: dict[str, Named] = {}
     for row in tx.execute(query.order_by(identity.c.link)):
         found.setdefault(row.gid, Named(row.kind, row.local))
+    return found
+
+
+def seen(tx: Connection, kin: Sequence[int], locals_: Iterable[str]) -> dict[str, Position | None]:
+    """How far any of them has read the journals of these issues; what none knows is missing."""
+    query = select(identity.c.local, identity.c.seen).where(
+        identity.c.link.in_(kin), identity.c.kind == ISSUE, among(identity.c.local, locals_)
+    )
+    found: dict[str, Position | None] = {}
+    for row in tx.execute(query):
+        position = None if row.seen is None else tuple(json.loads(row.seen))
+        before = found.setdefault(row.local, position)
+        if position is not None and (before is None or covers(position, before)):
+            found[row.local] = position
     return found
 
 

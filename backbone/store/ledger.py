@@ -26,7 +26,9 @@ class Provenance(NamedTuple):
     author: str = ""
     """The word for whoever wrote ``cells``."""
     after: Position | None = None
-    """A write of ours: its edits are those of its issue behind this position, up to that of its answer."""
+    """Many edits at once: those of the issue behind this position."""
+    whole: bool = False
+    """They were told as one picture; by themselves they are older than it, in their order."""
 
     def of(self, cell: Cell) -> Origin | None:
         """Whose write this cell is."""
@@ -75,7 +77,10 @@ class Ledger:
     def told(self, local: str, position: Position) -> Provenance | None:
         """Where an edit came from, if any link has told it; its issue must have been loaded."""
         edits = self._edits.get(local, {})
-        return edits.get(position) or next((p for upto, p in edits.items() if contains(p, upto, position)), None)
+        if position in edits and not edits[position].whole:
+            return edits[position]
+        found = [said for upto, said in edits.items() if contains(said, upto, position)]
+        return min(found, key=lambda said: said.whole, default=None)
 
     def tell(self, local: str, position: Position, said: Provenance) -> None:
         """Whoever tells this edit next says the same."""
@@ -132,18 +137,29 @@ def forget(tx: Connection, tracker: str, before: Position) -> int:
 
 
 def contains(said: Provenance, upto: Position, position: Position) -> bool:
-    """Whether an edit belongs to a write of ours."""
+    """Whether an edit is one of these."""
     return said.after is not None and covers(upto, position) and not covers(said.after, position)
+
+
+def pack_source(write: Origin | None, path: tuple[str, ...]) -> bytes | None:
+    """Where a change comes from, for what has to wait."""
+    return None if write is None else pack((write, path))
+
+
+def unpack_source(data: bytes) -> tuple[Origin, tuple[str, ...]]:
+    """The inverse."""
+    write, path = unpack(data)
+    return Origin(*write), path
 
 
 def pack_provenance(said: Provenance) -> bytes:
     """As it is stored."""
     cells = [(cell.field, cell.element, write) for cell, write in sorted(said.cells.items())]
-    return pack((cells, said.own, said.path, said.author, said.after))
+    return pack((cells, said.own, said.path, said.author, said.after, said.whole))
 
 
 def unpack_provenance(data: bytes) -> Provenance:
     """The inverse."""
-    cells, own, path, author, after = unpack(data)
+    cells, own, path, author, after, whole = unpack(data)
     named = {Cell(name, element): Origin(*write) for name, element, write in cells}
-    return Provenance(named, None if own is None else Origin(*own), path, author, after)
+    return Provenance(named, None if own is None else Origin(*own), path, author, after, whole)

@@ -132,6 +132,10 @@ class Book:
         """What kin say of a comment or attachment, after ``load_cells``; ``None`` where they do not know it."""
         return self._contents.get(cell)
 
+    def heard_of(self, cell: Cell) -> bool:
+        """Whether kin know, or knew, this comment or attachment of an issue, after ``load_cells``."""
+        return cell in self._contents
+
     def hear(self, names: Mapping[tuple[str, str], str], contents: Mapping[Cell, Value]) -> None:
         """What kin have made and not recorded yet: gids by kind and local name; comments and attachments."""
         self._elsewhere.update(names)
@@ -241,10 +245,10 @@ def local_names(tx: Connection, link: int) -> Iterator[tuple[str, str]]:
         yield row.gid, row.local
 
 
-def wait(tx: Connection, link: int, gid: str, cells: Mapping[Cell, str]) -> None:
-    """These cells wait for an issue or an attachment's content."""
-    rows = [(link, gid, cell.field, cell.element, wants, 0) for cell, wants in cells.items()]
-    upsert(tx, waiting, ("link", "gid", "field", "element", "wants", "ready"), rows, keys=4)
+def wait(tx: Connection, link: int, gid: str, cells: Mapping[Cell, str], source: bytes | None = None) -> None:
+    """These cells wait for an issue or an attachment's content; ``source`` says where they come from."""
+    rows = [(link, gid, cell.field, cell.element, wants, 0, source) for cell, wants in cells.items()]
+    upsert(tx, waiting, ("link", "gid", "field", "element", "wants", "ready", "source"), rows, keys=4)
 
 
 def arrived(tx: Connection, link: int, wants: Iterable[str]) -> None:
@@ -255,12 +259,21 @@ def arrived(tx: Connection, link: int, wants: Iterable[str]) -> None:
     tx.execute(waiting.update().where(waiting.c.link == link, among(waiting.c.wants, wanted)).values(ready=1))
 
 
-def ready(tx: Connection, link: int, limit: int) -> dict[str, list[Cell]]:
-    """Cells that can be completed, by issue."""
-    found: dict[str, list[Cell]] = {}
+class Ready(NamedTuple):
+    """Cells of one issue that can be completed together: they come from one place."""
+
+    source: bytes | None
+    cells: list[Cell]
+
+
+def ready(tx: Connection, link: int, limit: int) -> dict[str, Ready]:
+    """What can be completed next, by issue."""
+    found: dict[str, Ready] = {}
     rows = tx.execute(select(waiting).where(waiting.c.link == link, waiting.c.ready == 1).limit(limit))
     for row in rows:
-        found.setdefault(row.gid, []).append(Cell(row.field, row.element))
+        one = found.setdefault(row.gid, Ready(row.source, []))
+        if one.source == row.source:
+            one.cells.append(Cell(row.field, row.element))
     return found
 
 

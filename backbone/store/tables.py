@@ -216,6 +216,7 @@ waiting = Table(
     Column("element", Text, primary_key=True),
     Column("wants", Text, nullable=False),
     Column("ready", Integer, nullable=False, server_default="0"),
+    Column("source", LargeBinary),
     comment="cells whose other end (an issue, an attachment's content) is not here yet",
 )
 Index(None, waiting.c.link, waiting.c.wants)

@@ -42,7 +42,7 @@ from backbone.service.flow.entering import enters, takes_part, with_stored
 from backbone.service.flow.inbound import follows, halt, take
 from backbone.service.flow.late import late
 from backbone.service.flow.making import made
-from backbone.service.flow.meeting import meet
+from backbone.service.flow.meeting import meet, name_contents
 from backbone.service.flow.outbound import fetch_contents
 from backbone.service.flow.recording import emit, record
 from backbone.service.flow.sighting import Sighted, sighted
@@ -51,7 +51,7 @@ from backbone.service.flow.tracing import Judged
 from backbone.store import blobs, kin, links, lists, messages, shadows
 from backbone.store.engine import Connection, Transaction
 from backbone.store.kin import pack_said
-from backbone.store.ledger import Provenance
+from backbone.store.ledger import Provenance, pack_source
 from backbone.store.lists import Intent
 from backbone.store.messages import Incoming
 from backbone.store.shadows import Book, Known
@@ -244,6 +244,7 @@ def _plan(
         known = book.by_local(ISSUE, local)
         assert known is not None
         book.see(known.gid, one.position)
+    name_contents(tx, book, tasks)
     stuck = lists.held_gids(tx, ep.row)
     names = ep.names(book)
     links.saw_number(tx, ep.row, diff.highest_number([o for t in tasks for o in t.change_set.operations]))
@@ -330,7 +331,7 @@ def _join(
     judged = None
     if book.ledger is not None:
         local, seen = (known.local, known.seen) if known else (None, None)
-        judged = tracing.meet(ep, book.ledger, local, change_set, plan, translate, seen, made)
+        judged = tracing.meet(ep, book.ledger, local, change_set, plan, translate, names.local_of, seen, made)
         plan, inward = judged.plan, judged.inward
     else:
         inward = translate(plan.targets)
@@ -371,7 +372,8 @@ def _settle(tx: Connection, ep: Endpoint, book: Book, planned: Planned, local: s
         shadows.completed(tx, ep.row, gid, [o.cell for o in planned.task.change_set.operations])
     waiting = planned.inward.waiting
     if waiting:
-        shadows.wait(tx, ep.row, gid, waiting)
+        change_set = planned.task.change_set
+        shadows.wait(tx, ep.row, gid, waiting, pack_source(change_set.origin, change_set.path))
         shadows.arrived(tx, ep.row, [wants for wants in waiting.values() if _is_here(tx, ep, book, wants)])
     if planned.task.held:
         quarantine.released(tx, ep, planned.task.key, gid)

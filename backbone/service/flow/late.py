@@ -6,6 +6,7 @@ from backbone.service.endpoint import Endpoint
 from backbone.service.flow.tasks import Task
 from backbone.store import links, lists, shadows
 from backbone.store.engine import Connection
+from backbone.store.ledger import unpack_source
 from backbone.store.shadows import Book
 
 LATE_AT_ONCE = 500
@@ -15,7 +16,7 @@ def late(tx: Connection, ep: Endpoint) -> list[Task]:
     """A task for each issue, under a key that is the same however often it is asked for."""
     tasks: list[Task] = []
     stuck, life = lists.held_gids(tx, ep.row), links.state(tx, ep.row).life[0]
-    for gid, cells in shadows.ready(tx, ep.row, LATE_AT_ONCE).items():
+    for gid, (source, cells) in shadows.ready(tx, ep.row, LATE_AT_ONCE).items():
         if gid in stuck:
             continue
         book = Book(tx, ep.row)
@@ -28,6 +29,7 @@ def late(tx: Connection, ep: Endpoint) -> list[Task]:
         # A repair writes once more what was written before, under a key of its own.
         again = shadows.asked_again(tx, ep.row, gid)
         stamps = again + "/".join(f"{o.cell.field} {o.cell.element} {tuple(o.write)}" for o in operations)
-        change_set = ChangeSet(gid, "", "", operations)
+        origin, path = (None, ()) if source is None else unpack_source(source)
+        change_set = ChangeSet(gid, "", "", operations, origin, path)
         tasks.append(Task(marker(ep.link_id, f"{gid}/{stamps}", life, 0, len(operations)), change_set, late=True))
     return tasks

@@ -17,7 +17,7 @@ from backbone.replication.resync import encode_welcome
 from backbone.replication.sending import Waiting, due, due_at
 from backbone.service.endpoint import Endpoint, Voice
 from backbone.service.flow.recording import emit, record
-from backbone.service.flow.sighting import NOTHING, Sighted, sighted
+from backbone.service.flow.sighting import NOTHING, Sighted, pictured, sighted
 from backbone.store import links, messages
 from backbone.store.engine import Connection
 from backbone.store.messages import Outgoing
@@ -85,7 +85,7 @@ async def _populate(ep: Endpoint, after: str | None, cursor: Position, size: int
     left = await ep.store.read(lambda tx: _left_to_the_feed(tx, ep, page, cursor))
     edits = [as_edit(issue) for issue in page if issue.local not in left]
     await _fetch_contents(ep, edits)
-    seen = await sighted(ep)
+    seen = await pictured(ep, page)
 
     def keep(tx: Connection) -> None:
         if links.state(tx, ep.row).life != life:

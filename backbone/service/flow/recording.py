@@ -176,8 +176,8 @@ def _record_one(
     if provenance is not None:
         return tracing.change_sets(ep, provenance, said, own)
     if known is None:
-        return [tracing.picture(ep, book.ledger, edit, said)]
-    return [tracing.missed(ep, book.ledger, edit, said, own)]
+        return [tracing.picture(ep, book.ledger, edit, said, seen)]
+    return [tracing.missed(ep, book.ledger, edit, said, own, known.seen)]
 
 
 def _was_seen(known: Known | None, edit: Edit) -> bool:

@@ -4,10 +4,11 @@ Whoever has read the tracker asks afterwards: a write that was read had its inte
 is still, or else what came of it is recorded.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
-from backbone.model import ATTACHMENT, COMMENT, ISSUE, Applied, Cell, Position, Value
+from backbone.model import ATTACHMENT, COMMENT, ISSUE, Applied, Cell, Edit, Issue, Position, Value
 from backbone.replication.message import ChangeSet
 from backbone.service.endpoint import Endpoint
 from backbone.store import kin
@@ -34,6 +35,8 @@ class Sighted(NamedTuple):
     names: Mapping[tuple[str, str], str]
     contents: Mapping[Cell, Value]
     edits: Sequence[Begun] = ()
+    untold: Mapping[str, Sequence[Edit]] = MappingProxyType({})
+    """Of issues of which a picture is told: edits that kin have perhaps not told yet."""
 
 
 NOTHING = Sighted({}, {})
@@ -54,6 +57,20 @@ async def sighted(ep: Endpoint) -> Sighted:
         contents.update(_said(change_set))
         edits.append(Begun(applied.local, applied.position, resolved(said, applied)))
     return Sighted(names, contents, edits)
+
+
+async def pictured(ep: Endpoint, issues: Iterable[Issue]) -> Sighted:
+    """The same for whoever tells whole issues, which were read before: what people did to them and nobody told yet is
+    told with them, and must not be taken for something older.
+    """
+    found = await sighted(ep)
+    locals_ = [issue.local for issue in issues]
+    seen = await ep.store.read(lambda tx: kin.seen(tx, kin.of(tx, ep.row), locals_))
+    if not seen:
+        return found
+    first = (0,) * len(await ep.tracker.head())
+    touched = await ep.tracker.touched_of({local: position or first for local, position in seen.items()})
+    return found._replace(untold={local: one.edits for local, one in touched.items()})
 
 
 def resolved(said: Provenance, applied: Applied) -> Provenance:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from backbone.model import Applied, Cell, Cells, Edit, Position, Value
+from backbone.model import Applied, Cell, Cells, Edit, Position, Value, covers
 from backbone.replication.diff import Plan
 from backbone.replication.mapping import Inward
-from backbone.replication.merge import Policy, write
+from backbone.replication.merge import write
 from backbone.replication.message import ChangeSet, Operation
 from backbone.replication.origin import Origin, Verdict, believed, differ, judge
 from backbone.service.endpoint import Endpoint
@@ -30,7 +30,7 @@ def whence(ep: Endpoint, ledger: Ledger, edit: Edit, seen: Sighted) -> Provenanc
     ledger.load([edit.local])
     found = ledger.told(edit.local, edit.position)
     if found is not None:
-        return found
+        return _apart(found, edit.position) if found.whole else found
     begun = next((one for one in seen.edits if one.local == edit.local and one.has(edit.position)), None)
     upto, found = (begun.upto, begun.said) if begun else (edit.position, Provenance({}))
     found = found._replace(own=_fresh(ep, ledger))
@@ -64,18 +64,35 @@ def _origin_of(ep: Endpoint, whence: Provenance, agreed: Cell, at_home: Mapping[
     return (whence.own, True) if whence.own is not None else (max(whence.cells.values()), False)
 
 
-def picture(ep: Endpoint, ledger: Ledger, edit: Edit, whole: ChangeSet) -> ChangeSet:
+def _apart(told: Provenance, position: Position) -> Provenance:
+    """One of the edits that were told together."""
+    return Provenance({}, told.own._replace(number=sum(position)) if told.own is not None else None)
+
+
+def picture(ep: Endpoint, ledger: Ledger, edit: Edit, whole: ChangeSet, seen: Sighted) -> ChangeSet:
     """An issue that this link meets for the first time, as it stands: nobody edited it now."""
     ledger.load([edit.local])
+    for one in seen.untold.get(edit.local, ()):
+        if covers(edit.position, one.position):
+            whence(ep, ledger, one, seen)
+    old = Origin(_PICTURE, ep.place, sum(edit.position))
     origins = {ledger.standing(edit.local, cell) for cell in edit.cells}
     origin = origins.pop() if len(origins) == 1 else None
-    return whole._replace(origin=origin or Origin(_PICTURE, ep.place, _PICTURE), path=(ep.place,))
+    ledger.tell(edit.local, edit.position, Provenance({}, old, after=(0,) * len(edit.position), whole=True))
+    for cell in edit.cells:
+        if ledger.standing(edit.local, cell) is None:
+            ledger.stand(edit.local, cell, old)
+    return whole._replace(origin=origin or old, path=(ep.place,))
 
 
-def missed(ep: Endpoint, ledger: Ledger, edit: Edit, whole: ChangeSet, at_home: Mapping[Cell, Cell]) -> ChangeSet:
-    """What was found in an issue beyond all edits that were told: a write of now."""
+def missed(
+    ep: Endpoint, ledger: Ledger, edit: Edit, whole: ChangeSet, at_home: Mapping[Cell, Cell], after: Position | None
+) -> ChangeSet:
+    """What was found in an issue beyond all edits that were told: a write of now, and so are those edits."""
     ledger.load([edit.local])
-    origin = _fresh(ep, ledger)
+    origin = _fresh(ep, ledger)._replace(number=sum(edit.position))
+    since = after or (0,) * len(edit.position)
+    ledger.tell(edit.local, edit.position, Provenance({}, origin, after=since, whole=True))
     for operation in whole.operations:
         names = ep.translation.locals_of(operation.cell.field)
         local = at_home.get(operation.cell) or (Cell(names[0], operation.cell.element) if names else None)
@@ -99,10 +116,11 @@ class Judged(NamedTuple):
 
 def meet(
     ep: Endpoint, ledger: Ledger, local: str | None, change_set: ChangeSet, plan: Plan,
-    translate: Callable[[Cells], Inward], after: Position | None, made: Provenance | None,
+    translate: Callable[[Cells], Inward], called: Callable[[str], str | None], after: Position | None,
+    made: Provenance | None,
 ) -> Judged:  # fmt: skip
-    """``plan`` is the link's; ``translate`` gives local words; ``after`` is how far the issue is known.
-    ``made``: the write is in the tracker, and this is what it said.
+    """``plan`` is the link's; ``translate`` gives local words, ``called`` the local name of a gid; ``after`` is how far
+    the issue is known. ``made``: the write is in the tracker, and this is what it said.
     """
     if local is not None:
         ledger.load([local])
@@ -111,7 +129,7 @@ def meet(
     if origin is None:
         origin = _fresh(ep, ledger)
     ledger.saw(origin)
-    news = _News(ep, ledger, local, origin, plan, made)
+    news = _News(ep, ledger, local, origin, plan, called, made)
     wanted = news.wanted(change_set.operations) if afar else plan.targets
     inward = translate(wanted)
     if inward.problems:
@@ -131,16 +149,11 @@ class _News:
     """One change set weighed cell by cell."""
 
     def __init__(
-        self, ep: Endpoint, ledger: Ledger, local: str | None, origin: Origin, plan: Plan, made: Provenance | None
-    ) -> None:
-        self._ep, self._ledger, self._local, self._origin, self._plan, self._made = (
-            ep,
-            ledger,
-            local,
-            origin,
-            plan,
-            made,
-        )
+        self, ep: Endpoint, ledger: Ledger, local: str | None, origin: Origin, plan: Plan,
+        called: Callable[[str], str | None], made: Provenance | None,
+    ) -> None:  # fmt: skip
+        self._ep, self._ledger, self._local, self._called = ep, ledger, local, called
+        self._origin, self._plan, self._made = origin, plan, made
         self.conflicts = {conflict.cell: conflict for conflict in plan.conflicts}
         self.dropped: set[Cell] = set()
         self.written: dict[Cell, Origin] = {}
@@ -149,14 +162,10 @@ class _News:
         self._stood: dict[Cell, bool] = {}
 
     def wanted(self, operations: Iterable[Operation]) -> Cells:
-        """All that has to be weighed: under ``newest`` also what the link took for the older write."""
-        found: dict[Cell, Value] = {}
+        """All that has to be weighed: also what the link took for the older write."""
         for operation in operations:
-            cell = operation.cell
-            self._stood[cell] = self._plan.registers[cell].write == operation.write
-            if self._stood[cell] or self._ep.policies[cell.field] is Policy.NEWEST:
-                found[cell] = operation.value
-        return {**self._plan.targets, **found}
+            self._stood[operation.cell] = self._plan.registers[operation.cell].write == operation.write
+        return {operation.cell: operation.value for operation in operations}
 
     def weigh(self, cell: Cell, value: Value, local: Cell) -> None:
         register = self._plan.registers[cell]
@@ -175,19 +184,22 @@ class _News:
     def _verdict(self, cell: Cell, local: Cell) -> Verdict:
         if self._made is not None and local in self._made.cells:
             return Verdict(writes=True, stands=self._made.cells[local])
-        ours = self._standing(local)
+        ours = self._standing(cell, local)
         stood = self._stood.get(cell, True)
         return judge(self._ep.policies[cell.field], self._origin, ours, theirs_stands=stood)
 
-    def _standing(self, local: Cell) -> Origin | None:
-        return None if self._local is None else self._ledger.standing(self._local, local)
+    def _standing(self, cell: Cell, local: Cell) -> Origin | None:
+        """What is to be made may have been here, and been taken out."""
+        name = self._called(cell.element) if local.element.startswith("+") else None
+        shown = local if name is None else Cell(local.field, name)
+        return None if self._local is None else self._ledger.standing(self._local, shown)
 
     def _settle_conflict(self, cell: Cell, value: Value, local: Cell, verdict: Verdict) -> None:
         """The record says who lost in the end; a write that knew of the other one is none."""
         conflict = self.conflicts.get(cell)
         if conflict is None:
             return
-        ours = self._standing(local)
+        ours = self._standing(cell, local)
         shown = self._plan.registers[cell].image
         if ours is not None and not differ(self._origin, ours):
             del self.conflicts[cell]

@@ -15,6 +15,9 @@ def upgrade() -> None:
     with op.batch_alter_table("intent", schema=None) as batch_op:
         batch_op.add_column(sa.Column("said", sa.LargeBinary(), nullable=True))
 
+    with op.batch_alter_table("waiting", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("source", sa.LargeBinary(), nullable=True))
+
     op.create_table(
         "rank",
         sa.Column("tracker", sa.Text(), nullable=False),
