@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cells, FieldType, Schema
 from backbone.replication import limits
 from backbone.replication.agreement import Agreement
+from backbone.replication.history import History
 from backbone.replication.identity import born_at, gid, place
 from backbone.replication.link import Identity, Timing
 from backbone.replication.mapping import Names, Translation
@@ -63,6 +64,7 @@ class Endpoint(Voice):
     tracker: Tracker
     tracker_name: str = ""
     """What this node calls the tracker: links that call it alike are *kin*."""
+    history: History = History.EVERY
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a round is applied: kin apply in turns."""
     policies: dict[str, Any] = field(init=False)

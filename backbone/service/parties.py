@@ -11,6 +11,7 @@ from typing import Any
 from backbone.config import LinkConfig, load_link
 from backbone.errors import ConfigError, HandshakeRefused, Unreachable
 from backbone.replication.agreement import Agreement
+from backbone.replication.history import History
 from backbone.replication.link import Identity, Timing
 from backbone.replication.mapping import Rules, Translation
 from backbone.replication.merge import Side
@@ -170,6 +171,7 @@ async def open_endpoint(node: Node, row: LinkRow) -> Endpoint:
         schema=schema,
         tracker=tracker,
         tracker_name=config.link.tracker,
+        history=History(config.link.history),
         turn=node.turns[config.link.tracker],
         audit_seconds=node.config.node.audit_hours * 3600.0,
         **_voice(node, row, agreement, channel, await open_keyring(node, row)),

@@ -42,7 +42,7 @@ class LinkRow:
     populate_after: str | None
     populated: bool
     tracker: str
-    """What the node calls the tracker; empty before the link was first run."""
+    """What the node calls the tracker; empty for a link of an earlier version that was not run since."""
 
 
 _ONE = link.c.id == bindparam("row")

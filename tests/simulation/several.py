@@ -10,6 +10,7 @@ import random
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from channels.base import ChannelUnavailable
 from tests.simulation import together
 from tests.simulation.channel import DIRECTORY, Air, SimulatedChannel, Weather
 from tests.simulation.faults import Cancelled, Crash, Ended
-from tests.simulation.node import AGREEMENT, Habits, remove
+from tests.simulation.node import AGREEMENT, RULES, Habits, remove
 from tests.simulation.people import Person
 from tests.simulation.site import Half, Site
 
@@ -39,17 +40,30 @@ class Shape(StrEnum):
 
     CHAIN = "chain"
     RING = "ring"
+    STAR = "star"
+    """The first is linked with both others, who are not linked."""
 
     @property
     def edges(self) -> tuple[tuple[str, str], ...]:
-        chain = (("a", "b"), ("b", "c"))
-        return chain if self is Shape.CHAIN else (*chain, ("c", "a"))
+        return _EDGES[self]
+
+
+_EDGES = {
+    Shape.CHAIN: (("a", "b"), ("b", "c")),
+    Shape.RING: (("a", "b"), ("b", "c"), ("c", "a")),
+    Shape.STAR: (("a", "b"), ("a", "c")),
+}
 
 
 class Several:
-    """Three companies and their people. ``plain``: the trackers keep what they are given."""
+    """Three companies and their people. ``plain``: the trackers keep what they are given. ``rules`` gives a site's
+    mapping for a partner.
+    """
 
-    def __init__(self, seed: int, shape: Shape, *, plain: bool = True, agreement: Any = NEWEST) -> None:
+    def __init__(
+        self, seed: int, shape: Shape, *, plain: bool = True, agreement: Any = NEWEST,
+        rules: Callable[[str, str], Any] = lambda _site, _peer: RULES,
+    ) -> None:  # fmt: skip
         self.dice = random.Random(seed)
         self.broom = random.Random(seed)
         self.shape, self.plain = shape, plain
@@ -70,7 +84,7 @@ class Several:
         self.airs: list[Air] = []
         self.sites = {n: Site(n, self.folder, self, lambda: self.now, self._habits(), agreement) for n in "abc"}
         for number, (master, slave) in enumerate(shape.edges):
-            self._link(f"{number:02x}" * 16, master, slave, weather)
+            self._link(f"{number:02x}" * 16, master, slave, weather, rules)
         counter = itertools.count(1)
         names = ("alice", "bob", "carol")
         self.people = [
@@ -82,14 +96,14 @@ class Several:
     def _habits(self) -> Habits:
         return Habits() if self.plain else Habits.thrown(self.dice)
 
-    def _link(self, link_id: str, master: str, slave: str, weather: Weather) -> None:
+    def _link(self, link_id: str, master: str, slave: str, weather: Weather, rules: Callable[[str, str], Any]) -> None:
         there, back = (Air(weather, self.dice, counts=self.counts) for _ in range(2))
         self.airs += [there, back]
         for side, name, peer, out, into in (
             (Side.MASTER, master, slave, there, back), (Side.SLAVE, slave, master, back, there),
         ):  # fmt: skip
             channel = SimulatedChannel(out, into, DIRECTORY, lambda: self.now)
-            self.sites[name].add(side, link_id, peer, channel)
+            self.sites[name].add(side, link_id, peer, channel, rules(name, peer))
 
     async def point(self, node: str, name: str) -> None:
         """Between any two effects: a crash, somebody's edit, or another task."""
@@ -195,19 +209,25 @@ class Several:
                 return
 
     async def _calm_down(self) -> list[str]:
-        """No faults and no edits any more: all must come to rest and agree, and then nothing is said."""
-        self.calm = True
+        """No faults and no edits any more: all must come to rest and agree."""
         self.story.append("calm")
+        if await self.settle():
+            return together.finally_(self) + together.always(self)
+        return ["no quiescence: " + "; ".join(self.story[-20:])]
+
+    async def settle(self, *, retries: bool = True) -> bool:
+        """Everybody works until nothing is left to do, without misfortune; ``False`` when that does not end."""
+        self.calm = True
         for air in self.airs:
             air.calm = True
         for _ in range(QUIET_ROUNDS):
-            for site in self.sites.values():
+            for site in self.sites.values() if retries else ():
                 for item in site.refused():
                     site.retry(item)
             if not await self._round() and together.quiet(self):
-                return together.finally_(self) + together.always(self)
+                return True
             self.now += 45.0
-        return ["no quiescence: " + "; ".join(self.story[-20:])]
+        return False
 
     async def _round(self) -> bool:
         moved = False
@@ -221,7 +241,10 @@ class Several:
 def run(seed: int, shape: Shape, *, plain: bool = True, agreement: Any = NEWEST) -> tuple[list[str], Several]:
     """One seed: the promises that it broke, and its world."""
     world = Several(seed, shape, plain=plain, agreement=agreement)
-    return asyncio.run(world.run()), world
+    try:
+        return asyncio.run(world.run()), world
+    except Exception as fault:  # noqa: BLE001 - a fault is one way to break a promise
+        return [f"{type(fault).__name__}: {str(fault).splitlines()[0] if str(fault) else ''}"], world
 
 
 def main() -> int:

@@ -46,6 +46,7 @@ class Half:
     link_id: str
     peer: str
     channel: SimulatedChannel
+    rules: Any = None
     ready: bool = False
     """Whether what a crash left has been finished."""
     ep: Endpoint = field(init=False)
@@ -74,7 +75,7 @@ class Site:
         self.halves: list[Half] = []
         self.store.run_now(lambda tx: links.create_node(tx, self.node_id, self.node_id[:8].encode()))
 
-    def add(self, side: Side, link_id: str, peer: str, channel: SimulatedChannel) -> None:
+    def add(self, side: Side, link_id: str, peer: str, channel: SimulatedChannel, rules: Any = RULES) -> None:
         def create(tx: Connection) -> int:
             row = links.add(
                 tx, name=peer, link_id=link_id, side=str(side), pairing=PAIRED[side], state="active", home="",
@@ -85,7 +86,7 @@ class Site:
             links.save_state(tx, row, state)
             return row
 
-        self.halves.append(Half(self.store.run_now(create), side, link_id, peer, channel))
+        self.halves.append(Half(self.store.run_now(create), side, link_id, peer, channel, rules))
 
     async def start(self) -> None:
         """A process begins."""
@@ -105,7 +106,7 @@ class Site:
             half.link_id, self.node_id, node_id(half.peer), keys.fingerprint, other.fingerprint, bytes(16),
             agreement.policy_hash(),
         )  # fmt: skip
-        rules = Rules.parse(RULES, "rules")
+        rules = Rules.parse(half.rules, "rules")
         half.ep = Endpoint(
             row=half.row, name=half.peer, link_id=half.link_id, tag=half.link_id[:16], side=half.side,
             identity=identity, timing=timing(half.channel), agreement=agreement,

@@ -7,7 +7,7 @@ from backbone.model import CHOSEN, SETS, Cell, Field, FieldType, Value
 from backbone.replication import forms
 from backbone.replication.agreement import Agreement, SharedField
 from backbone.replication.mapping.marked import UNMARKED, Marked
-from backbone.replication.mapping.rules import FieldRule, Only, Way
+from backbone.replication.mapping.rules import NUMBER_HERE, FieldRule, Only, Way
 from backbone.replication.mapping.wording import Wording
 from backbone.replication.merge import Side
 
@@ -79,6 +79,10 @@ class Compiled:
             write_if_empty=rule.write_if_empty,
             fits=forms.form_of(shared.type, frozenset(shared.values), shared.characters_max),
         )
+
+    def if_empty(self, number: str) -> str | None:
+        """What is said of an issue of this number where the local field is empty."""
+        return self.send_if_empty and self.send_if_empty.replace(NUMBER_HERE, number)
 
     def word_out(self, value: Value) -> str | None:
         """A single local value as an agreed word. Raises ``NoRow``."""

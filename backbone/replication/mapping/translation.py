@@ -17,7 +17,7 @@ from backbone.replication.mapping.marked import UNMARKED, Marked
 from backbone.replication.mapping.outgoing import Outgoing
 from backbone.replication.mapping.patterns import PatternError
 from backbone.replication.mapping.people import People
-from backbone.replication.mapping.rules import Only, RuleError, Rules
+from backbone.replication.mapping.rules import NUMBER, Only, RuleError, Rules
 from backbone.replication.mapping.sources import Sources, note
 from backbone.replication.mapping.tables import NoRow
 from backbone.replication.mapping.words import Inward, Names, Occasion, Outward
@@ -52,6 +52,7 @@ class Translation:
         for rule in self.fields.values():
             known = self._by_local.get(rule.local.field, ())
             self._by_local[rule.local.field] = (*known, rule)
+        self._numbered = self._by_local.pop(NUMBER, ())
         self._headlines = {n: r.as_comment for n, r in rules.fields.items() if r.as_comment and n in agreement.fields}
         related = [name for name, shared in agreement.fields.items() if shared.type is FieldType.RELATION]
         self._names = {COMMENT: COMMENT, ATTACHMENT: ATTACHMENT, **dict.fromkeys(related, ISSUE)}
@@ -117,10 +118,13 @@ class Translation:
         """Whether a change of this field ever travels by itself."""
         return agreed not in self._quiet.kept and agreed not in self._quiet.along
 
-    def to_agreed(self, cells: Cells, schema: Schema, names: Names, shadow: Shadow, *, fresh: bool = False) -> Outward:
+    def to_agreed(
+        self, cells: Cells, schema: Schema, names: Names, shadow: Shadow, *, fresh: bool = False, number: str = ""
+    ) -> Outward:
         """What the tracker shows, in agreed words. What is not in the agreement is left out without a word.
 
-        ``fresh``: the link does not know the issue yet, and these are all its cells.
+        ``fresh``: the link does not know the issue yet, and these are all its cells. ``number``: what the tracker
+        calls the issue.
         """
         out = Outgoing(cells, schema, names, shadow)
         agreed = out.agreed
@@ -135,7 +139,9 @@ class Translation:
                 else:
                     out.field(rule, cell, value, self._people)
         if self._empties:
-            out.empty(self._empties, fresh=fresh)
+            out.empty(self._empties, number, fresh=fresh)
+        if self._numbered and number:
+            out.numbered(self._numbered, number)
         if self._noted or self.composed:
             self._compose(cells, shadow, out, fresh=fresh)
         quiet = (

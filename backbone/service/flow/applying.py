@@ -453,7 +453,7 @@ def _applied(tx: Connection, ep: Endpoint, book: Book, names: Names, one: Planne
     gid = one.task.change_set.gid
     shadow = book.fields(gid, one.inward.at)
     book.load_locals(ep.named_in(outcome.cells))
-    agreed = ep.translation.to_agreed(outcome.cells, ep.schema, names, shadow).cells
+    agreed = ep.translation.to_agreed(outcome.cells, ep.schema, names, shadow, number=outcome.local).cells
     targets = {cell: one.plan.targets[cell] for cell in one.inward.at}
     registers, effects = diff.read_back(shadow, targets, agreed)
     book.put(gid, registers)

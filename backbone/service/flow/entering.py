@@ -3,8 +3,10 @@
 When a change makes them wanted, they are made with all of it.
 """
 
+from backbone.model import Issue
 from backbone.replication.diff import Plan
 from backbone.replication.mapping.entry import has_entered
+from backbone.replication.mapping.sources import Sources
 from backbone.replication.message import ChangeSet, Operation
 from backbone.service.endpoint import Endpoint
 from backbone.store.shadows import Book
@@ -28,3 +30,9 @@ def takes_part(ep: Endpoint, book: Book, gid: str) -> bool:
     of its gid otherwise may not write to it.
     """
     return not ep.translation.entry.guards_ours or has_entered(book.load_whole(gid))
+
+
+def may_join(ep: Endpoint, book: Book, gid: str, issue: Issue) -> bool:
+    """The same while a store that forgot is joined again: what would enter as it stands has perhaps entered before."""
+    entry = ep.translation.entry
+    return takes_part(ep, book, gid) or entry.ours(Sources(issue.cells, {}, entry.sources))

@@ -26,13 +26,14 @@ async def meet(ep: Endpoint, tasks: Sequence[Task]) -> None:
     unknown, life = await ep.store.read(lambda tx: (_unknown(tx, ep, tasks), links.state(tx, ep.row).life))
     if not unknown:
         return
-    locals_ = await _found(ep, unknown, await sighted(ep))
-    if not locals_:
+    found = await _found(ep, unknown, await sighted(ep))
+    if not found:
         return
-    issues = await ep.tracker.read(sorted(locals_))
+    issues = await ep.tracker.read(sorted(found))
     for issue in issues.values():
         await fetch_contents(ep, issue.cells)
     seen = await pictured(ep, issues.values())
+    seen = seen._replace(names={**seen.names, **{(ISSUE, local): gid for local, gid in found.items()}})
     await ep.store.run(lambda tx: _record(tx, ep, life, seen, issues))
 
 
@@ -45,15 +46,14 @@ def _unknown(tx: Connection, ep: Endpoint, tasks: Sequence[Task]) -> set[str]:
     return {gid for gid in named if book.by_gid(gid) is None}
 
 
-async def _found(ep: Endpoint, unknown: set[str], seen: Sighted) -> set[str]:
-    """Which issues of the tracker these are: kin know them, or made them and could not record it."""
+async def _found(ep: Endpoint, unknown: set[str], seen: Sighted) -> dict[str, str]:
+    """Which issues of the tracker these are, with their gids: kin know them, or made them and could not record it."""
     known = await ep.store.read(lambda tx: kin.named(tx, kin.of(tx, ep.row), unknown))
-    found = {one.local for one in known.values() if one.kind == ISSUE}
-    made = {gid: local for (kind, local), gid in seen.names.items() if kind == ISSUE}
-    found |= {made[gid] for gid in unknown if gid in made}
-    rest = [creation(gid) for gid in unknown if gid not in known and gid not in made]
-    applied: Mapping[str, Applied] = await ep.tracker.find(rest) if rest else {}
-    return found | {one.local for one in applied.values()}
+    found = {one.local: gid for gid, one in known.items() if one.kind == ISSUE}
+    found.update({local: gid for (kind, local), gid in seen.names.items() if kind == ISSUE and gid in unknown})
+    rest = {creation(gid): gid for gid in unknown - known.keys() - set(found.values())}
+    applied: Mapping[str, Applied] = await ep.tracker.find(list(rest)) if rest else {}
+    return found | {one.local: rest[key] for key, one in applied.items()}
 
 
 def name_contents(tx: Connection, book: Book, tasks: Sequence[Task]) -> None:

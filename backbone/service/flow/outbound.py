@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from backbone.model import ATTACHMENT, ISSUE, Cells, Edit, Issue, Position, covers
 from backbone.points import passed
 from backbone.replication import limits
+from backbone.replication.history import History, only_last
 from backbone.replication.link import Life, LinkState, Phase, Say, Spoke, Tick, acknowledgement, step
 from backbone.replication.message import Header, Kind, Message, compress, digest, encode, encode_record
 from backbone.replication.resync import encode_welcome
@@ -85,13 +86,14 @@ async def _populate(ep: Endpoint, after: str | None, cursor: Position, size: int
     left = await ep.store.read(lambda tx: _left_to_the_feed(tx, ep, page, cursor))
     edits = [as_edit(issue) for issue in page if issue.local not in left]
     await _fetch_contents(ep, edits)
+    steps = await _steps(ep, [issue for issue in page if issue.local not in left])
     seen = await pictured(ep, page)
 
     def keep(tx: Connection) -> None:
         if links.state(tx, ep.row).life != life:
             return
         if page:
-            _keep(tx, ep, edits, seen, whole=True)
+            _keep(tx, ep, edits, seen, whole=True, before=steps)
             links.change(tx, ep.row, populate_after=page[-1].local)
         else:
             links.change(tx, ep.row, populated=1)
@@ -113,11 +115,31 @@ def as_edit(issue: Issue) -> Edit:
     return Edit(issue.local, issue.position, issue.author, issue.created, issue.cells, created=True)
 
 
-def _keep(tx: Connection, ep: Endpoint, edits: Sequence[Edit], seen: Sighted = NOTHING, *, whole: bool = False) -> None:
+def _keep(
+    tx: Connection, ep: Endpoint, edits: Sequence[Edit], seen: Sighted = NOTHING, *, whole: bool = False,
+    before: Sequence[Edit] = (),
+) -> None:  # fmt: skip
+    """``before`` are the steps that led to complete pictures."""
     book = Book(tx, ep.row)
-    change_sets = record(tx, ep, book, edits, seen, whole=whole)
+    change_sets = record(tx, ep, book, before, seen) if before else []
+    change_sets += record(tx, ep, book, edits, seen, whole=whole)
     book.flush(ep.clock())
-    emit(tx, ep, change_sets)
+    emit(tx, ep, only_last(change_sets) if ep.history is History.LAST else change_sets)
+
+
+async def _steps(ep: Endpoint, page: Sequence[Issue]) -> list[Edit]:
+    """How these issues became what they are, where the tracker's journal knows it from the beginning."""
+    if ep.history is not History.ALL or not page:
+        return []
+    touched = await ep.tracker.touched_of({issue.local: (0,) * len(issue.position) for issue in page})
+    steps: list[Edit] = []
+    for issue in page:
+        known = touched[issue.local].edits if issue.local in touched else ()
+        if known and known[0].created:
+            steps += [edit for edit in known if covers(issue.position, edit.position)]
+    for edit in steps:
+        await fetch_contents(ep, edit.cells)
+    return steps
 
 
 async def _fetch_contents(ep: Endpoint, edits: Iterable[Edit]) -> None:

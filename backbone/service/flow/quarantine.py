@@ -174,7 +174,7 @@ def edit(tx: Connection, ep: Endpoint, item: int, values: Mapping[str, str], by:
         ours.append(operation)
         notes.append({"at": ep.clock(), "by": by, "field": cell.field, "element": cell.element,
                       "before": amending.text_of(cell, before), "after": text})  # fmt: skip
-    lists.amend_held(tx, ep.row, row.key, change_set)
+    lists.amend_held(tx, ep.row, row.key, change_set._replace(origin=None, path=()))
     lists.set_aside_change(tx, item, ep.clock(), edits=json.dumps(notes), next_at=None)
     lists.let_go(tx, ep.row, row.gid)
     emit(tx, ep, [ChangeSet(row.gid, "", "", tuple(ours))])

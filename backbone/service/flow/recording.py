@@ -152,7 +152,7 @@ def _record_one(
         return []
     guarded = ep.translation.entry.guards_ours
     shadow = book.load_whole(gid) if (whole or guarded) and known is not None else book.fields(gid, own)
-    outward = ep.translation.to_agreed(edit.cells, ep.schema, names, shadow, fresh=known is None)
+    outward = ep.translation.to_agreed(edit.cells, ep.schema, names, shadow, fresh=known is None, number=edit.local)
     for problem in outward.problems:
         _complain(tx, ep, edit, gid, problem)
     shown = diff.whole(shadow, outward.cells, outward.unsaid) if whole else outward.cells

@@ -20,6 +20,7 @@ from backbone.replication.message import ChangeSet, Kind, Operation, encode_chan
 from backbone.replication.resync import Standing, Told, decode_told, encode_told, meet
 from backbone.service.endpoint import Endpoint
 from backbone.service.flow import applying, control, inbound, resending
+from backbone.service.flow.entering import may_join
 from backbone.service.flow.outbound import fetch_contents
 from backbone.service.flow.recording import emit, number, record
 from backbone.service.flow.tasks import Task, rounds
@@ -280,12 +281,12 @@ def _meet_all(tx: Connection, ep: Endpoint, incoming: Incoming, told: Told, here
         if known is None:
             if not ep.born_here(theirs.gid):
                 tasks.append(Task(key, theirs, late=True))
-        elif known.local in here.issues:
+        elif known.local in here.issues and may_join(ep, book, known.gid, here.issues[known.local]):
             operations = _meet_one(tx, ep, book, known, theirs, told, here, said)
             if operations:
                 tasks.append(Task(key, theirs._replace(operations=operations), late=True))
         else:
-            ep.log.info("deleted here, so not joined", issue=known.local)
+            ep.log.info("deleted here, or not shared over this link, so not joined", issue=known.local)
     book.flush(ep.clock())
     emit(tx, ep, said)
     return tasks
@@ -302,9 +303,10 @@ def _meet_one(
     _name_contents(tx, ep, book, later)
     shadow = book.load_whole(known.gid)
     standing = _standing(ep, book, issue, later, shadow, theirs)
+    names = ep.names(book)
     for cell in issue.cells:
         if cell.field in _CONTENT and book.by_local(cell.field, cell.element) is None:
-            book.name(Known(ep.gid(cell.field, cell.element), cell.field, cell.element))
+            book.name(Known(names.gid_of(cell.field, cell.element), cell.field, cell.element))
     named = {part_of(o.cell) for o in theirs.operations}
     former = told.former.get(known.gid, {})
     met = meet(shadow, theirs.operations, former, standing, ep.policies, lambda cell: part_of(cell) in named)
@@ -340,8 +342,8 @@ def _standing(
         **shadow,
         **{c: r for c, r in peers.items() if not isinstance(_value(shadow, c), dict) and c.field in _CONTENT},
     }
-    now = ep.translation.to_agreed(issue.cells, ep.schema, names, ours)
-    as_theirs = ep.translation.to_agreed(issue.cells, ep.schema, names, {**shadow, **peers})
+    now = ep.translation.to_agreed(issue.cells, ep.schema, names, ours, number=issue.local)
+    as_theirs = ep.translation.to_agreed(issue.cells, ep.schema, names, {**shadow, **peers}, number=issue.local)
     base = dict(ep.translation.to_agreed(left, ep.schema, names, ours).cells)
     # What was born here, and is neither known nor in the tracker any more, was told to the partner and taken out since.
     base.update({

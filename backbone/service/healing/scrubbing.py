@@ -67,7 +67,8 @@ def _drift(tx: Connection, ep: Endpoint, page: list[Known], found: Mapping[str, 
             continue
         registers = book.load_whole(known.gid)
         book.load_locals(ep.named_in(issue.cells))
-        agreed = ep.translation.to_agreed(issue.cells, ep.schema, ep.names(book), registers).cells
+        names, local = ep.names(book), issue.local
+        agreed = ep.translation.to_agreed(issue.cells, ep.schema, names, registers, number=local).cells
         for cell in sorted(c for c in registers.keys() | agreed.keys() if not c.field.startswith(NOTE)):
             register, shown = registers.get(cell), agreed.get(cell)
             sentence = None

@@ -58,11 +58,13 @@ def _forget(tx: Connection, ep: Endpoint) -> set[str]:
 
 
 def _forget_provenance(tx: Connection, ep: Endpoint) -> None:
-    """Where an edit came from is needed until the last link of its tracker has told it."""
+    """Where an edit came from is needed until the last link of its tracker has told it; one that has not begun yet will
+    begin with pictures.
+    """
     together = [ep.row, *kin.of(tx, ep.row)]
     rows = [row for row in links.every(tx) if row.id in together and row.state != str(Stage.REVOKED)]
     cursors = [row.cursor for row in rows if row.cursor is not None]
-    if len(together) > 1 and cursors and len(cursors) == len(rows):
+    if len(together) > 1 and cursors:
         ledger.forget(tx, ep.tracker_name, tuple(min(numbers) for numbers in zip(*cursors, strict=True)))
 
 
