@@ -7,9 +7,10 @@ SEEDS ?= 500
 FROM ?= 0
 SECONDS ?= 600
 PASSINGS ?= 2
+MINUTES ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test lint demo simulate mutants crash fuzz bench lock clean
+.PHONY: help setup check test lint demo simulate mutants crash fuzz soak bench lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +53,9 @@ fuzz: $(READY)  ## hostile bytes for every parser; what is found goes into tests
 
 crash: $(READY)  ## a real node killed at every named point, on both sides (PASSINGS=2 ARGS=word …)
 	$(BIN)/python -m tests.crash --passings $(PASSINGS) $(ARGS)
+
+soak: $(READY)  ## two real nodes at work with faults: does anything grow? (MINUTES=60)
+	$(BIN)/python -m tests.soak --minutes $(MINUTES) $(ARGS)
 
 bench: $(READY)  ## the figures of the README, each beside its limit
 	$(BIN)/python -m tests.bench $(ARGS)

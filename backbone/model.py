@@ -15,6 +15,9 @@ an attachment          ``("attachment", FILE)``    ``{"name", "type", "size", "s
                                                    "created"}``
 =====================  ==========================  ==============================================
 
+A comment that not everybody may see has ``"visibility"`` beside: the tracker's own word for who may. In a write, empty
+is everybody, and without it nothing changes.
+
 ``None`` always means *absent*: an empty field, an element taken out, a comment deleted. A cell that is not in
 a bag is the same as a cell with ``None``. Times are UTC, ``2026-11-21T04:19:00Z``, with three decimals
 at most; a date alone is ``2026-11-21``. Numbers are decimal text (``"3"``, ``"2.5"``) because floats have no
@@ -99,6 +102,8 @@ class Field:
     """A relation that can hold one target only."""
     open: bool = False
     """Choices whose missing values can be created (labels)."""
+    transitions: frozenset[tuple[str, str]] | None = None
+    """Of a choice with a workflow: the values between which it can be changed, ``(from, to)``; ``None`` for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,8 @@ class Person:
     login: str
     name: str
     email: str = ""
+    groups: tuple[str, ...] = ()
+    """What the tracker calls groups, or roles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +124,12 @@ class Schema:
     fields: Mapping[str, Field]
     people: Mapping[str, Person] = field(default_factory=dict)
     """By log-in."""
+    visibilities: tuple[str, ...] = ()
+    """The words for who may see a comment, other than everybody; none where all comments are for all."""
+    references: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """How texts name things, by kind (``ISSUE``, ``COMMENT``, ``ATTACHMENT``, ``user``), the usual form first:
+    ``issue{id}``, ``{key}`` (``PROJ-12``), ``@{login}``.
+    """
 
 
 NOTHING: Mapping[str, str] = MappingProxyType({})

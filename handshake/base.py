@@ -47,12 +47,23 @@ class KeyRing(Protocol):
         """
         ...
 
+    async def unwrap(self, parcel: bytes, *, message_bytes_max: int) -> bytes:
+        """The signed message inside a parcel that was encrypted to us: still signed, for others to check.
+
+        Nothing is proved about it here. Raises ``Refused``, or ``KeyRingError``.
+        """
+        ...
+
     async def sign(self, text: bytes, *, passphrase: str | None = None) -> bytes:
         """A handshake file: ``text`` in an armored OpenPGP message, signed, and encrypted if there is a passphrase."""
         ...
 
     async def public_key(self) -> bytes:
         """Our certificate, minimal and armored."""
+        ...
+
+    async def peer_key(self) -> bytes:
+        """The pinned certificate, minimal and armored. Raises ``KeyRingError`` where none is pinned."""
         ...
 
     async def add_peer(self, certificate: bytes, fingerprint: str) -> None:

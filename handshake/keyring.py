@@ -109,6 +109,14 @@ class GnupgKeyRing:
             raise
         return outcome.output
 
+    async def unwrap(self, parcel: bytes, *, message_bytes_max: int) -> bytes:
+        limit = f"--max-output={message_bytes_max + OUTPUT_SLACK_BYTES}"
+        outcome = await self._run(limit, "--unwrap", "--decrypt", data=parcel, output_bytes_max=message_bytes_max)
+        _bounded(outcome, message_bytes_max)
+        if outcome.code != 0 or not status.mentions(outcome.status, b"DECRYPTION_OKAY"):
+            raise Refused("not_for_us", "the parcel cannot be decrypted: it was changed, or its key is gone")
+        return outcome.output
+
     async def sign(self, text: bytes, *, passphrase: str | None = None) -> bytes:
         arguments = [*_ALGORITHMS, "--armor", "--local-user", _address(self._own, "s"), "--sign"]
         if passphrase is not None:
@@ -118,6 +126,11 @@ class GnupgKeyRing:
 
     async def public_key(self) -> bytes:
         return await self._in_thread(partial(homes.export, self.home, self.fingerprint))
+
+    async def peer_key(self) -> bytes:
+        if self._peer is None:
+            raise KeyRingError(f"the key folder {self.home} holds no partner's key")
+        return await self._in_thread(partial(homes.export, self.home, self._peer.fingerprint))
 
     async def add_peer(self, certificate: bytes, fingerprint: str) -> None:
         async with self._pinning:

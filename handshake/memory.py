@@ -9,7 +9,16 @@ import hashlib
 from handshake.armor import armor, dearmor
 from handshake.base import SignedFile
 from handshake.documents import read_object
-from handshake.errors import Altered, NotAHandshake, PassphraseNeeded, PassphraseWrong, Refused, UnusableKey, WrongKey
+from handshake.errors import (
+    Altered,
+    KeyRingError,
+    NotAHandshake,
+    PassphraseNeeded,
+    PassphraseWrong,
+    Refused,
+    UnusableKey,
+    WrongKey,
+)
 
 _MAGIC = b"MEM1"
 _CERTIFICATE = b"memory certificate "
@@ -52,6 +61,12 @@ class MemoryKeyRing:
             raise Refused("not_encrypted", "the message is not encrypted")
         return content
 
+    async def unwrap(self, parcel: bytes, *, message_bytes_max: int) -> bytes:
+        kind, signer, content = self._read(parcel, message_bytes_max)
+        if kind != _SEALED:
+            raise Refused("not_encrypted", "the message is not encrypted")
+        return _parcel(_PLAIN, signer, _NOBODY, content)
+
     async def sign(self, text: bytes, *, passphrase: str | None = None) -> bytes:
         if passphrase is None:
             return armor(_parcel(_PLAIN, self._fingerprint, _NOBODY, text))
@@ -59,6 +74,11 @@ class MemoryKeyRing:
 
     async def public_key(self) -> bytes:
         return _CERTIFICATE + self._fingerprint.encode() + b"\n"
+
+    async def peer_key(self) -> bytes:
+        if self._peer is None:
+            raise KeyRingError("there is no partner's key")
+        return _CERTIFICATE + self._peer.encode() + b"\n"
 
     async def add_peer(self, certificate: bytes, fingerprint: str) -> None:
         if certificate != _CERTIFICATE + fingerprint.encode() + b"\n":

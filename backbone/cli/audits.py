@@ -25,7 +25,7 @@ def audit(context: typer.Context, name: Name, timeout: Timeout = 120.0, json: Js
     """Compare both sides over the channel, also while changes are in flight; ends with 6 when they differ.
 
     JSON: issues, theirs, in_flight, equal, differences, drift_here, drift_there, and details: name, gid, issue, field,
-    element, here and there (digests), value (ours).
+    element, here and there (digests), value (ours). more: there are differences that are not named.
     """
     result = _audited(here(context), name, timeout)
     problems = _problems(result)
@@ -37,6 +37,8 @@ def audit(context: typer.Context, name: Name, timeout: Timeout = 120.0, json: Js
             typer.echo(f"{result['issues']} issues compared, all equal{flying}")
         for text in problems:
             typer.echo(show.printable(text))
+        if result.get("more"):
+            typer.echo("There are more differences than are named: settle these, then audit again.")
     if problems:
         raise Differences(
             f"{result['issues']} issues compared, {len(problems)} differences; see backbone repair {name}"

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from backbone.cli import show
+from backbone.cli import looking, show
 from backbone.cli.here import here
+from backbone.cli.lists import TIMEOUT
 
 Name = Annotated[str, typer.Argument(help="The link's name on this node.")]
 
@@ -60,12 +61,21 @@ def restore(
 def resync(
     context: typer.Context,
     name: Name,
+    since: Annotated[str | None, typer.Option(help="Look again at issues made or edited since that day.")] = None,
+    query: Annotated[str | None, typer.Option(help="Look again at issues that the tracker's query finds.")] = None,
+    fields: Annotated[str | None, typer.Option(help="Say these agreed fields again, with commas between.")] = None,
+    scope: Annotated[bool, typer.Option("--scope", help="Look again at every issue: which are in scope now.")] = False,
+    timeout: TIMEOUT = 3600.0,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Say that this copy of the node is the one that shall live, and join the link with the partner again.
+    """Say that this copy of the node is the one that shall live; or, with an option, look at issues again.
 
-    For a link that stopped because two copies of this node ran. Any other copy is refused by the partner for ever.
+    Without options: for a link that stopped because two copies of this node ran. Any other copy is refused by the
+    partner for ever. With options: what differs from what was last seen travels, and what is in scope now enters.
     """
+    if since or query or fields or scope:
+        looking.look(context, name, looking.Wanted(since, query, fields), timeout)
+        return
     from backbone.service.links import linking
 
     show.confirm(f"join link {name} again from this copy, and shut out every other copy of this node?", yes=yes)

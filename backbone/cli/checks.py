@@ -11,6 +11,7 @@ from backbone.errors import ConfigError
 if TYPE_CHECKING:
     from backbone.model import Value
     from backbone.service.links.checking import Checked, Sample
+    from backbone.service.links.surveying import Survey
     from backbone.service.node import Node
 
 WORDS_MAX = 200
@@ -31,7 +32,8 @@ def check(
 ) -> None:
     """Try a link's file on its agreement and its tracker; writes nothing, ends with 3 when something is wrong.
 
-    JSON: problems, fields, issues (looked at by --invert), samples (local, sent, written, problems).
+    JSON: problems, fields, issues (looked at by --invert), samples (local, sent, written, problems), scope
+    (issues, parts, inside, outside, problems; null where the file says nothing of it).
     """
     from dataclasses import asdict
 
@@ -50,6 +52,8 @@ def check(
             typer.echo(show.printable(problem))
         if not found.problems:
             typer.echo(_all_well(found, invert=invert))
+        if found.scope is not None:
+            _print_scope(found.scope)
     if found.problems:
         raise ConfigError(f"{len(found.problems)} things in the file of link {name} are to be mended")
 
@@ -57,6 +61,17 @@ def check(
 def _all_well(found: "Checked", *, invert: bool) -> str:
     proof = f"; every value of {found.issues} issues comes back as it was" if invert else ""
     return f"{found.fields} fields fit the agreement and the tracker{proof}."
+
+
+def _print_scope(scope: "Survey") -> None:
+    inside = scope.issues - scope.parts.get("skipped", 0) - scope.parts.get("resting", 0)
+    parts = ", ".join(f"{count} {part.replace('_', '-')}" for part, count in scope.parts.items())
+    typer.echo(f"{inside} of {scope.issues} issues are in scope{f' ({parts})' if parts else ''}.")
+    for words, examples in (("In it", scope.inside), ("Not in it", scope.outside)):
+        if examples:
+            typer.echo(f"{words}, for example: {'; '.join(map(_short, examples))}")
+    for problem in scope.problems:
+        typer.echo(f"Not in it, as nobody can say: {show.printable(problem)}")
 
 
 def _print(sample: "Sample") -> None:

@@ -136,7 +136,7 @@ def print_offer(offered: "Offered") -> None:
         "can be joined until": offer.expires,
         "channel": offer.channel.kind,
         "encrypted": offered.encrypt,
-        "comments": WRITES[agreement.comment_direction] if agreement.comments else "no",
+        "comments": _comments(agreement) if agreement.comments else "no",
         "attachments": _attachments(agreement) if agreement.attachments else "no",
         "authors": agreement.authors,
     })  # fmt: skip
@@ -152,9 +152,16 @@ def print_offer(offered: "Offered") -> None:
     typer.echo("the ten words, with the partner's admin by telephone.")
 
 
+def _comments(agreement: "Agreement") -> str:
+    internal = ", also for a few, marked as such" if agreement.internal_comments else ""
+    return f"{WRITES[agreement.comment_direction]}{internal}"
+
+
 def _attachments(agreement: "Agreement") -> str:
     types = f", {', '.join(agreement.attachment_types)} only" if agreement.attachment_types else ""
-    return f"{WRITES[agreement.attachment_direction]}, up to {agreement.attachment_bytes_max // 2**20} MB{types}"
+    taken = ", taken away by either side" if agreement.attachments_deleted_by == "anyone" else ""
+    size = f"up to {agreement.attachment_bytes_max // 2**20} MB"
+    return f"{WRITES[agreement.attachment_direction]}, {size}{types}{taken}"
 
 
 def _words(place: Here, offered: "Offered") -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from backbone.cli import checks, handshakes, mails, show
+from backbone.cli import checks, choosing, handshakes, mails, proposals, show
 from backbone.cli.handshakes import File, Json, Passphrase
 from backbone.cli.here import Here, here, link_named
 from backbone.errors import BackboneError, UsageError
@@ -23,6 +23,8 @@ TELL_SECONDS = 20.0
 def add_to(app: typer.Typer) -> None:
     """Put these commands into the program."""
     checks.add_to(link)
+    choosing.add_to(link)
+    proposals.add_to(link)
     app.add_typer(link, name="link")
 
 
@@ -37,6 +39,9 @@ def create(
     account: Annotated[str | None, typer.Option(help="By mail: the account in backbone.toml.")] = None,
     agreement: Annotated[Path | None, typer.Option(help="A TOML file: what is shared.")] = None,
     mapping: Annotated[Path | None, typer.Option(help="A TOML file: what the shared fields are called here.")] = None,
+    one_way: Annotated[
+        str | None, typer.Option(help="Only one side's changes travel: to-partner or from-partner.")
+    ] = None,
     description: Annotated[str, typer.Option(help="A sentence for the partner's admin.")] = "",
     expires_days: Annotated[int, typer.Option(min=1, max=365, help="How long the file can be joined.")] = 14,
     encrypt: Annotated[bool, typer.Option("--encrypt/--no-encrypt", help="Signatures are always on.")] = True,
@@ -50,7 +55,7 @@ def create(
     travels = _channel(context, channel, send, receive, account)
     options = linking.LinkOptions(
         tracker, travels, description, agreement, mapping, expires_days, encrypt,
-        handshakes.passphrase(passphrase_file),
+        handshakes.passphrase(passphrase_file), linking.direction(one_way),
     )  # fmt: skip
     target = out or Path(f"{name}.handshake")
 

@@ -166,8 +166,9 @@ def status(
     """How each link stands: sent, acknowledged, applied, waiting, quarantined, conflicts, last heard.
 
     JSON: a list with name, side, state, stage, reason, peer, issues, populated, sent, acknowledged, applied_there,
-    received, applied_here, waiting, quarantined, conflicts_open, conflicts, heard_at (seconds since 1970), alarms,
-    and more; with --watch one line for each look. With --check and without --json: "OK: ..." or "ALARM: ...".
+    received, applied_here, waiting, quarantined, conflicts_open, conflicts, heard_at (seconds since 1970),
+    agreement_version, proposed, alarms, and more; with --watch one line for each look. With --check and without
+    --json: "OK: ..." or "ALARM: ...".
     """
     look: Callable[[list[LinkStatus]], None] = _print if not json else _print_line if watch else _print_json
     if check and not json:
@@ -235,5 +236,7 @@ def _print(rows: "list[LinkStatus]") -> None:
     for row in rows:
         if row.reason:
             typer.echo(f"{row.name}: {show.printable(row.reason)}")
+        if row.proposed:
+            typer.echo(f"{row.name}: {row.proposed}")
         for sentence in row.alarms:
             typer.echo(f"{row.name}: {show.printable(sentence)}")

@@ -16,7 +16,7 @@ from backbone.config.files import (
 )
 from backbone.config.folder import Folder, check_name
 from backbone.config.reading import find_line, read_tables
-from backbone.config.template import link_template, node_template, quoted
+from backbone.config.template import agreement_template, link_template, node_template, quoted
 
 __all__ = [
     "AlarmTable",
@@ -30,6 +30,7 @@ __all__ = [
     "TrackerTable",
     "add_mail",
     "add_tracker",
+    "agreement_template",
     "check_name",
     "check_webhook",
     "find_line",

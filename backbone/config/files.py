@@ -54,6 +54,8 @@ class NodeTable(_Fixed):
     log_format: Literal["text", "json"] = "text"
     audit_hours: Annotated[float, Field(ge=0, le=10_000, allow_inf_nan=False)] = 24.0
     """How often each link is audited without being asked; 0 for never."""
+    evidence_days: Annotated[float, Field(ge=1, le=36_500, allow_inf_nan=False)] = 1095.0
+    """How long what the partners signed is kept, to be shown to others."""
 
 
 class TrackerTable(_Free):
@@ -106,10 +108,14 @@ class LinkConfig(_Fixed):
     channel: ChannelTable
     fields: dict[str, Any] = Field(default_factory=dict)
     users: dict[str, Any] = Field(default_factory=dict)
+    people: dict[str, Any] = Field(default_factory=dict)
     on_create: dict[str, Any] = Field(default_factory=dict)
     on_update: dict[str, Any] = Field(default_factory=dict)
     only_if: list[Any] = Field(default_factory=list)
     comments: dict[str, Any] = Field(default_factory=dict)
+    attachments: dict[str, Any] = Field(default_factory=dict)
+    text: dict[str, Any] = Field(default_factory=dict)
+    scope: dict[str, Any] = Field(default_factory=dict)
 
     @property
     def rules(self) -> dict[str, Any]:

@@ -52,6 +52,11 @@ class Folder:
         return self.path / "blobs"
 
     @property
+    def spool(self) -> Path:
+        """Where a large mail lies while it is fetched."""
+        return self.path / "spool"
+
+    @property
     def logs(self) -> Path:
         return self.path / "logs"
 

@@ -28,6 +28,9 @@ name = {name}
 # How often each link compares both sides by itself (backbone audit does it at once); 0 for never.
 #audit_hours = 24
 
+# How long signed messages and receipts are kept, so that `backbone evidence export` can show them to others.
+#evidence_days = 1095
+
 # "text" for people, "json" for a program that collects logs.
 #log_format = "text"
 
@@ -108,6 +111,13 @@ def link_template(
         on_create=_body(("on_create",), rules.get("on_create", {})) or '#component = "from partner"\n',
         more="".join(_more(name, value) for name, value in more.items()),
     )
+
+
+def agreement_template(version: int, agreement: Mapping[str, Any]) -> str:
+    """An agreement as a file to be edited and proposed; what it says of no field stands above the fields."""
+    whole = {name: value for name, value in agreement.items() if name != "fields"}
+    fields = "\n".join(_table(("fields", name), field) for name, field in agreement["fields"].items())
+    return f"# Version {version} of the agreement, as it is in effect.\n\n{_body((), whole)}\n{fields}"
 
 
 def _more(name: str, value: Any) -> str:

@@ -19,6 +19,8 @@ from backbone.replication.message import ChangeSet
 FieldName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 _COMMENT_KEYS = {"text", "author", "created"}
 _ATTACHMENT_KEYS = {"name", "type", "size", "sha256", "author", "created"}
+INTERNAL = "internal"
+"""The visibility of a comment on the wire, where not everybody may see it."""
 _HEX = set("0123456789abcdef")
 
 
@@ -65,13 +67,38 @@ class Agreement(Strict):
     comment_policy: Policy = Policy.NEWEST
     comment_direction: Direction = Direction.BOTH
     comment_characters_max: Annotated[int, Field(ge=1)] | None = None
+    internal_comments: bool = False
+    """Whether comments that not everybody may see can travel, marked as such; each side names those that do."""
     attachments: bool = True
     attachment_direction: Direction = Direction.BOTH
+    attachments_deleted_by: Annotated[str, Field(pattern="^(owner|anyone)$")] = "owner"
+    """Who takes an attachment away on both sides: the side where it began, or each of the two."""
     attachment_types: tuple[Annotated[str, Field(min_length=3, max_length=200, pattern="^[^/]+/[^/]+$")], ...] = ()
     """MIME types, with ``*`` as a wildcard; none named: any."""
     attachment_bytes_max: Annotated[int, Field(ge=0, le=limits.attachment_bytes_max)] = 100 * 2**20
+    direction: Direction = Direction.BOTH
+    """Of the whole link: a one-way link's fields, comments and attachments all have it."""
     authors: Annotated[str, Field(pattern="^(named|hidden)$")] = "named"
     """Whether the names of authors travel; hidden ones are shown as "a user of NODE"."""
+
+    @model_validator(mode="after")
+    def _is_one_way_throughout(self) -> Self:
+        if self.direction is not Direction.BOTH:
+            parts = {name: field.direction for name, field in self.fields.items()}
+            parts |= {COMMENT: self.comment_direction, ATTACHMENT: self.attachment_direction}
+            wrong = [name for name, direction in parts.items() if direction is not self.direction]
+            if wrong:
+                raise ValueError(f"the link goes {self.direction} only, but {wrong[0]} goes {parts[wrong[0]]}")
+        return self
+
+    def one_way(self, direction: Direction) -> "Agreement":
+        """The same for a link that goes one way only. Raises ``ConfigError`` where a field goes the other way."""
+        data = self.model_dump(mode="json")
+        for part in (*data["fields"].values(), data):
+            for key in part.keys() & {"direction", "comment_direction", "attachment_direction"}:
+                if part[key] == Direction.BOTH:
+                    part[key] = direction
+        return Agreement.parse(data, "the agreement")
 
     @classmethod
     def parse(cls, data: Mapping[str, Any], where: str) -> "Agreement":
@@ -143,7 +170,10 @@ class Agreement(Strict):
         if not isinstance(value, dict):
             return value is None
         longest = self.comment_characters_max
-        return _is_record(value, _COMMENT_KEYS) and (longest is None or len(str(value["text"])) <= longest)
+        keys = _COMMENT_KEYS
+        if self.internal_comments and value.get("visibility") == INTERNAL:
+            keys = _COMMENT_KEYS | {"visibility"}
+        return _is_record(value, keys) and (longest is None or len(str(value["text"])) <= longest)
 
     def _is_attachment(self, value: Value) -> bool:
         if value is None:

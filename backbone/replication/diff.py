@@ -19,6 +19,8 @@ from backbone.replication.message import ChangeSet, Operation
 Shadow: TypeAlias = Mapping[Cell, Register]
 NOTE = "~"
 """Begins the name of a cell that is our own note of a local value: it has an image, and never travels."""
+BROUGHT = f"{NOTE}{NOTE}brought"
+"""The field of our notes of what we brought to the partner though it was born at a third node; they last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,14 @@ class Quiet(NamedTuple):
     """All of it: the issue has not entered the link."""
     entering: bool = False
     """Nothing, and all that was kept while the issue was outside goes with it."""
+    cells: Collection[Cell] = frozenset()
+    """These cells."""
 
-    def keeps(self, field: str) -> bool:
-        """Whether a change of this field makes no operation by itself."""
-        return self.outside or field in self.kept or (field in self.along and not self.entering)
+    def keeps(self, cell: Cell) -> bool:
+        """Whether a change of this cell makes no operation by itself."""
+        field = cell.field
+        kept = self.outside or field in self.kept or cell in self.cells
+        return kept or (field in self.along and not self.entering)
 
 
 NOT_QUIET = Quiet()
@@ -86,7 +92,7 @@ def capture(shadow: Shadow, cells: Cells, side: Side, inc: int, n: int, quiet: Q
         before = shadow.get(cell, EMPTY)
         if value == before.image:
             continue
-        if quiet is not NOT_QUIET and quiet.keeps(cell.field):
+        if quiet is not NOT_QUIET and quiet.keeps(cell):
             registers[cell] = before._replace(image=value)
         else:
             say(cell, before, value)
@@ -109,7 +115,7 @@ def whole(shadow: Shadow, cells: Cells, unsaid: Collection[Cell]) -> Cells:
     gone: dict[Cell, Value] = {
         cell: None
         for cell, register in shadow.items()
-        if register.image is not None and cell not in cells and cell not in unsaid
+        if register.image is not None and cell not in cells and cell not in unsaid and cell.field != BROUGHT
     }
     return {**cells, **gone}
 
@@ -185,5 +191,5 @@ def highest_number(operations: Sequence[Operation]) -> int:
     return max((max(stamp[1], stamp[3]) for stamp in stamps), default=0)
 
 
-__all__ = ["NOTE", "NOT_QUIET", "Captured", "Conflict", "Plan", "Quiet", "Shadow", "Stamp", "capture",
-           "highest_number", "in_pieces", "plan", "read_back", "size_of", "whole"]  # fmt: skip
+__all__ = ["BROUGHT", "EMPTY", "NOTE", "NOT_QUIET", "Captured", "Conflict", "Plan", "Quiet", "Shadow", "Stamp",
+           "capture", "highest_number", "in_pieces", "plan", "read_back", "size_of", "whole"]  # fmt: skip

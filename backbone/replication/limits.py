@@ -21,11 +21,20 @@ body_bytes = 4 * 2**20
 ack_gathered = 10.0
 """While messages wait to be applied, an acknowledgement may wait this many times its delay: each costs a seal."""
 
+ack_gathered_seconds = 1.0
+"""Where that is less than this, as in a directory, it may wait so long: nobody looks so often ..."""
+
+ack_gathered_share = 0.25
+"""... but never more than this share of the time after which the peer sends again what was not acknowledged."""
+
 parcels_aside_max = 1_000
 """Parcels that could not be opened and are on the list; of more only the number is kept. Nobody reads more."""
 
 parcels_aside_bytes_max = 64 * 2**20
 """So much of them is kept to look at. Anybody who can write to the share can bring more."""
+
+compression_level = 2
+"""Of zstd: half the time of 3 for 1 to 5 % more bytes, by what the texts are like."""
 
 seal_bytes = 16 * 2**10
 """What header and OpenPGP add to a body, at most: by so much a body stays below what the channel carries."""
@@ -80,6 +89,23 @@ challenges_max = 5
 challenge_growth = 8.0
 """Each challenge waits so many times as long as the one before: from half a minute in a directory to days."""
 
+receipt_outcomes_max = 1_000
+"""Change sets named in one receipt: as many as a message holds. In words 90 KB."""
+
+receipt_reason_max = 200
+"""Characters of a reason in a receipt: a tracker's words are told whole, beside it, where an issue waits for them."""
+
+receipts_resend_seconds = 36 * 3600
+"""Nobody answers a receipt for its own sake: the next message, at the latest the daily heartbeat, acknowledges it. A
+lost one is asked for as soon as the partner hears of its number; so it is repeated by time only when both were lost."""
+
+evidence_seconds = 1095 * 24 * 3600.0
+"""Where the configuration says nothing else: three years, within which most claims between companies end."""
+
+evidence_bytes_max = 8 * 2**30
+"""What is kept of one link as evidence: some twenty million change sets. Beyond, the oldest goes first, so that no
+partner fills the disk with what he signs."""
+
 heartbeat_seconds = 24 * 3600
 """An idle link says once a day that it lives."""
 
@@ -88,6 +114,25 @@ backup_horizon_seconds = 35 * 24 * 3600
 
 lives_ahead_max = 2**32
 """A life is counted up by one; a peer that names one further ahead is lying, and would use up the counter."""
+
+audit_leaf_issues = 32
+"""A node of the audit's tree with so many issues, or fewer, is described by these: 2 KB."""
+
+audit_nodes_max = 256
+"""Nodes described in one message: at most half a megabyte."""
+
+audit_issues_at_once = 32
+"""With no more issues below what differs, the first answer tells their cells at once."""
+
+audit_cells_bytes = 2**20
+"""So much of cells' digests is told in one answer; what is left is asked for again."""
+
+audit_wanted_max = 200
+"""Issues whose cells are asked for at once."""
+
+audit_rounds_max = 64
+"""So often is asked in one audit: far more than a tree of a hundred million issues needs, an end for whoever answers
+nonsense."""
 
 state_issues = 200
 """Issues told in one message of our state: read, joined and written by the peer in a second or two."""
@@ -103,3 +148,12 @@ hops_max = 8
 
 contents_asked = 200
 """Attachments' contents asked for again in one message."""
+
+agreement_bytes_max = 256 * 2**10
+"""A proposed agreement, spelled out: a thousand fields with long lists of values. An admin reads it."""
+
+agreement_versions_max = 10_000
+"""A change of the agreement is a decision of two people: nobody makes so many."""
+
+reason_characters_max = 1_000
+"""What an admin says to a refused proposal."""

@@ -10,7 +10,9 @@ restored, and goes on when the peer has told its whole state (PROTOCOL 2.7, ``re
 ``step(state, input) -> (state, effects)`` on frozen values, which hold numbers, never bodies; the shell stores them.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from backbone.replication import limits
 from backbone.replication.link_events import (
@@ -55,6 +57,10 @@ from backbone.replication.link_state import (
 )
 from backbone.replication.message import Header, Kind, chain
 
+_TIMES = (
+    "heard_at", "spoke_at", "ack_due", "ask_due", "hello_due", "hold_until", "challenge_due", "welcome_due",
+)  # fmt: skip
+
 
 def step(state: LinkState, given: Input, identity: Identity, timing: Timing) -> tuple[LinkState, tuple[Effect, ...]]:
     """One input. Raises nothing for anything a peer can send."""
@@ -97,7 +103,7 @@ def _speak(state: LinkState, given: Spoke, timing: Timing) -> LinkState:
     told = given.said == state.into
     return replace(
         state,
-        ack_due=None if told else given.now + timing.ack_delay,
+        ack_due=None if told else given.now + _ack_delay(timing, state.into.values()),
         ack_no=state.ack_no + 1,
         spoke_at=given.now,
     )
@@ -325,8 +331,9 @@ def _store(state: LinkState, given: Received, timing: Timing) -> tuple[LinkState
     lane = state.into.get(header.lane)
     if lane is None:
         return state, (Refuse("the message names a lane that the protocol does not know"),)
-    soon = now + timing.ack_delay
-    state = replace(state, ack_due=soon if state.ack_due is None else min(state.ack_due, soon))
+    if header.kind != Kind.RECEIPTS:  # which is acknowledged along with something else: nobody waits for that
+        soon = now + (timing.ack_delay if lane.has(header.seq) else _ack_delay(timing, [lane]))
+        state = replace(state, ack_due=soon if state.ack_due is None else min(state.ack_due, soon))
     if lane.has(header.seq):
         if given.known is not None and given.known != header.dig:
             return _await(state, "the partner used one number for two contents: its store was copied", now)
@@ -351,13 +358,25 @@ def _take(state: LinkState, given: Took, timing: Timing) -> tuple[LinkState, tup
         reason = "the partner's messages do not form one history: its store was restored or copied"
         return _await(state, reason, given.now)
     lane = replace(lane, applied=lane.applied + 1, chain=chain(lane.chain, given.digest))
-    gathering = limits.ack_gathered if lane.applied < lane.recv else 1.0
-    due = given.now + timing.ack_delay * gathering
+    if given.unhurried:
+        return _into(state, given.lane, lane), ()
+    due = given.now + _ack_delay(timing, [lane])
     due = due if state.ack_due is None else min(state.ack_due, due)
     return replace(_into(state, given.lane, lane), ack_due=due), ()
 
 
+def _ack_delay(timing: Timing, lanes: Iterable[Receiving]) -> float:
+    """Until the next acknowledgement: while messages wait to be applied it may gather, as long as nothing is sent again
+    for want of it.
+    """
+    if all(lane.applied == lane.recv for lane in lanes):
+        return timing.ack_delay
+    gathered = max(timing.ack_delay * limits.ack_gathered, limits.ack_gathered_seconds)
+    return max(timing.ack_delay, min(gathered, timing.resend_floor * limits.ack_gathered_share))
+
+
 def _tick(state: LinkState, now: float, timing: Timing) -> tuple[LinkState, tuple[Effect, ...]]:
+    state = _on_the_clock(state, now)
     if state.phase in (Phase.STOPPED, Phase.AWAITING):
         return _challenge(state, now, timing)
     effects: list[Effect] = []
@@ -378,6 +397,15 @@ def _tick(state: LinkState, now: float, timing: Timing) -> tuple[LinkState, tupl
     if idle or (state.ack_due is not None and now >= state.ack_due):
         effects.append(Say(Kind.ACK))
     return state, tuple(effects)
+
+
+def _on_the_clock(state: LinkState, now: float) -> LinkState:
+    """Where the clock was set back, nothing waits until it is the old time again: what was to come is due now."""
+    lately = [at for at in (state.heard_at, state.spoke_at) if at is not None]
+    if max(lately, default=now) <= now:
+        return state
+    ahead: dict[str, Any] = {name: now for name in _TIMES if (at := getattr(state, name)) is not None and at > now}
+    return replace(state, **ahead)
 
 
 def _challenge(state: LinkState, now: float, timing: Timing) -> tuple[LinkState, tuple[Effect, ...]]:

@@ -54,6 +54,8 @@ class Took:
     lane: str
     digest: bytes
     prev: bytes
+    unhurried: bool = False
+    """Nobody waits for its acknowledgement."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from backbone.replication import limits
 from backbone.replication.message import LANES, VERSION, Ack, Header, LaneAck
@@ -47,6 +47,9 @@ class Identity:
     caps: bytes
     policy_hash: bytes
     suite: int = 1
+    also: frozenset[bytes] = frozenset()
+    """The hashes of agreements that were in effect before, or are accepted: from which number on which of them holds is
+    said among the change sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +175,8 @@ class Welcome:
 
     life: Life
     lanes: Mapping[str, Jump]
+    agreement: Mapping[str, Any] | None = None
+    """By which one it writes, where that is not the handshake's."""
 
 
 def foreign(header: Header, identity: Identity) -> str | None:
@@ -185,12 +190,17 @@ def foreign(header: Header, identity: Identity) -> str | None:
         "protocol version": (header.v, VERSION),
         "suite": (header.suite, identity.suite),
         "negotiated agreement": (header.caps, identity.caps),
-        "table of conflict policies": (header.pol, identity.policy_hash),
+        "table of conflict policies": (_orders(header, identity), True),
     }
     if header.sender == identity.us:
         return "the message is our own: do both sides write into one directory?"
     wrong = [what for what, (said, meant) in expected.items() if said != meant]
     return f"the message names another {wrong[0]}" if wrong else None
+
+
+def _orders(header: Header, identity: Identity) -> bool:
+    """Whether the peer orders concurrent writes as was agreed; what is not numbered holds none."""
+    return not header.seq or header.pol == identity.policy_hash or header.pol in identity.also
 
 
 def acknowledgement(state: LinkState) -> Ack:

@@ -14,7 +14,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, NamedTuple, NoReturn, Protocol
+from typing import Annotated, Any, NamedTuple, NoReturn, Protocol, TypeAlias
 
 import msgpack
 import zstandard
@@ -49,8 +49,11 @@ class Kind(StrEnum):
     BLOB = "BLOB"
     DIGEST = "DIGEST"
     RECEIPT = "RECEIPT"
+    RECEIPTS = "RECEIPTS"
     CTRL = "CTRL"
     STATE = "STATE"
+    AGREED = "AGREED"
+    """Among the change sets: its sender writes by another agreement behind it (``proposal.py``)."""
 
     ACK = "ACK"
     NACK = "NACK"
@@ -65,10 +68,16 @@ class Kind(StrEnum):
 LIST_COST, MAP_COST = 4, 10
 """An empty one takes as much memory as so many short values."""
 
-NUMBERED = frozenset({Kind.DATA, Kind.BLOB, Kind.DIGEST, Kind.RECEIPT, Kind.CTRL, Kind.STATE})
-LANE_OF = {Kind.DATA: "c", Kind.STATE: "c", Kind.BLOB: "b", Kind.DIGEST: "k", Kind.RECEIPT: "k", Kind.CTRL: "k"}
+NUMBERED = frozenset(
+    {Kind.DATA, Kind.BLOB, Kind.DIGEST, Kind.RECEIPT, Kind.RECEIPTS, Kind.CTRL, Kind.STATE, Kind.AGREED}
+)
+LANE_OF = {
+    Kind.DATA: "c", Kind.STATE: "c", Kind.AGREED: "c", Kind.BLOB: "b",
+    Kind.DIGEST: "k", Kind.RECEIPT: "k", Kind.RECEIPTS: "k", Kind.CTRL: "k",
+}  # fmt: skip
 LANES = ("c", "b", "k")
 
+_Numbers: TypeAlias = tuple[int, int, int, int]
 Digest = Annotated[bytes, Field(min_length=32, max_length=32)]
 Counter = Annotated[int, Field(ge=0, lt=2**53)]
 Hex32 = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
@@ -187,7 +196,7 @@ def digest(
 
 def compress(raw: bytes) -> tuple[str, bytes]:
     """The body as it travels: ``(body_enc, bytes)``."""
-    packed = zstandard.ZstdCompressor(level=3).compress(raw)
+    packed = zstandard.ZstdCompressor(level=limits.compression_level).compress(raw)
     return ("zstd", packed) if len(packed) < len(raw) else ("none", raw)
 
 
@@ -282,12 +291,18 @@ def decode_change_sets(raw: bytes) -> list[ChangeSet]:
             gid,
             author,
             at,
-            tuple(Operation(Cell(f, e), v, Stamp(*w), Stamp(*k)) for f, e, v, w, k in operations),
+            tuple([_operation(*parts) for parts in operations]),
             None if origin is None else Origin(*origin),
             path,
         )
         for gid, author, at, operations, origin, path in parsed
     ]
+
+
+def _operation(field: str, element: str, value: Value, write: _Numbers, known: _Numbers) -> Operation:
+    """Most writes know of nothing but themselves: their two stamps are one object."""
+    stamp = Stamp(*write)
+    return Operation(Cell(field, element), value, stamp, stamp if known == write else Stamp(*known))
 
 
 def encode_record(record: dict[str, Any]) -> bytes:
@@ -375,18 +390,18 @@ def _unpack(data: bytes) -> Any:
     size = len(data)
     left = limits.message_values_max
 
-    def counted(many: int) -> None:
+    def listed(values: tuple[Any, ...]) -> tuple[Any, ...]:
         nonlocal left
-        left -= many
+        left -= len(values) + LIST_COST
         if left < 0:
             raise ValueError("too many values")
-
-    def listed(values: tuple[Any, ...]) -> tuple[Any, ...]:
-        counted(len(values) + LIST_COST)
         return values
 
     def mapped(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
-        counted(2 * len(pairs) + MAP_COST)
+        nonlocal left
+        left -= 2 * len(pairs) + MAP_COST
+        if left < 0:
+            raise ValueError("too many values")
         return _unique(pairs)
 
     try:

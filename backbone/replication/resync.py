@@ -7,7 +7,7 @@ value that the peer has had. Only what is neither is an edit that nobody has see
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field, ValidationError
 
@@ -34,6 +34,7 @@ from backbone.replication.message import (
 )
 
 _Name = Annotated[str, Field(max_length=limits.name_bytes_max)]
+_Rest = Annotated[str, Field(pattern="^(frozen|cut)?$")]
 _Short = Annotated[bytes, Field(min_length=8, max_length=8)]
 Former = Mapping[str, Mapping[Cell, Collection[bytes]]]
 """The digests of former values (``digest.of_value``), by gid and cell."""
@@ -51,6 +52,8 @@ class Told(NamedTuple):
     """Every register of an issue; several for one that is large."""
     former: Former = NO_HISTORY
     last: bool = False
+    resting: tuple[tuple[str, str, str], ...] = ()
+    """Issues that rest: gid, what they are at the sender's, what they are at the receiver's. Before the first issue."""
 
 
 class _Told(Wire):
@@ -63,11 +66,13 @@ class _Told(Wire):
         Field(max_length=limits.change_sets_per_message * limits.operations_per_change_set),
     ]
     last: bool
+    resting: Annotated[tuple[tuple[_Name, _Rest, _Rest], ...], Field(max_length=limits.state_names)] = ()
 
 
 class _Welcome(Wire):
     life: Incarnation
     lanes: dict[_Name, tuple[Counter, Digest]]
+    agreement: dict[str, int | bytes | Annotated[str, Field(max_length=limits.agreement_bytes_max)]] | None = None
 
 
 def encode_told(told: Told) -> bytes:
@@ -78,7 +83,8 @@ def encode_told(told: Told) -> bytes:
         for cell, digests in cells.items()
     ]
     issues = encode_change_sets([encode_change_set(issue) for issue in told.issues])
-    return encode_record({"names": told.names, "issues": issues, "former": former, "last": told.last})
+    record = {"names": told.names, "issues": issues, "former": former, "last": told.last}
+    return encode_record({**record, "resting": told.resting} if told.resting else record)
 
 
 def decode_told(raw: bytes) -> Told:
@@ -90,14 +96,17 @@ def decode_told(raw: bytes) -> Told:
     former: dict[str, dict[Cell, Collection[bytes]]] = {}
     for gid, name, element, digests in said.former:
         former.setdefault(gid, {})[Cell(name, element)] = digests
-    return Told(said.names, tuple(decode_change_sets(said.issues)), former, said.last)
+    return Told(said.names, tuple(decode_change_sets(said.issues)), former, said.last, said.resting)
 
 
-def encode_welcome(state: LinkState) -> bytes:
-    """The raw body of a WELCOME: which life of the peer it answers, and behind which numbers our state begins."""
+def encode_welcome(state: LinkState, agreement: Mapping[str, Any] | None = None) -> bytes:
+    """The raw body of a WELCOME: which life of the peer it answers, and behind which numbers our state begins; by which
+    agreement we write (``proposal.Standing``), where it is not the handshake's.
+    """
     life = state.welcomed
     assert life is not None, "nobody asked"
-    return encode_record({"life": tuple(life), "lanes": dict(state.jump)})
+    said = {} if agreement is None else {"agreement": dict(agreement)}
+    return encode_record({"life": tuple(life), "lanes": dict(state.jump), **said})
 
 
 def decode_welcome(raw: bytes) -> Welcome:
@@ -108,7 +117,7 @@ def decode_welcome(raw: bytes) -> Welcome:
         raise PeerError("the partner's welcome is malformed") from error
     if said.lanes.keys() != set(LANES):
         raise PeerError("the partner's welcome names other lanes than the protocol knows")
-    return Welcome(said.life, said.lanes)
+    return Welcome(said.life, said.lanes, said.agreement)
 
 
 class Standing(NamedTuple):

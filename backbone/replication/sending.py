@@ -20,6 +20,8 @@ class Waiting:
     sent_at: float | None = None
     attempts: int = 0
     asked: bool = False
+    unhurried: bool = False
+    """The peer acknowledges it only along with something else."""
 
 
 def due(state: LinkState, waiting: Sequence[Waiting], now: float, timing: Timing) -> list[Waiting]:
@@ -38,18 +40,25 @@ def due(state: LinkState, waiting: Sequence[Waiting], now: float, timing: Timing
             budget -= item.size if unapplied else 0
             if budget < 0 and item.seq > state.out[lane].applied + 1:
                 break
-            if now >= due_at(state, item, timing):
+            if now >= due_at(state, item, now, timing):
                 chosen.append(item)
     return chosen
 
 
-def due_at(state: LinkState, item: Waiting, timing: Timing) -> float:
-    """When this message may leave (again); never, for what the peer has stored and does not ask for."""
+def due_at(state: LinkState, item: Waiting, now: float, timing: Timing) -> float:
+    """When this message may leave (again); never, for what the peer has stored and does not ask for.
+
+    What was sent later than now was sent before the clock was set back: it may leave at once.
+    """
     if item.sent_at is None:
+        return 0.0
+    if not item.asked and item.seq <= state.out[item.lane].stored:
+        return float("inf")
+    if item.sent_at > now:
         return 0.0
     if item.asked:
         return item.sent_at + timing.resend_floor * limits.asked_share
-    if item.seq <= state.out[item.lane].stored:
-        return float("inf")
+    if item.unhurried:
+        return item.sent_at + limits.receipts_resend_seconds
     wait = timing.resend_floor * limits.resend_growth ** min(item.attempts - 1, 40)
     return item.sent_at + min(wait, limits.resend_seconds_max)

@@ -2,19 +2,25 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from collections.abc import Awaitable, Callable, Container, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, TypeAlias
 
 from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cells, FieldType, Schema
 from backbone.replication import limits
 from backbone.replication.agreement import Agreement
+from backbone.replication.diff import Shadow
 from backbone.replication.history import History
 from backbone.replication.identity import born_at, gid, place
 from backbone.replication.link import Identity, Timing
 from backbone.replication.mapping import Names, Translation
+from backbone.replication.mapping.bringing import brought
 from backbone.replication.merge import Side
+from backbone.replication.scope.judging import EVERYTHING, Scope
+from backbone.replication.tree import Tree
+from backbone.service.flow.ahead import Ahead
 from backbone.service.flow.contents import Contents
+from backbone.service.flow.echoes import Echoes
 from backbone.store.engine import Store
 from backbone.store.shadows import Book
 from backbone.trackers.base import Tracker
@@ -48,13 +54,39 @@ class Voice:
     encrypt: bool = True
     audit_seconds: float = 0.0
     """Between two audits that nobody asked for; 0 for none."""
+    evidence_seconds: float = limits.evidence_seconds
+    """So long what was signed is kept to be shown to others."""
     together: Together = side_by_side
+    standing: Mapping[str, Any] | None = None
+    """By which agreement we write, where that is not the handshake's: for a partner that was put back."""
     random_bytes: Callable[[int], bytes] = secrets.token_bytes
+
+
+class Terms(Protocol):
+    """An agreement, and what follows from it here."""
+
+    @property
+    def agreement(self) -> Agreement: ...
+    @property
+    def translation(self) -> Translation: ...
+    @property
+    def policies(self) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The terms by which the partner writes until its number comes."""
+
+    agreement: Agreement
+    translation: Translation
+    policies: dict[str, Any]
 
 
 @dataclass(slots=True, kw_only=True)
 class Endpoint(Voice):
-    """What the steps of ``outbound``, ``inbound`` and ``applying`` work with."""
+    """What the steps of ``outbound``, ``inbound`` and ``applying`` work with. ``agreement``, ``translation`` and
+    ``policies`` are those by which we write.
+    """
 
     name: str
     side: Side
@@ -67,14 +99,43 @@ class Endpoint(Voice):
     history: History = History.EVERY
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a round is applied: kin apply in turns."""
+    scope: Scope = EVERYTHING
+    trees: dict[tuple[str, int], Tree] = field(default_factory=dict)
+    """Of an audit under way, while this process lives."""
     policies: dict[str, Any] = field(init=False)
     naming: dict[str, str] = field(init=False)
     """The local fields whose elements are names, and of what kind of thing."""
+    echoes: Echoes = field(default_factory=Echoes)
+    ahead: Ahead = field(default_factory=Ahead)
+    translate: Callable[[Agreement], Translation] | None = None
+    """The link's file, as it is now, for another agreement. Raises ``ConfigError``."""
+    judge: Callable[[Agreement], Scope] | None = None
+    """The same for its ``[scope]``; without it every issue takes part by any agreement. Raises ``ConfigError``."""
+    earlier: Earlier | None = None
+    """Where the partner still writes by the agreement before ours."""
+    known: tuple[Agreement, ...] = ()
+    """Those that were in effect before, or are accepted: what is under way may be written by them."""
+    version: int = 1
+    """Of the agreement by which we write."""
+    unsettled: bool = True
+    """Whether the agreement may be about to change: looked at before anything is applied."""
+    unsaid: bool = False
+    """Whether something joined the agreement that we have not said yet: it is, before anything is applied."""
 
     def __post_init__(self) -> None:
         self.policies = self.agreement.policies()
         related = [name for name, known in self.schema.fields.items() if known.type is FieldType.RELATION]
         self.naming = {COMMENT: COMMENT, ATTACHMENT: ATTACHMENT, **dict.fromkeys(related, ISSUE)}
+
+    @property
+    def theirs(self) -> Terms:
+        """By which the partner writes what is applied next."""
+        return self.earlier or self
+
+    @property
+    def attachment_bytes_max(self) -> int:
+        """Of a content that may come: its parts have a lane of their own, and overtake a change of the limit."""
+        return max(one.attachment_bytes_max for one in (self.agreement, *self.known))
 
     @property
     def body_bytes(self) -> int:
@@ -86,8 +147,10 @@ class Endpoint(Voice):
         """An attachment's part on this channel."""
         return min(limits.blob_part_bytes, self.channel.limits.parcel_bytes_max - limits.seal_bytes)
 
-    def names(self, book: Book) -> Names:
-        """Names of issues, comments and attachments, as one transaction knows them."""
+    def names(self, book: Book, coming: Container[str] = frozenset()) -> Names:
+        """Names of issues, comments and attachments, as one transaction knows them. ``coming`` are local issues that it
+        is about to name.
+        """
 
         def gid_of(kind: str, local: str) -> str:
             known = book.by_local(kind, local)
@@ -101,7 +164,17 @@ class Endpoint(Voice):
             known = book.by_gid(name)
             return known.kind != kind if known else self.born_here(name)
 
-        return Names(gid_of, local_of, self.born_here, strange, book.said_elsewhere)
+        def shared(kind: str, local: str) -> str | None:
+            book.load_locals([(kind, local)])
+            known = book.by_local(kind, local)
+            if known is None and kind == ISSUE and local in coming:
+                return gid_of(kind, local)
+            return known.gid if known else None
+
+        names = Names(gid_of, local_of, self.born_here, strange, shared)
+        if not book.kin:
+            return names
+        return replace(names, born_elsewhere=self.born_elsewhere, said_elsewhere=book.said_elsewhere)
 
     def gid(self, kind: str, local: str) -> str:
         """Of something born here."""
@@ -122,3 +195,11 @@ class Endpoint(Voice):
     def born_here(self, name: str) -> bool:
         """Whether a gid was given by this node: such a thing is never created here."""
         return born_at(name, self.identity.us)
+
+    def born_elsewhere(self, name: str) -> bool:
+        """Whether it was given neither by this node nor by the partner's."""
+        return not self.born_here(name) and not born_at(name, self.identity.peer)
+
+    def is_ours(self, name: str, shadow: Shadow) -> bool:
+        """Whether we share this issue with the partner: it began here, or we told of it first."""
+        return self.born_here(name) or brought(shadow)

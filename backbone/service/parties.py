@@ -15,6 +15,7 @@ from backbone.replication.history import History
 from backbone.replication.link import Identity, Timing
 from backbone.replication.mapping import Rules, Translation
 from backbone.replication.merge import Side
+from backbone.replication.scope.judging import Scope
 from backbone.richtext import CONVERT
 from backbone.service.endpoint import Endpoint, Voice
 from backbone.service.flow.contents import Contents
@@ -89,7 +90,8 @@ def channel_settings(
     if config.channel.kind == MAIL:
         account = mail_account(node, str(said.pop("account", "")), str(node.folder.link_file(name)))
         partner = (peer or {}).get("address")
-        return {**account, **({"partner": partner} if partner else {}), **said}
+        addressed = {"partner": partner} if partner else {}
+        return {"spool_path": str(node.folder.spool), **account, **addressed, **said}
     exchange = node.folder.exchange(name)
     return {"send": str(exchange / "SEND"), "receive": str(exchange / "RECEIVE"), **said}
 
@@ -147,15 +149,38 @@ async def open_keyring(node: Node, row: LinkRow) -> KeyRing:
     return keyring
 
 
+def translation_of(node: Node, row: LinkRow, agreement: Agreement, user: str) -> Translation:
+    """The link's file as it is now, for one agreement: a rule of a field that is not in it waits for another one.
+
+    Raises ``ConfigError``.
+    """
+    file = str(node.folder.link_file(row.name))
+    rules = Rules.parse(load_link(node.folder, row.name, node.config).rules, file)
+    return Translation(agreement, rules.within(agreement.fields), node.name, user, Side(row.side), file, CONVERT)
+
+
+def scope_of(node: Node, row: LinkRow, agreement: Agreement) -> Scope:
+    """The link's ``[scope]`` as it is now, over the fields of one agreement. Raises ``ConfigError``."""
+    file = str(node.folder.link_file(row.name))
+    rules = Rules.parse(load_link(node.folder, row.name, node.config).rules, file)
+    return Scope(rules.scope, agreement, node.name, row.side, file)
+
+
 async def open_endpoint(node: Node, row: LinkRow) -> Endpoint:
     """The link's half, ready to work; only for links that have a partner."""
     assert row.peer is not None, "this link has no partner yet"
     config = load_link(node.folder, row.name, node.config)
     agreement = Agreement.parse(row.agreement, f"the agreement of link {row.name}")
     file = str(node.folder.link_file(row.name))
-    rules = Rules.parse(config.rules, file)
     tracker = open_tracker(node, config.link.tracker)
-    translation = Translation(agreement, rules, node.name, tracker.user, Side(row.side), file, CONVERT)
+
+    def translate(agreed: Agreement) -> Translation:
+        return translation_of(node, row, agreed, tracker.user)
+
+    def judge(agreed: Agreement) -> Scope:
+        return scope_of(node, row, agreed)
+
+    translation = translate(agreement)
     schema = await tracker.describe()
     problems = translation.problems(schema)
     if problems:
@@ -173,7 +198,11 @@ async def open_endpoint(node: Node, row: LinkRow) -> Endpoint:
         tracker_name=config.link.tracker,
         history=History(config.link.history),
         turn=node.turns[config.link.tracker],
+        scope=judge(agreement),
+        translate=translate,
+        judge=judge,
         audit_seconds=node.config.node.audit_hours * 3600.0,
+        evidence_seconds=node.config.node.evidence_days * 86_400.0,
         **_voice(node, row, agreement, channel, await open_keyring(node, row)),
     )
 

@@ -15,8 +15,8 @@ def issues(tx: Connection, link: int) -> int:
 
 
 def cells_waiting(tx: Connection, link: int) -> int:
-    """Relations and attachments whose other end is not here yet."""
-    query = select(func.count()).select_from(waiting).where(waiting.c.link == link)
+    """Relations and attachments whose other end is not here yet. A text that names an issue is here, whatever comes."""
+    query = select(func.count()).select_from(waiting).where(waiting.c.link == link, waiting.c.wants.not_like("ref:%"))
     return int(tx.execute(query).scalar_one())
 
 

@@ -96,6 +96,8 @@ def _unpacked(parts: Iterable[bytes]) -> dict[Cell, Register]:
 
 def begun(tx: Connection, kin: Sequence[int]) -> dict[str, tuple[ChangeSet, Provenance]]:
     """What kin are writing, or were when the process died, by the write's key."""
+    if not kin:
+        return {}
     rows = tx.execute(select(intent.c.key, intent.c.said).where(intent.c.link.in_(kin), intent.c.said.is_not(None)))
     return {row.key: unpack_said(row.said) for row in rows}
 

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
-    Column,
     ColumnElement,
     Connection,
     Integer,
-    Table,
     and_,
     bindparam,
     func,
@@ -19,14 +17,17 @@ from sqlalchemy import (
 )
 
 from backbone.replication.link import Life, LinkState, Range
-from backbone.replication.message import Chunk, Header, Message
+from backbone.replication.message import Chunk, Header, Kind, Message
 from backbone.replication.sending import Waiting
+from backbone.store import evidence
 from backbone.store.codec import pack, unpack
 from backbone.store.tables import inbox, outbox
 
 _ASKED = outbox.c.asked == literal_column("1")
 """Not a parameter: SQLite uses an index with a condition only where it sees that the condition holds."""
-_WAITING = select(outbox.c.lane, outbox.c.seq, outbox.c.size, outbox.c.sent_at, outbox.c.attempts, outbox.c.asked)
+_WAITING = select(
+    outbox.c.lane, outbox.c.seq, outbox.c.size, outbox.c.sent_at, outbox.c.attempts, outbox.c.asked, outbox.c.kind
+)  # fmt: skip
 _NOT_APPLIED = (
     _WAITING.where(
         outbox.c.link == bindparam("of"), outbox.c.life == bindparam("in_life"), outbox.c.lane == bindparam("on"),
@@ -97,20 +98,24 @@ def waiting(tx: Connection, link: int, state: LinkState, limit: int) -> list[Wai
 
 
 def _waiting(row: Any) -> Waiting:
-    return Waiting(row.lane, row.seq, row.size, row.sent_at, row.attempts, bool(row.asked))
+    return Waiting(row.lane, row.seq, row.size, row.sent_at, row.attempts, bool(row.asked), row.kind == Kind.RECEIPTS)
 
 
-def oldest_waiting(tx: Connection, link: int, state: LinkState) -> float | None:
-    """When the oldest of our messages that the peer has not applied was made."""
-    found: list[float] = []
+def awaited(tx: Connection, link: int, state: LinkState) -> tuple[int, float | None]:
+    """How many of our messages the peer has not applied, and when the oldest was made. Receipts are not among them:
+    they are acknowledged along with something else.
+    """
+    count, oldest = 0, None
     for lane, sending in state.out.items():
         if sending.last > sending.applied:
-            query = select(outbox.c.created_at).where(
+            query = select(func.count(), func.min(outbox.c.created_at)).where(
                 outbox.c.link == link, outbox.c.life == state.life[0], outbox.c.lane == lane,
-                outbox.c.seq == sending.applied + 1,
+                outbox.c.seq > sending.applied, outbox.c.kind != Kind.RECEIPTS,
             )  # fmt: skip
-            found += tx.execute(query).scalars()
-    return min(found, default=None)
+            found, made = tx.execute(query).one()
+            count += found
+            oldest = made if oldest is None or (made is not None and made < oldest) else oldest
+    return count, oldest
 
 
 def get_out(tx: Connection, link: int, life: Life, keys: Sequence[tuple[str, int]]) -> list[Outgoing]:
@@ -168,35 +173,42 @@ def mark_asked(tx: Connection, link: int, life: Life, lane: str, ranges: Sequenc
         )  # fmt: skip
 
 
-def forget_out(tx: Connection, link: int, state: LinkState, before: float) -> None:
-    """Drop our messages that the peer has applied and that are older than the backup horizon."""
-    tx.execute(
-        _FORGET_OUT,
-        [_behind(link, state.life, lane, sending.applied, before) for lane, sending in state.out.items()],
-    )
+def forget_out(tx: Connection, link: int, state: LinkState, before: float) -> int:
+    """Drop our messages that the peer has applied and that are older than the backup horizon; how many."""
+    dropped = 0
+    for lane, sending in state.out.items():
+        past = (
+            outbox.c.life == state.life[0], outbox.c.lane == lane, outbox.c.seq < sending.applied,
+            outbox.c.created_at < before,
+        )  # fmt: skip
+        evidence.keep_bodies(tx, link, *past)
+        dropped += tx.execute(outbox.delete().where(outbox.c.link == link, *past)).rowcount
+    return dropped
 
 
-def forget_in(tx: Connection, link: int, state: LinkState, before: float) -> None:
+def forget_in(tx: Connection, link: int, state: LinkState, before: float) -> int:
     """Drop the digests of what was applied before the backup horizon: a repetition that late counts as equal."""
-    tx.execute(
-        _FORGET_IN,
-        [_behind(link, state.peer_life, lane, receiving.applied, before) for lane, receiving in state.into.items()],
-    )
+    dropped = 0
+    for lane, receiving in state.into.items():
+        dropped += tx.execute(
+            inbox.delete().where(
+                inbox.c.link == link, inbox.c.life == state.peer_life[0], inbox.c.lane == lane,
+                inbox.c.seq < receiving.applied, inbox.c.received_at < before,
+            )
+        ).rowcount  # fmt: skip
+    return dropped
 
 
-def _behind(link: int, life: Life, lane: str, applied: int, before: float) -> dict[str, object]:
-    return {"of": link, "in_life": life[0], "on": lane, "applied": applied, "before": before}
-
-
-def _older(table: Table, moment: Column[float]) -> ColumnElement[bool]:
-    return and_(
-        table.c.link == bindparam("of"), table.c.life == bindparam("in_life"), table.c.lane == bindparam("on"),
-        table.c.seq < bindparam("applied"), moment < bindparam("before"),
-    )  # fmt: skip
-
-
-_FORGET_OUT = outbox.delete().where(_older(outbox, outbox.c.created_at))
-_FORGET_IN = inbox.delete().where(_older(inbox, inbox.c.received_at))
+def forgettable(tx: Connection, link: int, state: LinkState, before: float) -> int:
+    """How many messages ``forget_out`` and ``forget_in`` would drop."""
+    count = 0
+    for lane in state.out:
+        o, i = outbox.c, inbox.c
+        ours = (o.link == link, o.life == state.life[0], o.lane == lane, o.seq < state.out[lane].applied)
+        theirs = (i.link == link, i.life == state.peer_life[0], i.lane == lane, i.seq < state.into[lane].applied)
+        count += tx.execute(select(func.count()).where(*ours, o.created_at < before)).scalar_one()
+        count += tx.execute(select(func.count()).where(*theirs, i.received_at < before)).scalar_one()
+    return count
 
 
 def put_in(tx: Connection, link: int, messages: Sequence[Message], now: float) -> None:

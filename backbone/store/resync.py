@@ -1,13 +1,14 @@
 """The ``former`` and ``told`` tables, and what a new life of our store leaves behind."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, and_, delete, select
 
-from backbone.model import ISSUE, Cell
+from backbone.model import ATTACHMENT, ISSUE, Cell
 from backbone.replication.link import Life
 from backbone.replication.origin import LIFE_RANKS
-from backbone.store.codec import unpack_state
+from backbone.store import evidence
+from backbone.store.codec import unpack_registers, unpack_state
 from backbone.store.engine import among, upsert
 from backbone.store.parts import part_of
 from backbone.store.shadows import Known
@@ -24,6 +25,7 @@ from backbone.store.tables import (
     rank,
     request,
     shadow,
+    standing,
     told,
     waiting,
 )
@@ -38,9 +40,14 @@ def new_life(tx: Connection, life: Life) -> None:
 
 def drop_old_life(tx: Connection, link: int, now: float) -> None:
     """What was under way in the old life of our store: it comes again from both trackers and the peer's state."""
+    evidence.keep_bodies(tx, link)
+    evidence.drop_old_life(tx, link)
     for table in (outbox, inbox, intent, held, blob, told):
         tx.execute(delete(table).where(table.c.link == link))
     _close(tx, link, ("issue", "peer"), now)
+    # The peer says anew which issues rest on its side; those of which it says nothing go on.
+    forgotten = (standing.c.link == link, standing.c.theirs != "")
+    tx.execute(standing.update().where(*forgotten).values(theirs="", waking=1))
     tx.execute(request.delete().where(request.c.link == link, request.c.kind == "say"))
 
 
@@ -119,6 +126,23 @@ def contents_awaited(tx: Connection, link: int) -> set[str]:
     """The contents, by SHA-256, that cells wait for."""
     wanted = select(waiting.c.wants).where(waiting.c.link == link, waiting.c.wants.startswith("sha256:"))
     return {wants.removeprefix("sha256:") for wants in tx.execute(wanted.distinct()).scalars()}
+
+
+def issues_with(tx: Connection, link: int, contents: Container[str]) -> set[str]:
+    """The shared issues, by their local names, to which an attachment with one of these contents (SHA-256) belongs.
+    Reads all attachments of the link.
+    """
+    rows = tx.execute(
+        select(identity.c.local, shadow.c.registers)
+        .join(shadow, and_(shadow.c.link == identity.c.link, shadow.c.gid == identity.c.gid))
+        .where(identity.c.link == link, identity.c.kind == ISSUE, shadow.c.part.startswith(f"{ATTACHMENT}:"))
+    )
+    return {
+        row.local
+        for row in rows
+        for register in unpack_registers(row.registers).values()
+        if isinstance(register.value, dict) and register.value["sha256"] in contents
+    }
 
 
 def is_under_way(tx: Connection, link: int, sha256: str) -> bool:

@@ -8,18 +8,21 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, func, select
 
-from backbone.model import ISSUE, Cell, Position, Value
+from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Position, Value
 from backbone.replication.diff import Shadow
 from backbone.replication.digest import of_value
 from backbone.replication.merge import NEVER, Register
-from backbone.store import kin
+from backbone.replication.receipt import Outcome
+from backbone.store import evidence, kin
 from backbone.store.codec import pack_registers, unpack_registers
 from backbone.store.engine import among, upsert
 from backbone.store.ledger import Ledger
 from backbone.store.parts import FIELDS, part_of
 from backbone.store.tables import former, identity, shadow, waiting
+
+_CONTENT = (COMMENT, ATTACHMENT)
 
 
 class Known(NamedTuple):
@@ -49,6 +52,7 @@ class Book:
         self._ledger: Ledger | None = None
         self._elsewhere: dict[tuple[str, str], str] = {}
         self._contents: dict[Cell, Value] = {}
+        self._owed: list[Outcome] = []
 
     def within(self, tx: Connection) -> Self:
         """Go on in another transaction."""
@@ -145,9 +149,8 @@ class Book:
         """The registers of an issue's fields and of the comments and attachments among ``cells``."""
         merged = dict(self._parts.get((gid, FIELDS), {}))
         for cell in cells:
-            part = part_of(cell)
-            if part != FIELDS:
-                merged.update(self._parts.get((gid, part), {}))
+            if cell.field in _CONTENT:
+                merged.update(self._parts.get((gid, part_of(cell)), {}))
         return merged
 
     def registers(self, gid: str) -> dict[Cell, Register]:
@@ -177,7 +180,9 @@ class Book:
         """Registers that changed; their parts must have been read."""
         for cell, register in registers.items():
             key = (gid, part_of(cell))
-            part = self._parts.setdefault(key, {})
+            part = self._parts.get(key)
+            if part is None:
+                part = self._parts[key] = {}
             before = part.get(cell)
             if before is not None and before.value != register.value and before.write != NEVER:
                 self.replaced(gid, cell, before.value)
@@ -187,6 +192,10 @@ class Book:
     def replaced(self, gid: str, cell: Cell, value: Value) -> None:
         """The cell had this value once, or the partner wrote it and it did not stand."""
         self._former.add((gid, cell, of_value(value)))
+
+    def owe(self, outcome: Outcome) -> None:
+        """The peer is to be told what became of one of its change sets."""
+        self._owed.append(outcome)
 
     def flush(self, now: float) -> None:
         """Write back what changed. ``now`` is in seconds since 1970."""
@@ -202,6 +211,8 @@ class Book:
         upsert(self._tx, former, ("link", "gid", "field", "element", "digest", "replaced_at"), history, keys=5)
         if self._ledger is not None:
             self._ledger.flush()
+        evidence.owe(self._tx, link, self._owed, now)
+        self._owed.clear()
         self._former.clear()
         self._dirty_names.clear()
         self._dirty_parts.clear()
@@ -237,6 +248,25 @@ def pages(tx: Connection, link: int, after: str, limit: int) -> list[Known]:
     return [Known(r.gid, r.kind, r.local) for r in rows]
 
 
+def wholes(tx: Connection, link: int, gids: Iterable[str]) -> dict[str, dict[Cell, Register]]:
+    """Every register of these issues that are shared: those that have a name here."""
+    query = (
+        select(shadow.c.gid, shadow.c.registers)
+        .join(identity, and_(identity.c.link == shadow.c.link, identity.c.gid == shadow.c.gid))
+        .where(shadow.c.link == link, among(shadow.c.gid, gids), identity.c.kind == ISSUE)
+    )
+    found: dict[str, dict[Cell, Register]] = {}
+    for gid, registers in tx.execute(query):
+        found.setdefault(gid, {}).update(unpack_registers(registers))
+    return found
+
+
+def count(tx: Connection, link: int) -> int:
+    """How many issues are shared."""
+    query = select(func.count()).where(identity.c.link == link, identity.c.kind == ISSUE)
+    return int(tx.execute(query).scalar_one())
+
+
 def local_names(tx: Connection, link: int) -> Iterator[tuple[str, str]]:
     """``(gid, local)`` of every shared issue."""
     for row in tx.execute(
@@ -252,8 +282,8 @@ def wait(tx: Connection, link: int, gid: str, cells: Mapping[Cell, str], source:
 
 
 def arrived(tx: Connection, link: int, wants: Iterable[str]) -> None:
-    """What was waited for is here."""
-    wanted = list(wants)
+    """What was waited for is here: issues, in relations and in texts, contents."""
+    wanted = [form for one in wants for form in (one, f"ref:{one}")]
     if not wanted or tx.execute(select(waiting.c.gid).where(waiting.c.link == link).limit(1)).first() is None:
         return
     tx.execute(waiting.update().where(waiting.c.link == link, among(waiting.c.wants, wanted)).values(ready=1))
@@ -278,11 +308,11 @@ def ready(tx: Connection, link: int, limit: int) -> dict[str, Ready]:
 
 
 def asked_again(tx: Connection, link: int, gid: str) -> str:
-    """For which repair cells of this issue are written once more; empty for none."""
-    query = select(waiting.c.wants).where(
-        waiting.c.link == link, waiting.c.gid == gid, waiting.c.wants.like("repair:%")
-    )
-    return max(tx.execute(query).scalars(), default="")
+    """For which repair, or named issues, cells of this issue are written once more; empty for none."""
+    here = (waiting.c.link == link, waiting.c.gid == gid)
+    repairs = tx.execute(select(waiting.c.wants).where(*here, waiting.c.wants.like("repair:%"))).scalars()
+    named = tx.execute(select(waiting.c.wants).where(*here, waiting.c.ready == 1, waiting.c.wants.like("ref:%")))
+    return max(repairs, default="") + "".join(sorted(named.scalars()))
 
 
 def completed(tx: Connection, link: int, gid: str, cells: Iterable[Cell]) -> None:

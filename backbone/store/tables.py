@@ -67,6 +67,23 @@ link = Table(
     comment="one link: pairing and protocol state, the feed's cursor, the logical clock of our writes",
 )
 
+proposal = Table(
+    "proposal",
+    metadata,
+    _link(primary=True),
+    Column("version", Integer, primary_key=True),
+    Column("stage", Text, nullable=False),
+    Column("agreement", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("ours_from", Integer),
+    Column("theirs_from", Integer),
+    Column("said_up_to", Text),
+    Column("created_at", Float, nullable=False),
+    Column("changed_at", Float, nullable=False),
+    comment="every version of a link's agreement: proposed, answered, and behind which numbers it took effect",
+)
+
 outbox = Table(
     "outbox",
     metadata,
@@ -160,6 +177,20 @@ shadow = Table(
     comment="registers and images: one row for an issue's fields, one for each comment and attachment",
 )
 
+standing = Table(
+    "standing",
+    metadata,
+    _link(primary=True),
+    Column("gid", Text, primary_key=True),
+    Column("ours", Text, nullable=False, server_default=""),
+    Column("theirs", Text, nullable=False, server_default=""),
+    Column("why", Text, nullable=False, server_default=""),
+    Column("waking", Integer, nullable=False, server_default="0"),
+    Column("said", Integer, nullable=False, server_default="0"),
+    Column("changed_at", Float, nullable=False),
+    comment="issues that rest (frozen, cut) on our side or the partner's, and those that were added by hand",
+)
+
 former = Table(
     "former",
     metadata,
@@ -231,6 +262,58 @@ blob = Table(
     Column("complete", Integer, nullable=False, server_default="0"),
     comment="attachments' contents that travelled on a link, by SHA-256; ``have`` bytes are here",
 )
+
+owed = Table(
+    "owed",
+    metadata,
+    _link(primary=True),
+    Column("digest", Text, primary_key=True),
+    Column("became", Text, nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("at", Float, nullable=False),
+    comment="what became of the peer's change sets and stands in no receipt yet",
+)
+
+receipt_chain = Table(
+    "receipt_chain",
+    metadata,
+    _link(primary=True),
+    Column("ours", Integer, primary_key=True),
+    Column("life", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("digest", Text, nullable=False),
+    comment="the last receipt of either side",
+)
+
+evidence = Table(
+    "evidence",
+    metadata,
+    _link(primary=True),
+    Column("ours", Integer, primary_key=True),
+    Column("life", Integer, primary_key=True),
+    Column("lane", Text, primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("names", Text, nullable=False),
+    comment="messages that prove something: of which issues, a gid a line, or the text of the receipt in it",
+)
+Index(None, evidence.c.link, evidence.c.at)
+
+original = Table(
+    "original",
+    metadata,
+    _link(primary=True),
+    Column("ours", Integer, primary_key=True),
+    Column("life", Integer, primary_key=True),
+    Column("lane", Text, primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("body_enc", Text),
+    Column("raw_len", Integer),
+    Column("content", LargeBinary, nullable=False),  # last: SQLite walks through it to reach what stands behind it
+    comment="the peer's parcels as they came; our bodies once they have left the outbox",
+)
+Index(None, original.c.link, original.c.at)
 
 quarantine = Table(
     "quarantine",

@@ -5,8 +5,9 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from backbone.errors import BackboneError
 from backbone.model import Applied, Issue, Outcome, Position, Schema, Touched, Write
 
 
@@ -88,3 +89,16 @@ class Tracker(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+class QueryRefused(BackboneError):
+    """The tracker does not understand a query: its own words, or what is wrong with it."""
+
+
+@runtime_checkable
+class Searchable(Protocol):
+    """What a tracker may offer besides: queries in its own words."""
+
+    async def matching(self, query: str, issues: Sequence[str]) -> Sequence[str]:
+        """Those of these issues that the query finds, as they stand. Raises ``QueryRefused``."""
+        ...

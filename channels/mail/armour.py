@@ -6,21 +6,23 @@ wrap, re-encode or quote the text as it likes.
 """
 
 import base64
-import binascii
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from channels.base import Label
 from channels.directory import names
+from channels.mail import decoding
+from channels.mail.decoding import Text
 from channels.mail.limits import ARMOURS_MAX, LINE_CHARACTERS, PARCEL_BYTES_MAX, PREFIX_BYTES
 
 BEGIN = b"-----BEGIN BACKBONE PARCEL-----"
 END = b"-----END BACKBONE PARCEL-----"
+_BEGIN = re.compile(re.escape(BEGIN))
+_END = re.compile(re.escape(END))
 _HEAD = re.compile(rb"Parcel:([0-9a-f]{16})([0-9a-f]{8})([cbk])([0-9]{16})Digest:([0-9a-f]{32})Bytes:([0-9]{1,9})Data:")
 _HEAD_BYTES_MAX = 160
 _IGNORED = b" \t\r\n>\0"
-_FOREIGN = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
 _TEXT_BYTES_MAX = PARCEL_BYTES_MAX * 3 // 2
 
 
@@ -46,43 +48,44 @@ def encode(label: Label, data: bytes) -> bytes:
     return b"\r\n".join([BEGIN, head.encode("ascii") + (lines[0] if lines else b""), *lines[1:], END, b""])
 
 
-def find(text: bytes) -> Sequence[Found]:
+def find(text: Text) -> Sequence[Found]:
     """Every armour in it, in order, at most ``ARMOURS_MAX``."""
     found: list[Found] = []
-    end = 0
-    while len(found) < ARMOURS_MAX and (begin := text.find(BEGIN, end)) >= 0:
-        begin += len(BEGIN)
-        end = text.find(END, begin)
-        if end < 0:
-            end = len(text)
-            found.append(_broken(text[begin : begin + PREFIX_BYTES], "it ends in the middle of the parcel"))
+    at = 0
+    while len(found) < ARMOURS_MAX and (begin := _BEGIN.search(text, at)) is not None:
+        end = _END.search(text, begin.end())
+        if end is None:
+            at = len(text)
+            found.append(_broken(text[begin.end() :], "it ends in the middle of the parcel"))
         else:
-            found.append(_read(text[begin:end]))
+            at = end.start()
+            found.append(_read(text[begin.end() : at]))
     return found
 
 
-def _read(text: bytes) -> Found:
+def _read(text: Text) -> Found:
     if len(text) > _TEXT_BYTES_MAX:
-        return _broken(text[:PREFIX_BYTES], f"its parcel is longer than the {PARCEL_BYTES_MAX} bytes that are read")
-    dense = text.translate(None, _IGNORED)
-    head = _HEAD.match(dense[:_HEAD_BYTES_MAX])
+        return _broken(text, f"its parcel is longer than the {PARCEL_BYTES_MAX} bytes that are read")
+    head = _head(text)
     if head is None:
-        return _broken(text[:PREFIX_BYTES], "the lines above its parcel are damaged")
-    data = _decode(dense[head.end() :])
-    if data is None or names.digest(data) != head[5].decode("ascii"):
-        size = "unreadable" if data is None else f"{len(data)} bytes"
-        return _broken(
-            text[:PREFIX_BYTES], f"its parcel was changed on the way ({size} instead of {int(head[6])} bytes)"
-        )
+        return _broken(text, "the lines above its parcel are damaged")
+    data = decoding.base64(text[_place(text, head.end()) :])
+    if names.digest(data) != head[5].decode("ascii"):
+        return _broken(text, f"its parcel was changed on the way ({len(data)} bytes instead of {int(head[6])} bytes)")
     return Found(_label(head), data)
 
 
-def _decode(text: bytes) -> bytes | None:
-    text = text.translate(None, _FOREIGN)
-    try:
-        return binascii.a2b_base64(text + b"=" * (-len(text) % 4))
-    except binascii.Error:
-        return None
+def _head(text: Text) -> re.Match[bytes] | None:
+    return _HEAD.match(bytes(text[:PREFIX_BYTES]).translate(None, _IGNORED)[:_HEAD_BYTES_MAX])
+
+
+def _place(text: Text, count: int) -> int:
+    """Where so many bytes have passed that are not ignored."""
+    at = 0
+    while count:
+        count -= text[at] not in _IGNORED
+        at += 1
+    return at
 
 
 def _label(head: re.Match[bytes]) -> Label:
@@ -90,7 +93,6 @@ def _label(head: re.Match[bytes]) -> Label:
     return Label(tag, incarnation, lane, int(number))
 
 
-def _broken(text: bytes, problem: str) -> Found:
-    dense = text.translate(None, _IGNORED)
-    head = _HEAD.match(dense[:_HEAD_BYTES_MAX])
-    return Found(None if head is None else _label(head), text, problem)
+def _broken(text: Text, problem: str) -> Found:
+    head = _head(text)
+    return Found(None if head is None else _label(head), bytes(text[:PREFIX_BYTES]), problem)

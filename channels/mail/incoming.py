@@ -6,28 +6,33 @@ afterwards everything is looked at anew; what was there already is a repeat, whi
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from channels.base import ChannelUnavailable, Delivery, Label, Parcel
 from channels.directory import names
+from channels.mail import spool
+from channels.mail.decoding import Text
 from channels.mail.imap import Imap, Refused
 from channels.mail.limits import (
     BATCH_BYTES,
     BATCH_MAILS,
     HEADER_BYTES,
     HEADERS_AT_ONCE,
+    LITERAL_BYTES_MAX,
     MAIL_BYTES_MAX,
     MIB,
     MOVED_AT_ONCE,
     PREFIX_BYTES,
     REPORT_BYTES,
+    SPOOLED_BYTES,
 )
 from channels.mail.reading import LOOKED_AT, Bounce, Glance, Mail, glance, read
 from channels.mail.settings import Settings
 
 _LOOK = f"(UID RFC822.SIZE BODY.PEEK[HEADER.FIELDS ({' '.join(LOOKED_AT).upper()})]<0.{HEADER_BYTES}>)"
-_WHOLE = "(UID RFC822.SIZE BODY.PEEK[])"
+_WHOLE = f"(UID RFC822.SIZE BODY.PEEK[]<0.{LITERAL_BYTES_MAX}>)"
+_SPOOLED = "by pieces"
 _REPORT = f"(UID RFC822.SIZE BODY.PEEK[]<0.{REPORT_BYTES}>)"
 _PREFIX = f"(UID RFC822.SIZE BODY.PEEK[]<0.{PREFIX_BYTES}>)"
 
@@ -42,13 +47,16 @@ class Candidate:
 
     @property
     def items(self) -> str:
+        """What is asked for."""
         if self.glance is Glance.REPORT:
             return _REPORT
-        return _WHOLE if self.size <= MAIL_BYTES_MAX else _PREFIX
+        if self.size > MAIL_BYTES_MAX:
+            return _PREFIX
+        return _WHOLE if self.size <= SPOOLED_BYTES else _SPOOLED
 
     @property
     def bytes_to_come(self) -> int:
-        return min(self.size, {_WHOLE: MAIL_BYTES_MAX, _REPORT: REPORT_BYTES}.get(self.items, PREFIX_BYTES))
+        return min(self.size, {_REPORT: REPORT_BYTES, _PREFIX: PREFIX_BYTES}.get(self.items, MAIL_BYTES_MAX))
 
 
 class Incoming:
@@ -173,10 +181,8 @@ class Incoming:
 
     async def _fetch(self, imap: Imap, limit: int) -> Sequence[Delivery]:
         batch = self._batch(min(limit, BATCH_MAILS))
-        uids = ",".join(str(one.uid) for one in batch)
-        expected = sum(one.bytes_to_come for one in batch)
         try:
-            found = {one.uid: one.data for one in await imap.fetch(uids, batch[0].items, expected)}
+            found = await self._contents(imap, batch)
         except Refused as refused:
             if len(batch) > 1:
                 self._one_by_one = len(batch)
@@ -194,10 +200,20 @@ class Incoming:
                 deliveries.append(delivery)
         return deliveries
 
+    async def _contents(self, imap: Imap, batch: Sequence[Candidate]) -> Mapping[int, Text]:
+        """By id, of those that are still there."""
+        first = batch[0]
+        if first.items is _SPOOLED:
+            mail = await spool.fetch(imap, first.uid, first.size, self._settings.spool)
+            return {} if mail is None else {first.uid: mail}
+        expected = sum(one.bytes_to_come for one in batch)
+        uids = ",".join(str(one.uid) for one in batch)
+        return {one.uid: one.data for one in await imap.fetch(uids, first.items, expected)}
+
     def _batch(self, most: int) -> Sequence[Candidate]:
         """The first and as many after it as are fetched in the same way and are not too much together."""
         first = self._candidates[0]
-        most = 1 if self._one_by_one else most
+        most = 1 if self._one_by_one or first.items is _SPOOLED else most
         batch, total = [first], first.bytes_to_come
         for at in range(1, min(most, len(self._candidates))):
             one = self._candidates[at]
@@ -207,7 +223,7 @@ class Incoming:
             batch.append(one)
         return batch
 
-    async def _delivery(self, candidate: Candidate, data: bytes) -> Delivery | None:
+    async def _delivery(self, candidate: Candidate, data: Text) -> Delivery | None:
         if candidate.items is _PREFIX:
             return self._oversized(candidate, data)
         mail = read(data) if len(data) < MIB else await asyncio.to_thread(read, data)
@@ -229,12 +245,12 @@ class Incoming:
         label = label or mail.label
         return label is not None and label.tag == self._settings.tag
 
-    def _oversized(self, candidate: Candidate, prefix: bytes) -> Delivery | None:
+    def _oversized(self, candidate: Candidate, prefix: Text) -> Delivery | None:
         mail = read(prefix)
         if mail.label is None or mail.label.tag != self._settings.tag:
             return None
         problem = f"a mail of {candidate.size} bytes is larger than the {MAIL_BYTES_MAX} that are read"
-        return self._made(candidate.uid, mail.label, prefix, problem)
+        return self._made(candidate.uid, mail.label, bytes(prefix), problem)
 
     def _made(self, uid: int, label: Label | None, data: bytes, problem: str | None) -> Delivery:
         guess = label or Label(self._settings.tag, "0" * 8, "k", 0)

@@ -61,7 +61,14 @@ PREFIX_BYTES: Final = 4 * KIB
 MOVED_AT_ONCE: Final = 200
 """Ids in one command: servers take lines of 8 KiB (RFC 7162, section 4)."""
 
-LITERAL_BYTES_MAX: Final = MAIL_BYTES_MAX + MIB
+SPOOLED_BYTES: Final = 2 * MIB
+"""A larger mail goes to disk on its way, alone."""
+PIECE_BYTES: Final = MIB
+"""Of one fetch of such a mail: the line is never idle for long, and memory never holds more of it."""
+DECODED_AT_ONCE: Final = 256 * KIB
+
+LITERAL_BYTES_MAX: Final = BATCH_BYTES
+"""Of one mail in an answer: four times what is asked for, as some servers say a wrong size."""
 ANSWER_LINE_BYTES_MAX: Final = 4 * MIB
 """Of what the server says: 500,000 ids in one answer to a search."""
 

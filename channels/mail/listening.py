@@ -13,10 +13,17 @@ from channels.mail.limits import IDLE_SECONDS, RECONNECT_SECONDS, RECONNECT_SECO
 class Ear:
     """Wakes when mail arrives, or a timer ends. Never raises what a server does wrong: then only the timer is left."""
 
-    def __init__(self, connect: Callable[[], Awaitable[Imap]], folder: str, poll_seconds: float) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[Imap]],
+        folder: str,
+        poll_seconds: float,
+        idle_seconds: float = IDLE_SECONDS,
+    ) -> None:
         self._connect = connect
         self._folder = folder
         self._poll = poll_seconds
+        self._idle = idle_seconds
         self._imap: Imap | None = None
         self._closed = asyncio.Event()
         self._heard = 0
@@ -44,7 +51,7 @@ class Ear:
         end = self._now() + self._poll
         while (imap := self._imap) is not None and "IDLE" in imap.capabilities and (left := end - self._now()) > 0:
             with suppress(ChannelError):  # then it is not alive
-                await imap.idle(min(IDLE_SECONDS, left), self._heard)
+                await imap.idle(min(self._idle, left), self._heard)
             if not imap.alive:
                 # What came while nobody listened is looked for at once, and after the next connection.
                 self._let_go()

@@ -5,12 +5,13 @@ likes, and takes a hundred times as long for what is needed here.
 """
 
 import binascii
-import quopri
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from channels.mail import decoding
+from channels.mail.decoding import Text
 from channels.mail.limits import DEPTH_MAX, FIELD_CHARACTERS_MAX, FIELDS_MAX, HEAD_BYTES_MAX, PARTS_MAX
 
 _END_OF_HEAD = re.compile(rb"\r?\n[ \t]*\r?\n|\A\r?\n")
@@ -18,7 +19,6 @@ _FIELD = re.compile(rb"^([!-9;-~]{1,76})[ \t]*:([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)
 """Name and value, which goes on in lines that begin with a blank (RFC 5322, section 2.2.3)."""
 _TYPE = re.compile(r"\s*([A-Za-z0-9!#$&^_.+-]{1,60}/[A-Za-z0-9!#$&^_.+-]{1,80})")
 _BOUNDARY = re.compile(r';\s*boundary(?:\*0?\*?)?\s*=\s*(?:"((?:[^"\\]|\\.){1,200})"|([^\s;"]{1,200}))', re.IGNORECASE)
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
 _CONTAINERS = ("message/rfc822", "message/global", "text/rfc822-headers")
 
 
@@ -50,15 +50,15 @@ class Leaf:
     """A part without parts, decoded. ``depth`` counts the mails around it: 0 is the mail itself."""
 
     content_type: str
-    data: bytes
+    data: Text
     depth: int
 
 
-def head_of(mail: bytes) -> tuple[Head, bytes]:
+def head_of(mail: Text) -> tuple[Head, Text]:
     """Headers and the rest. What is not a header there is passed over."""
-    match = _END_OF_HEAD.search(mail[:HEAD_BYTES_MAX])
-    block, body = (mail[: match.start()], mail[match.end() :]) if match else (mail[:HEAD_BYTES_MAX], mail)
-    return _head(block), body
+    block = bytes(mail[:HEAD_BYTES_MAX])
+    match = _END_OF_HEAD.search(block)
+    return (_head(block[: match.start()]), mail[match.end() :]) if match else (_head(block), mail)
 
 
 def _head(block: bytes) -> Head:
@@ -71,9 +71,9 @@ def _head(block: bytes) -> Head:
     return Head(fields)
 
 
-def leaves(mail: bytes) -> Iterator[Leaf]:
+def leaves(mail: Text) -> Iterator[Leaf]:
     """All leaf parts, those in forwarded and returned mails too: ``PARTS_MAX`` at most, ``DEPTH_MAX`` deep."""
-    waiting = [(mail, 0, 0)]
+    waiting: list[tuple[Text, int, int]] = [(mail, 0, 0)]
     count = 0
     while waiting and count < PARTS_MAX:
         text, level, mails = waiting.pop()
@@ -90,10 +90,10 @@ def leaves(mail: bytes) -> Iterator[Leaf]:
             yield Leaf(kind, data, mails)
 
 
-def _split(body: bytes, boundary: bytes) -> list[bytes]:
+def _split(body: Text, boundary: bytes) -> list[Text]:
     """The parts between the delimiters (RFC 2046, section 5.1.1); a missing last delimiter ends with the body."""
     delimiter = re.compile(rb"(?:\A|\r?\n)--" + re.escape(boundary) + rb"(--)?[ \t]*(?=\r?\n|\Z)")
-    parts: list[bytes] = []
+    parts: list[Text] = []
     start: int | None = None
     for match in delimiter.finditer(body):
         if start is not None:
@@ -107,14 +107,10 @@ def _split(body: bytes, boundary: bytes) -> list[bytes]:
     return parts
 
 
-def _decode(encoding: str, body: bytes) -> bytes:
+def _decode(encoding: str, body: Text) -> Text:
     """By Content-Transfer-Encoding (RFC 2045, section 6), whatever length and line ends a gateway left."""
     if encoding == "base64":
-        dense = _NOT_BASE64.sub(b"", body)
-        try:
-            return binascii.a2b_base64(dense[: len(dense) - (len(dense) % 4 == 1)] + b"=" * (-len(dense) % 4))
-        except binascii.Error:
-            return body
+        return decoding.base64(body)
     if encoding == "quoted-printable":
-        return quopri.decodestring(body)
+        return binascii.a2b_qp(body)
     return body

@@ -12,6 +12,7 @@ from enum import Enum, auto
 from channels.base import Label
 from channels.mail import armour
 from channels.mail.armour import Found
+from channels.mail.decoding import Text
 from channels.mail.limits import ARMOURS_MAX, PREFIX_BYTES, REPORT_BYTES
 from channels.mail.mime import PARCEL_FIELD, SUBJECT, label_of
 from channels.mail.parts import Head, Leaf, head_of, leaves
@@ -22,6 +23,7 @@ LOOKED_AT = (PARCEL_FIELD, "Subject", "From", "Content-Type", "Auto-Submitted")
 
 _MESSAGE_ID = re.compile(rb"^message-id:\s*(<[^<>\s]{1,300}>)", re.IGNORECASE | re.MULTILINE)
 _RETURNED_LABEL = re.compile(rb"^x-backbone-parcel:\s*([!-~]{1,100})", re.IGNORECASE | re.MULTILINE)
+_DELIVERY_STATUS = re.compile(rb"message/delivery-status", re.IGNORECASE)
 _DAEMON = re.compile(r"mailer-daemon|postmaster|mail delivery|microsoft exchange", re.IGNORECASE)
 _PRECEDENCE = re.compile(r"auto.?reply", re.IGNORECASE)
 
@@ -77,7 +79,7 @@ def glance(headers: bytes, tag: str, partner: str) -> Glance:
     return Glance.FOREIGN
 
 
-def read(mail: bytes) -> Mail:
+def read(mail: Text) -> Mail:
     """Take a mail apart. Any bytes are a mail; never raises."""
     head, _ = head_of(mail)
     label = label_of(head.get(PARCEL_FIELD))
@@ -93,7 +95,7 @@ def read(mail: bytes) -> Mail:
     parcels = _best(found)
     if not parcels and label is not None:
         problem = "there is no parcel in it: something on the way took the attachment out"
-        parcels = [Found(label, mail[:PREFIX_BYTES], problem)]
+        parcels = [Found(label, bytes(mail[:PREFIX_BYTES]), problem)]
     return Mail(parcels, automatic=not parcels and _automatic(head), label=label)
 
 
@@ -101,7 +103,7 @@ def _in_parts(parts: Iterable[Leaf]) -> list[Found]:
     found: list[Found] = []
     for leaf in parts:
         # Text that was converted to UTF-16 is our text with zeros in between.
-        data = leaf.data.replace(b"\0", b"") if b"\0" in leaf.data[:64] else leaf.data
+        data = bytes(leaf.data).replace(b"\0", b"") if b"\0" in bytes(leaf.data[:64]) else leaf.data
         found += armour.find(data)
         if len(found) >= ARMOURS_MAX:
             break
@@ -116,15 +118,15 @@ def _best(found: Sequence[Found]) -> Sequence[Found]:
     return list({(one.label, one.problem): one for one in found}.values())
 
 
-def _bounce(parts: Sequence[Leaf], mail: bytes) -> Bounce | None:
+def _bounce(parts: Sequence[Leaf], mail: Text) -> Bounce | None:
     reports = [leaf for leaf in parts if leaf.content_type == "message/delivery-status"]
     if not reports:
         return None
     fields: dict[str, str] = {}
     # Fields about the mail, then a block for each recipient (RFC 3464, section 2.1): there is one recipient.
-    rest = reports[0].data[:REPORT_BYTES]
+    rest: Text = reports[0].data[:REPORT_BYTES]
     for _ in range(3):
-        head, rest = head_of(rest.lstrip(b"\r\n"))
+        head, rest = head_of(bytes(rest).lstrip(b"\r\n"))
         fields = {**head.fields, **fields}
     id_ = _MESSAGE_ID.search(returned := _returned(parts, mail))
     label = _RETURNED_LABEL.search(returned)
@@ -138,10 +140,10 @@ def _bounce(parts: Sequence[Leaf], mail: bytes) -> Bounce | None:
     )
 
 
-def _returned(parts: Sequence[Leaf], mail: bytes) -> bytes:
+def _returned(parts: Sequence[Leaf], mail: Text) -> bytes:
     """The text in which the headers of the returned mail stand: after the report."""
-    place = mail.lower().find(b"message/delivery-status")
-    tail = mail[max(place, 0) :][:REPORT_BYTES]
+    place = _DELIVERY_STATUS.search(mail)
+    tail = mail[place.start() if place else 0 :][:REPORT_BYTES]
     inner = [leaf.data[:REPORT_BYTES] for leaf in parts if leaf.depth == 1]
     return b"\n".join([tail, *inner])
 

@@ -3,6 +3,7 @@
 import difflib
 import ipaddress
 import re
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,8 @@ _PORTS: dict[str, dict[str, int]] = {
     "imap": {"tls": 993, "starttls": 143, "none": 143},
 }
 _TOP = ("kind", "tag", "address", "partner", "smtp", "imap", "per_hour", "per_day", "size_max", "poll_seconds",
-        "timeout_seconds", "connections", "linger_seconds", "ack_delay_seconds", "resend_floor_seconds")  # fmt: skip
+        "timeout_seconds", "connections", "linger_seconds", "ack_delay_seconds", "resend_floor_seconds",
+        "spool_path")  # fmt: skip
 _SERVER = ("host", "port", "security", "user", *secrets.KEYS, "ca_file", "client_cert_file", "client_key_file")
 _IMAP = (*_SERVER, "folder", "processed")
 
@@ -67,6 +69,8 @@ class Settings:
     poll_seconds: float
     timeout_seconds: float
     connections: int
+    spool: Path
+    """The folder in which a large mail lies while it is fetched and read."""
     limits: Limits
 
 
@@ -94,6 +98,7 @@ def settings_from(given: Settings | Mapping[str, Any]) -> Settings:
         poll_seconds=table.number("poll_seconds", limits.POLL_SECONDS, 0.01, limits.DAY_SECONDS),
         timeout_seconds=table.number("timeout_seconds", limits.TIMEOUT_SECONDS, 0.1, limits.HOUR_SECONDS),
         connections=int(table.number("connections", limits.CONNECTIONS, 1, 20)),
+        spool=table.path("spool_path") or Path(tempfile.gettempdir()),
         limits=limits.limits(
             size_max,
             table.number("linger_seconds", limits.LINGER_SECONDS, 0, limits.DAY_SECONDS),

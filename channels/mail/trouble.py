@@ -12,11 +12,13 @@ from collections.abc import Iterator
 from channels.base import ChannelError, ChannelRefused, ChannelUnavailable
 from channels.mail.limits import WORDS_MAX
 
-_QUOTA = re.compile(
-    r"\b[45]\.2\.2\b|quota|mailbox (is )?full|over ?quota|insufficient (system )?storage", re.IGNORECASE
-)
+_FULL = re.compile(r"\b[45]\.2\.2\b|quota|mailbox (is )?full", re.IGNORECASE)
 _SIZE = re.compile(r"\b5\.(3\.4|2\.3)\b|message size|too (large|big)|size limit", re.IGNORECASE)
-_RATE = re.compile(r"\b5\.4\.5\b|daily (user )?sending|rate limit|too many messages|limit exceeded", re.IGNORECASE)
+_HEALS = re.compile(
+    r"\b5\.4\.5\b|daily (user )?sending|rate limit|too many messages|limit exceeded|insufficient (system )?storage",
+    re.IGNORECASE,
+)
+"""A provider's limit for senders, or a disk of the server."""
 _SHUT_OUT = "it is tried again"
 
 
@@ -73,21 +75,34 @@ def login(place: str, user: str, words: str | bytes) -> ChannelError:
 
 def sending(code: int, words: str, place: str) -> ChannelError:
     """An answer to a mail as a whole: at MAIL FROM, or after its content (RFC 5321, 4.2; RFC 3463)."""
-    said = f"{place} answers {code} {shown(words)}"
-    if code < 500 or _RATE.search(words):
-        return ChannelUnavailable(f"{said}: it is sent again later")
-    if _QUOTA.search(words):
+    said = _said(code, words, place)
+    if _is_full(words):
         return ChannelUnavailable(
-            f"{said}: the partner's mailbox is full, ask them to make room; it is sent again later"
+            f"{said}: a mailbox is full, the partner's or your own, make room or ask them to; it is sent again later"
         )
+    if code < 500 or _HEALS.search(words):
+        return ChannelUnavailable(f"{said}: it is sent again later")
     if code in (523, 552) or _SIZE.search(words):
         return ChannelRefused(f"{said}: the mail is too large, set size_max to what both providers take")
     return ChannelRefused(f"{said}: ask the provider why it does not take this mail")
 
 
+def _is_full(words: str) -> bool:
+    """A mailbox, and not the number of mails that may be sent."""
+    return _FULL.search(words) is not None and _HEALS.search(words) is None
+
+
+def _said(code: int, words: str, place: str) -> str:
+    return f"{place} answers {code} {shown(words)}"
+
+
 def sender(code: int, words: str, place: str, address: str) -> ChannelError:
     """The server will not take mail from this address."""
-    if code < 500 or _RATE.search(words) or _SIZE.search(words):
+    if _is_full(words):
+        return ChannelUnavailable(
+            f"{_said(code, words, place)}: your own mailbox there is full, make room in it; it is sent again later"
+        )
+    if code < 500 or _HEALS.search(words) or _SIZE.search(words):
         return sending(code, words, place)
     return ChannelError(
         f"{place} takes no mail from {address} ({code} {shown(words)}): "
@@ -97,7 +112,11 @@ def sender(code: int, words: str, place: str, address: str) -> ChannelError:
 
 def recipient(code: int, words: str, place: str, address: str) -> ChannelError:
     """The server will not take mail for the partner."""
-    if code < 500 or _QUOTA.search(words) or _RATE.search(words):
+    if _is_full(words):
+        return ChannelUnavailable(
+            f"{_said(code, words, place)}: the partner's mailbox is full, ask them to make room; it is sent again later"
+        )
+    if code < 500 or _HEALS.search(words):
         return sending(code, words, place)
     return ChannelError(
         f"{place} takes no mail for {address} ({code} {shown(words)}): correct the partner's address, or ask them"

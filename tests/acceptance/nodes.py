@@ -7,7 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +29,8 @@ class NodeAtWork:
     name: str
     link: str
     tracker: MemoryTracker = field(init=False)
+    command: Sequence[str] = field(default_factory=program)
+    """What runs as the service."""
     _service: "subprocess.Popen[bytes] | None" = None
 
     def __post_init__(self) -> None:
@@ -82,7 +84,7 @@ class NodeAtWork:
         """With these variables of the environment, beside our own."""
         with (self.root / f"{self.name}.log").open("ab") as log:
             self._service = subprocess.Popen(
-                [*program(), "-C", str(self.folder), "run"],
+                [*self.command, "-C", str(self.folder), "run"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment() | variables,
             )  # fmt: skip
 
@@ -98,6 +100,12 @@ class NodeAtWork:
         code = self._service.wait(BOUND_SECONDS)
         self._service = None
         return code == -signal.SIGKILL
+
+    @property
+    def pid(self) -> int:
+        """The service's process, which runs."""
+        assert self._service is not None
+        return self._service.pid
 
     def lives(self) -> bool:
         """Whether the service runs."""

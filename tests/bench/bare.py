@@ -1,7 +1,8 @@
 """A bare pipeline of the parts that Backbone is made of: what no replication can be faster than.
 
-Load, pack, compress, seal, write and sync; read, open, unpack, write to a table; so many issues per message. No
-numbers, registers, acknowledgements, tracker. The halves run one after the other, or each in a process of its own.
+Load from a memory tracker through its port, pack, compress, seal, write and sync; read, open, unpack, write to a table;
+so many issues per message. No numbers, registers, acknowledgements, no tracker behind the table. As with the nodes, the
+tracker is open before the clock starts. The halves run one after the other, or each in a process of its own.
 """
 
 import asyncio
@@ -19,12 +20,19 @@ import msgpack
 import zstandard
 from sqlalchemy import Column, Connection, Engine, MetaData, Table, Text, create_engine, event
 
+from backbone.model import Cell
+from backbone.model import Issue as Held
+from backbone.replication import limits
+from backbone.trackers.memory import MemoryTracker
 from handshake.keyring import GnupgKeyRing, create, open_home
-from tests.bench.issues import issues
+from tests.bench.issues import fill
 
 Issue: TypeAlias = tuple[str, str, str]
 PER_MESSAGE = 500
+TRACKER = "tracker"
+_TITLE, _TEXT = Cell("title"), Cell("description")
 MESSAGE_BYTES_MAX = 16 * 2**20
+COMPRESSION = limits.compression_level
 _METADATA = MetaData()
 _ISSUES = Table("issue", _METADATA, Column("key", Text, primary_key=True), Column("title", Text), Column("text", Text))
 
@@ -32,10 +40,11 @@ _ISSUES = Table("issue", _METADATA, Column("key", Text, primary_key=True), Colum
 def one_after_the_other(folder: Path, count: int) -> float:
     """Seconds for ``count`` issues in one process."""
     _make_keys(folder)
-    loaded = issues(count)
+    fill(folder / TRACKER, count)
+    tracker = MemoryTracker(path=folder / TRACKER)
     begun = time.perf_counter()
-    for half in (_write, _read):
-        asyncio.run(half(folder, loaded))
+    asyncio.run(_write(folder, tracker))
+    asyncio.run(_read(folder, count))
     seconds = time.perf_counter() - begun
     shutil.rmtree(folder)
     return seconds
@@ -44,6 +53,7 @@ def one_after_the_other(folder: Path, count: int) -> float:
 def side_by_side(folder: Path, count: int) -> float:
     """Seconds for ``count`` issues when each half has a process: both cores are at work."""
     _make_keys(folder)
+    fill(folder / TRACKER, count)
     context = multiprocessing.get_context("spawn")
     start = context.Barrier(3)
     halves = [context.Process(target=_half, args=(name, folder, count, start)) for name in ("write", "read")]
@@ -61,9 +71,9 @@ def side_by_side(folder: Path, count: int) -> float:
 
 
 def _half(name: str, folder: Path, count: int, start: Barrier) -> None:
-    loaded = issues(count)
+    tracker = MemoryTracker(path=folder / TRACKER) if name == "write" else None
     start.wait()
-    asyncio.run((_write if name == "write" else _read)(folder, loaded))
+    asyncio.run(_read(folder, count) if tracker is None else _write(folder, tracker))
 
 
 def _make_keys(folder: Path) -> None:
@@ -79,14 +89,20 @@ def _make_keys(folder: Path) -> None:
     asyncio.run(make())
 
 
-async def _write(folder: Path, loaded: Sequence[Issue]) -> None:
+async def _write(folder: Path, tracker: MemoryTracker) -> None:
     keys = await open_home(folder / "a")
     assert keys.peer is not None
-    for number, start in enumerate(range(0, len(loaded), PER_MESSAGE)):
-        packed: bytes = msgpack.packb(loaded[start : start + PER_MESSAGE])
-        sealed = await keys.seal(zstandard.ZstdCompressor(level=3).compress(packed), recipient=keys.peer.fingerprint)
-        _durable(folder / "parcels", f"{number:08}", sealed)
+    number, after = 0, None
+    while page := await tracker.issues(after, PER_MESSAGE):
+        packed: bytes = msgpack.packb([_row(issue) for issue in page])
+        small = zstandard.ZstdCompressor(level=COMPRESSION).compress(packed)
+        _durable(folder / "parcels", f"{number:08}", await keys.seal(small, recipient=keys.peer.fingerprint))
+        number, after = number + 1, page[-1].local
     await keys.close()
+
+
+def _row(issue: Held) -> Issue:
+    return issue.local, str(issue.cells[_TITLE]), str(issue.cells[_TEXT])
 
 
 def _durable(folder: Path, name: str, data: bytes) -> None:
@@ -97,10 +113,10 @@ def _durable(folder: Path, name: str, data: bytes) -> None:
     (folder / f".{name}").rename(folder / name)
 
 
-async def _read(folder: Path, loaded: Sequence[Issue]) -> None:
+async def _read(folder: Path, count: int) -> None:
     keys = await open_home(folder / "b")
     engine = _table(folder / "table.db")
-    for number in range(-(-len(loaded) // PER_MESSAGE)):
+    for number in range(-(-count // PER_MESSAGE)):
         file = folder / "parcels" / f"{number:08}"
         while not file.exists():  # noqa: ASYNC110 - the other half is a process
             await asyncio.sleep(0.001)

@@ -31,11 +31,6 @@ def text(number: int, size: int = TEXT_BYTES) -> str:
     return f"{number:08} {source[start : start + size - 9]}"
 
 
-def issues(count: int) -> list[tuple[str, str, str]]:
-    """Key, title and text of each."""
-    return [(f"{number:034}", f"Issue {number} of many", text(number)) for number in range(count)]
-
-
 def fill(path: Path, count: int, size: int = TEXT_BYTES) -> None:
     """A memory tracker's file with so many issues more."""
     tracker = MemoryTracker(path=path)

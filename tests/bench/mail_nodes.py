@@ -1,4 +1,4 @@
-"""Two whole nodes over mail: how late a change is, and how many mails a population takes.
+"""Two whole nodes over mail: how late a change is, and how many mails a population takes; real issues with ``--data``.
 
 Beside the latency the servers' own delivery: from the moment when a bare client hands a mail over until it lies in the
 mailbox. Beside the mails those that the same change sets would fill.
@@ -6,24 +6,28 @@ mailbox. Beside the mails those that the same change sets would fill.
 
 import asyncio
 import math
+import sqlite3
 import ssl
 import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import aiosmtplib
 
+from backbone.demo import archive
+from backbone.demo.corpus import Corpus
 from backbone.demo.mailstack import MailStack
-from backbone.model import Cell
+from backbone.model import COMMENT, Cell, Record, Value
 from backbone.replication import limits
+from backbone.trackers.memory import MemoryTracker
 from channels.mail.limits import LINGER_SECONDS
 from channels.mail.reading import read
 from tests.acceptance.mail.mailed import TITLE, Mailed, account_file, connect
 from tests.acceptance.nodes import two_nodes, until
-from tests.bench.issues import TEXT_BYTES, fill
+from tests.bench.issues import fill
 from tests.bench.report import Figure, Options
 from tests.support.mail import lies_in
 
@@ -39,20 +43,25 @@ LOOK_SECONDS = 0.002
 
 def measure(options: Options) -> list[Figure]:
     """One pair of nodes for the population, and then for the changes."""
-    changes, issues = (CHANGES_QUICK, ISSUES_QUICK) if options.quick else (CHANGES, ISSUES)
+    changes, count = (CHANGES_QUICK, ISSUES_QUICK) if options.quick else (CHANGES, ISSUES)
+    corpus = archive.load(options.data).first(count) if options.data else None
+    issues = len(corpus) if corpus else count
     with tempfile.TemporaryDirectory(prefix="bb-mail-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)
-        with MailStack(folder / "m") as stack, _linked(stack, folder, issues) as (alice, bob):
+        with MailStack(folder / "m") as stack, _linked(stack, folder, corpus or issues) as (alice, bob):
             until("all issues are there", lambda: len(bob.titles()) == issues)
             until("nothing is under way", lambda: not alice.node.status()["waiting"])
-            mails = _with_changes(stack, bob)
+            mails, body_bytes = _with_changes(stack, bob), _body_bytes(alice)
             bare = asyncio.run(_deliveries(stack, changes))
             late = _changes(alice, bob, changes)
-    fit = min(limits.change_sets_per_message, limits.body_bytes // TEXT_BYTES)
+    fit = min(limits.change_sets_per_message, limits.body_bytes * issues // body_bytes)
     wanted = math.ceil(issues / fit)
     median, delivery = statistics.median(late), statistics.median(bare)
-    options.say(f"mail: {issues} issues in {mails} mails; a change {median:.2f} s, a bare delivery {delivery:.2f} s")
+    what = f"real issues with {corpus.comment_count:,} comments ({corpus.name})" if corpus else "issues of 2 KB"
+    options.say(
+        f"mail: {issues} {what}, {body_bytes} bytes, in {mails} mails; a change {median:.2f} s, bare {delivery:.2f} s"
+    )
     return [
         Figure(
             "mail: one change, committed here until committed there, with IDLE",
@@ -63,9 +72,9 @@ def measure(options: Options) -> list[Figure]:
             median < LATENCY_SECONDS_MAX + delivery,
         ),
         Figure(
-            f"mail: {issues:,} issues of 2 KB as the first population",
+            f"mail: {issues:,} {what} as the first population",
             f"{mails} mails with changes",
-            f"{wanted}: {fit} fit into a message",
+            f"{wanted}: {fit:,} fit into a message",
             "no more",
             mails <= wanted,
         ),
@@ -73,20 +82,41 @@ def measure(options: Options) -> list[Figure]:
 
 
 @contextmanager
-def _linked(stack: MailStack, folder: Path, issues: int) -> Iterator[tuple[Mailed, Mailed]]:
+def _linked(stack: MailStack, folder: Path, issues: Corpus | int) -> Iterator[tuple[Mailed, Mailed]]:
     with two_nodes(folder) as nodes:
         alice, bob = (Mailed(node, stack.add_account()) for node in nodes)
-        fill(alice.node.tracker_file, issues)
+        if isinstance(issues, int):
+            fill(alice.node.tracker_file, issues)
+        else:
+            _fill_really(alice.node.tracker, issues)
         for one in (alice, bob):
             one.node.cli("mail", "add", "--file", str(account_file(folder, stack, one, PACE)))
         connect(alice, bob, folder / "offer")
         yield alice, bob
 
 
+def _fill_really(tracker: MemoryTracker, corpus: Corpus) -> None:
+    """What an archive says that this tracker has a field for."""
+    for issue in corpus:
+        cells: dict[Cell, Value] = {Cell("labels", label): True for label in issue.labels}
+        cells |= {TITLE: issue.title or "untitled", Cell("description"): issue.body or None}
+        for number, one in enumerate(issue.comments):
+            record: Record = {"text": one.text, "author": one.author, "created": one.created}
+            cells[Cell(COMMENT, f"+{number}")] = record
+        tracker.create(cells, issue.author or "alice")
+
+
 def _with_changes(stack: MailStack, one: Mailed) -> int:
-    """Different messages with change sets that this node has taken."""
+    """Mails with change sets that this node has taken, each repetition counted."""
     parts = [part for mail in stack.mails(one.account, "Backbone/done") for part in read(mail).parcels]
-    return len({part.label.number for part in parts if part.label and part.label.lane == "c"})
+    return len([part for part in parts if part.label and part.label.lane == "c"])
+
+
+def _body_bytes(one: Mailed) -> int:
+    """Of all change sets that this node has made, packed and not compressed."""
+    with closing(sqlite3.connect(f"file:{one.node.folder / 'store.db'}?mode=ro", uri=True)) as store:
+        (found,) = store.execute("SELECT sum(raw_len) FROM outbox WHERE lane = 'c'").fetchone()
+    return int(found)
 
 
 def _changes(alice: Mailed, bob: Mailed, count: int) -> Sequence[float]:

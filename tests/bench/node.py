@@ -17,7 +17,7 @@ from backbone.service import logs, parties
 from backbone.service.endpoint import Endpoint
 from backbone.service.links.progress import stage_of
 from backbone.service.node import Node, open_node
-from backbone.service.running import runner
+from backbone.service.running import exchanging, runner
 from backbone.store.links import LinkRow
 from handshake.events import Stage
 
@@ -60,7 +60,7 @@ async def _serve(folder: Path, notes: Notes) -> None:
             notes.tell(active=begun, opened=time.monotonic(), cpu_opened=_cpu_seconds())
         return endpoint
 
-    setattr(runner, "open_endpoint", opening)  # noqa: B010 - watched from outside, not changed
+    setattr(exchanging, "open_endpoint", opening)  # noqa: B010 - watched from outside, not changed
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with open_node(folder, exclusive=True) as node:
@@ -78,7 +78,7 @@ def main() -> None:
     logs.configure()
     notes = Notes(options.notes)
     if options.deaf:
-        setattr(runner, "_hinting", _deaf)  # noqa: B010 - as on a share where no event arrives
+        setattr(exchanging, "hinting", _deaf)  # noqa: B010 - as on a share where no event arrives
     profile = cProfile.Profile() if options.profile else None
     if profile:
         profile.enable()

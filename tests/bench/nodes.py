@@ -19,7 +19,7 @@ from backbone.service.links import linking
 from backbone.service.links.linking import JoinOptions, LinkOptions
 from backbone.service.node import create_node, open_node
 from backbone.service.watching.status import LinkStatus, status
-from backbone.store import counts, links
+from backbone.store import counts, links, messages
 from backbone.store.engine import Connection, Store
 from backbone.store.schema import open_store
 
@@ -187,8 +187,7 @@ def _emitted(tx: Connection, issues: int) -> bool:
 
 def _quiet(tx: Connection) -> bool:
     state = links.state(tx, 1)
-    settled = all(out.applied == out.last for out in state.out.values())
-    return settled and all(into.applied == into.recv for into in state.into.values())
+    return not messages.awaited(tx, 1, state)[0] and all(into.applied == into.recv for into in state.into.values())
 
 
 @contextmanager

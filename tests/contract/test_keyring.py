@@ -155,3 +155,20 @@ async def test_a_passphrase_closes_the_file(rings: Rings) -> None:
         await rings.verify_file(locked, LIMIT)
     with pytest.raises(PassphraseWrong):
         await rings.verify_file(locked, LIMIT, passphrase="deep river")
+
+
+async def test_a_parcel_without_its_encryption_is_still_signed_by_its_sender(rings: Rings) -> None:
+    parcel = await rings.alice.seal(MESSAGE, recipient=rings.bob.fingerprint)
+    signed = await rings.bob.unwrap(parcel, message_bytes_max=LIMIT)
+    signer = rings.alice.fingerprint
+    assert await rings.bob.open(signed, signer=signer, message_bytes_max=LIMIT, encrypted=False) == MESSAGE
+    with pytest.raises(Refused):
+        await rings.mallory.unwrap(parcel, message_bytes_max=LIMIT)
+    with pytest.raises(Refused):
+        await rings.bob.unwrap(parcel[:-20], message_bytes_max=LIMIT)
+    with pytest.raises(Refused):
+        await rings.bob.unwrap(signed, message_bytes_max=LIMIT)
+
+
+async def test_the_partners_key_is_handed_out(rings: Rings) -> None:
+    assert await rings.bob.peer_key() == await rings.alice.public_key()

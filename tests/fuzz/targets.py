@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from backbone.config import Folder, load_link, load_node, read_tables
 from backbone.errors import ConfigError, PeerError, UsageError
-from backbone.replication import limits
+from backbone.replication import limits, receipt
 from backbone.replication.agreement import Agreement
 from backbone.replication.mapping import Rules
 from backbone.replication.message import (
@@ -101,6 +101,8 @@ def _record(data: bytes) -> None:
             model.model_validate(record)
     with suppress(PeerError):
         audit.parse(record)
+    with suppress(PeerError):
+        receipt.read(receipt.decode(data))
 
 
 # the handshake

@@ -18,12 +18,17 @@ def main() -> int:
     parser.add_argument("--story", action="store_true", help="print what happened in each failing seed")
     parser.add_argument("--trace", action="store_true", help="print a hash of what happened in each seed")
     parser.add_argument("--restored", type=Restored, default=Restored.NEVER, help="whose store is put back: one, both")
+    parser.add_argument("--cutting", action="store_true", help="people take issues out of the link and add them again")
+    parser.add_argument("--changing", action="store_true", help="the admins change the agreement")
     options = parser.parse_args()
     failed = 0
     began = time.perf_counter()
     for seed in range(options.first, options.first + options.seeds):
         carrier = MAIL if options.carrier == "mail" else DIRECTORY
-        broken, world = run(seed, options.steps, carrier=carrier, restored=options.restored)
+        broken, world = run(
+            seed, options.steps, carrier=carrier, restored=options.restored, cutting=options.cutting,
+            changing=options.changing,
+        )  # fmt: skip
         if options.trace:
             print(f"seed {seed}: {world.trace()}")
         if broken:

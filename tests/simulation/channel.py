@@ -40,6 +40,16 @@ class Weather:
     repeat: float = 0.0
     replay: float = 0.0
     alter: float = 0.0
+    cut: float = 0.0
+    """What arrives is the beginning of a parcel."""
+    days: float = 0.0
+    """It lies somewhere for days."""
+    away: float = 0.0
+    """The share is gone, or the server does not answer."""
+
+
+DAYS_SECONDS = (3_600.0, 86_400.0, 3 * 86_400.0)
+AWAY_SECONDS = (1.0, 60.0, 600.0)
 
 
 @dataclass
@@ -68,6 +78,9 @@ class Air:
             spoilt = bytearray(parcel.data)
             spoilt[self.dice.randrange(len(spoilt))] ^= 1 + self.dice.randrange(255)
             parcel = Parcel(parcel.label, bytes(spoilt))
+        if self.dice.random() < self.weather.cut:
+            self.counts["cut off"] += 1
+            parcel = Parcel(parcel.label, parcel.data[: self.dice.randrange(len(parcel.data))])
         self.flying.append(parcel)
         if self.dice.random() < self.weather.repeat:
             self.counts["repeated"] += 1
@@ -100,6 +113,7 @@ class SimulatedChannel:
         self._out = out
         self._into = into
         self._open: dict[str, Parcel] = {}
+        self._away_until = 0.0
         self._count = 0
         self.told: list[str] = []
 
@@ -108,15 +122,32 @@ class SimulatedChannel:
 
     async def send(self, parcel: Parcel) -> None:
         assert len(parcel.data) <= self.limits.parcel_bytes_max
+        self._there()
         if not self._out.calm:
             self._hindered()
         self._sent_at.append(self._clock())
         before = len(self._out.flying)
         self._out.put(parcel)
-        if self._carrier.delays != (0.0,) and not self._out.calm:
-            late = self._clock() + self._out.dice.choice(self._carrier.delays)
-            self._out.waiting += [(late, one) for one in self._out.flying[before:]]
+        delay = 0.0 if self._out.calm else self._delay()
+        if delay:
+            self._out.waiting += [(self._clock() + delay, one) for one in self._out.flying[before:]]
             del self._out.flying[before:]
+
+    def _delay(self) -> float:
+        if self._out.dice.random() < self._out.weather.days:
+            self._out.counts["late by days"] += 1
+            return self._out.dice.choice(DAYS_SECONDS)
+        return self._out.dice.choice(self._carrier.delays)
+
+    def _there(self) -> None:
+        """The share may be away, for a while."""
+        if self._into.calm:
+            return
+        if self._clock() >= self._away_until and self._out.dice.random() < self._out.weather.away:
+            self._away_until = self._clock() + self._out.dice.choice(AWAY_SECONDS)
+            self._out.counts["share away"] += 1
+        if self._clock() < self._away_until:
+            raise ChannelUnavailable("the exchange directory is not there")
 
     def _hindered(self) -> None:
         """The provider wants no mail now, or sends one back."""
@@ -132,6 +163,7 @@ class SimulatedChannel:
             self.told.append("a mail came back")
 
     async def receive(self, limit: int) -> Sequence[Delivery]:
+        self._there()
         self._into.arrive(self._clock())
         deliveries: list[Delivery] = []
         for parcel in self._into.take(limit):
@@ -141,12 +173,14 @@ class SimulatedChannel:
         return deliveries
 
     async def confirm(self, tokens: Sequence[str]) -> None:
+        self._there()
         for token in tokens:
             del self._open[token]
 
     async def forget(self, tokens: Sequence[str]) -> None:
         for token in tokens:
-            self._into.flying.append(self._open.pop(token))
+            if token in self._open:
+                self._into.flying.append(self._open.pop(token))
 
     def restart(self) -> None:
         """The process died: everything unconfirmed is handed over again."""

@@ -1,12 +1,12 @@
 """Points at which the world may strike: a process dies, a person edits, another task runs in between."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from inspect import iscoroutinefunction
 from typing import Any, Protocol
 
 from backbone.errors import TrackerUnavailable
-from backbone.model import Outcome, Write
-from backbone.store.engine import Store, Transaction
+from backbone.model import Outcome, Position, Touched, Write
+from backbone.store.engine import Store, StoreError, Transaction
 
 
 class Ended(BaseException):
@@ -24,6 +24,8 @@ class Cancelled(Ended):
 class World(Protocol):
     async def point(self, node: str, name: str) -> None: ...
     def unavailable(self, node: str, name: str) -> bool: ...
+    def full(self, node: str) -> bool: ...
+    def stale(self, node: str, name: str) -> bool: ...
     def count(self, what: str) -> None: ...
 
 
@@ -62,6 +64,21 @@ class PointedTracker(Pointed):
 
         return super()._around(attribute, asked)
 
+    async def touched(self, since: Position, limit: int) -> Touched:
+        """Sometimes the answer of a moment ago: nothing new."""
+        if self._world.stale(self._node, "touched"):
+            return Touched((), since)
+        found: Touched = await self._around("touched", self._inner.touched)(since, limit)
+        return found
+
+    async def touched_of(self, issues: Mapping[str, Position]) -> Mapping[str, Touched]:
+        """As above, for named issues."""
+        if self._world.stale(self._node, "touched_of"):
+            known = await self._inner.read(list(issues))
+            return {local: Touched((), seen) for local, seen in issues.items() if local in known}
+        found: Mapping[str, Touched] = await self._around("touched_of", self._inner.touched_of)(issues)
+        return found
+
     async def apply(self, writes: Sequence[Write]) -> Sequence[Outcome]:
         outcomes: list[Outcome] = []
         for write in writes:
@@ -94,6 +111,8 @@ class PointedStore(Store):
 
     async def run(self, work: Transaction[Any]) -> Any:
         await self._world.point(self._node, "before commit")
+        if self._world.full(self._node):
+            raise StoreError("the store cannot be written: database or disk is full; free some space on its disk")
         result = self._inner.run_now(work)
         await self._world.point(self._node, "after commit")
         return result

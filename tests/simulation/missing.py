@@ -8,13 +8,15 @@ from unittest.mock import patch
 
 from backbone.replication import diff, link, merge, sending
 from backbone.replication.link import LinkState
-from backbone.replication.merge import NEVER, Join, Policy, Stamp
+from backbone.replication.merge import NEVER, Join, Policy, Side, Stamp
+from backbone.replication.message import Kind
 from backbone.service.endpoint import Endpoint
-from backbone.service.flow import applying, inbound, outbound
+from backbone.service.flow import applying, inbound, outbound, planning
 from backbone.service.flow.inbound import Report
 from backbone.service.flow.recording import emit, record
 from backbone.service.flow.tasks import Task, rounds
-from backbone.store import links, lists, messages, shadows
+from backbone.service.links import talks
+from backbone.store import links, lists, messages, proposals, shadows
 from backbone.store.lists import Intent
 from backbone.store.shadows import Book
 
@@ -136,7 +138,7 @@ def cursor_after_population() -> AbstractContextManager[Any]:
 
 def intents_forget() -> AbstractContextManager[Any]:
     """An intent does not say what waited or was released: it is taken for one of a message."""
-    return patch.object(applying, "for_resume", lambda task, key: Intent(key, task.change_set.gid))
+    return patch.object(planning, "for_resume", lambda task, key: Intent(key, task.change_set.gid))
 
 
 def refusals_forgotten() -> AbstractContextManager[Any]:
@@ -187,6 +189,18 @@ def no_hold() -> AbstractContextManager[Any]:
 
 
 @contextmanager
+def old_clock() -> Iterator[None]:
+    """What was to come at a time of the old clock waits for it, after the clock was set back."""
+    due_at = sending.due_at
+
+    def patient(state: LinkState, item: sending.Waiting, _now: float, timing: Any) -> float:
+        return due_at(state, item, float("inf"), timing)
+
+    with patch.object(link, "_on_the_clock", lambda state, _: state), patch.object(sending, "due_at", patient):
+        yield
+
+
+@contextmanager
 def no_window() -> Iterator[None]:
     due = sending.due
 
@@ -195,3 +209,51 @@ def no_window() -> Iterator[None]:
 
     with patch.object(sending, "due", all_of_it), patch.object(outbound, "due", all_of_it):
         yield
+
+
+def agreed_at_arrival() -> AbstractContextManager[Any]:
+    """A changed agreement is read by as soon as the partner's number has come, whatever is still to be applied."""
+    receive = inbound.receive
+
+    async def at_once(ep: Endpoint) -> Report:
+        report = await receive(ep)
+        state = ep.store.read_now(lambda tx: links.state(tx, ep.row))
+        come = ep.store.read_now(lambda tx: messages.next_in(tx, ep.row, state, "c", 1_000))
+        every = ep.store.read_now(lambda tx: proposals.every(tx, ep.row))
+        changed = proposals.open_one(every)
+        if any(one.kind == Kind.AGREED for one in come):
+            ep.earlier = None
+            if changed is not None and ep.side is Side.SLAVE and ep.translate is not None:
+                ep.agreement = talks.agreement_of(changed)
+                ep.translation, ep.policies = ep.translate(ep.agreement), ep.agreement.policies()
+        return report
+
+    return patch.object(inbound, "receive", at_once)
+
+
+def agreed_without_earlier() -> AbstractContextManager[Any]:
+    """What the partner still writes by the agreement before is read by the new one."""
+    return patch.object(Endpoint, "theirs", property(lambda ep: ep))
+
+
+def joined_unsaid() -> AbstractContextManager[Any]:
+    """What joined the agreement is not said about the issues that are shared already."""
+
+    async def nothing(ep: Endpoint) -> int:
+        ep.unsaid = False
+        return 1
+
+    return patch.object(applying, "say_more", nothing)
+
+
+def overlap_unsettled() -> AbstractContextManager[Any]:
+    """Writes that met while the order changed are left to what each side made of them."""
+
+    def unsettled(_shadow: Any, _operations: Any, plan: Any, _overlap: Any) -> Any:
+        return plan, {}
+
+    return patch.object(planning, "renew", unsettled)
+
+
+def left_remembered() -> AbstractContextManager[Any]:
+    return patch.object(proposals, "forget_fields", lambda *_: [])

@@ -19,7 +19,7 @@ from backbone.replication.diff import Shadow
 from backbone.replication.link import LinkState, Receiving
 from backbone.replication.merge import EMPTY, Policy, Side
 from backbone.service.endpoint import Endpoint
-from backbone.service.flow import applying, inbound, outbound, recording
+from backbone.service.flow import applying, inbound, outbound, planning, recording
 from backbone.service.flow.tasks import rounds
 from backbone.service.healing import resyncing
 from backbone.service.running import pruning
@@ -44,6 +44,8 @@ class Mutant:
     masked: str = ""
     restored: Restored = Restored.NEVER
     """Whose store is put back to an older copy in the worlds that shall catch it."""
+    changing: bool = False
+    """The admins change the agreement in them."""
 
 
 def _echo_by_sent_value() -> AbstractContextManager[Any]:
@@ -132,8 +134,8 @@ def _nobody_asks() -> AbstractContextManager[Any]:
 def _nobody_resends() -> AbstractContextManager[Any]:
     due_at = sending.due_at
 
-    def once(state: LinkState, item: Any, timing: Any) -> float:
-        return float("inf") if item.sent_at is not None and not item.asked else due_at(state, item, timing)
+    def once(state: LinkState, item: Any, now: float, timing: Any) -> float:
+        return float("inf") if item.sent_at is not None and not item.asked else due_at(state, item, now, timing)
 
     return patch.object(sending, "due_at", once)
 
@@ -206,13 +208,13 @@ def _any_welcome() -> AbstractContextManager[Any]:
 
 
 def _creation_by_number() -> AbstractContextManager[Any]:
-    join = applying._join
+    join = planning._join
 
     def by_number(*args: Any) -> Any:
         planned = join(*args)
         return planned._replace(write=planned.write._replace(key=planned.task.key))
 
-    return patch.object(applying, "_join", by_number)
+    return patch.object(planning, "_join", by_number)
 
 
 def _capture_before_state() -> AbstractContextManager[Any]:
@@ -279,6 +281,7 @@ MUTANTS = (
            masked="it guards a store that was put back (test_link.py, test_copied_store.py)"),
     Mutant("no_window", "no more is under way than the partner takes", missing.no_window,
            masked="it bounds memory and disk, no promise of these worlds (test_sending.py)"),
+    Mutant("old_clock", "nothing waits for the time before the clock was set back", missing.old_clock, known=41),
     Mutant("contents_pruned_early", "a content stays until all that may name it is applied", _contents_pruned_early, 2),
     Mutant("no_history", "a state tells former values", _no_history, restored=Restored.ONE,
            masked="an old value that is written again is on the list of conflicts: unit/replication/test_resync.py"),
@@ -289,6 +292,15 @@ MUTANTS = (
     Mutant("capture_before_state", "nothing is captured before the state has come", _capture_before_state,
            restored=Restored.ONE),
     Mutant("one_way", "what the state lacks is said", _one_way, restored=Restored.ONE),
+    Mutant("agreed_at_arrival", "another agreement takes effect at its number", missing.agreed_at_arrival,
+           known=2, changing=True),
+    Mutant("agreed_without_earlier", "until the partner's number its words are read by the earlier agreement",
+           missing.agreed_without_earlier, known=2, changing=True),
+    Mutant("joined_unsaid", "what joins the agreement is said of what is shared already", missing.joined_unsaid,
+           known=2, changing=True),
+    Mutant("overlap_unsettled", "writes that met while their order changed are settled", missing.overlap_unsettled,
+           known=7, changing=True),
+    Mutant("left_remembered", "what left the agreement is forgotten", missing.left_remembered, changing=True),
 )  # fmt: skip
 
 
@@ -296,7 +308,7 @@ def caught(mutant: Mutant, seed: int) -> str:
     """How this seed catches the mutant; empty when it does not."""
     with mutant.mutate():
         try:
-            broken, _ = run(seed, restored=mutant.restored)
+            broken, _ = run(seed, restored=mutant.restored, changing=mutant.changing)
         except Exception as fault:  # noqa: BLE001 - a fault is one way to be caught
             return f"{type(fault).__name__}: {str(fault).splitlines()[0] if str(fault) else ''}"
     return broken[0] if broken else ""

@@ -4,12 +4,14 @@ import logging
 import random
 import shutil
 import sqlite3
+import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from backbone.model import Cell, Cells, Value
 from backbone.replication.agreement import Agreement
@@ -17,13 +19,15 @@ from backbone.replication.link import Identity, LinkState, Started, step
 from backbone.replication.mapping import Rules, Translation
 from backbone.replication.merge import Side
 from backbone.service.endpoint import Endpoint
+from backbone.service.evidence import receipting
 from backbone.service.flow import applying, control, inbound, outbound
 from backbone.service.flow.contents import Contents
 from backbone.service.healing import renewing, resyncing
+from backbone.service.links import agreeing
 from backbone.service.links.progress import Progress, save
 from backbone.service.parties import timing
 from backbone.service.running import pruning, requests
-from backbone.store import engine, links, lists
+from backbone.store import engine, links, lists, proposals, standing
 from backbone.store.engine import Store, Transaction
 from backbone.store.tables import metadata
 from backbone.trackers.memory import MemoryTracker
@@ -34,7 +38,8 @@ from tests.simulation.faults import Pointed, PointedStore, PointedTracker
 from tests.simulation.faults import World as Points
 
 LINK = "ab" * 16
-AGREEMENT = {
+AGREEMENT: dict[str, Any] = {
+    "attachments_deleted_by": "anyone",
     "fields": {
         "title": {"type": "text", "policy": "newest"},
         "description": {"type": "richtext", "policy": "master"},
@@ -43,8 +48,17 @@ AGREEMENT = {
         "priority": {"type": "choice", "policy": "master"},
         "labels": {"type": "choices", "policy": "newest"},
         "depends": {"type": "relation", "policy": "newest"},
-    }
+    },
 }
+AGREEMENTS: tuple[dict[str, Any], ...] = (
+    AGREEMENT,
+    {"fields": {n: f for n, f in AGREEMENT["fields"].items() if n != "estimate"}},
+    {"fields": {n: f for n, f in AGREEMENT["fields"].items() if n not in ("labels", "status", "priority")}},
+    {"fields": {**AGREEMENT["fields"], "title": {"type": "text", "policy": "slave"},
+                "estimate": {"type": "number", "policy": "newest"}, "status": {"type": "text", "policy": "master"}}},
+    {"fields": {n: {**f, "policy": "master"} for n, f in AGREEMENT["fields"].items() if n != "depends"}},
+)  # fmt: skip
+"""What the admins of a world that changes go over to: fields leave and join, types and policies change."""
 RULES = {"fields": {name: {"local": name} for name in AGREEMENT["fields"]}}
 
 
@@ -123,14 +137,31 @@ class Habits:
         return cls(dice.choice((unchanged, trimmed, rounded)), dice.choice((None, reopen)))
 
 
+_ENGINES: list[Engine] = []
+"""Of worlds that nobody looks at any more: an engine keeps the statements that it compiled; disposed, begins an empty
+database.
+"""
+
+
+@cache
+def _with_tables() -> sqlite3.Connection:
+    """An empty store, to be copied."""
+    made = engine.sqlite_engine(None)
+    metadata.create_all(made)
+    connection = made.raw_connection().driver_connection
+    assert isinstance(connection, sqlite3.Connection)
+    return connection
+
+
 class CountedStore(Store):
     """A store in memory that counts its transactions."""
 
     def __init__(self) -> None:
-        made = engine.sqlite_engine(None)
-        metadata.create_all(made)
-        super().__init__(made, threaded=False)
+        super().__init__(_ENGINES.pop() if _ENGINES else engine.sqlite_engine(None), threaded=False)
         self.transactions = 0
+        weakref.finalize(self, _ENGINES.append, self._engine)
+        self._engine.dispose()
+        _with_tables().backup(self.database())
 
     def database(self) -> sqlite3.Connection:
         """The database itself, to be copied."""
@@ -141,7 +172,6 @@ class CountedStore(Store):
     def put_back(self, copy: sqlite3.Connection) -> None:
         """The database becomes the copy. Statements that SQLite has prepared for the old one would not survive it."""
         self._engine.dispose()
-        self._engine = engine.sqlite_engine(None)
         copy.backup(self.database())
         self.transactions += 1
 
@@ -169,6 +199,7 @@ class Node:
         self.log = Log()
         self.store = CountedStore()
         self.shows = habits.shows
+        self.rules: dict[str, Any] = RULES
         self.tracker = MemoryTracker(
             normalise=self.shows,
             side_effect=habits.effect,
@@ -187,7 +218,7 @@ class Node:
         state = LinkState((1, self.node_id[:8].encode()), 0, (1, self.peer_id[:8].encode()))
         links.add(
             tx, name="peer", link_id=LINK, side=self.name, pairing=PAIRED[self.side], state="active", home="",
-            created_at=0.0, our_fingerprint="", agreement=AGREEMENT, peer={"node": self.peer_id},
+            created_at=self.clock(), our_fingerprint="", agreement=AGREEMENT, peer={"node": self.peer_id},
         )  # fmt: skip
         links.save_state(tx, 1, state)
 
@@ -220,21 +251,29 @@ class Node:
         keys = MemoryKeyRing(self.name)
         other = MemoryKeyRing(self.peer)
         await keys.add_peer(await other.public_key(), other.fingerprint)
-        agreement = Agreement.parse(AGREEMENT, "agreement")
+        agreement = Agreement.parse(self.store.read_now(lambda tx: links.get(tx, 1).agreement), "agreement")
         identity = Identity(
             LINK, self.node_id, self.peer_id, keys.fingerprint, other.fingerprint, bytes(16), agreement.policy_hash()
         )
-        self.ep = Endpoint(
+        ep = Endpoint(
             row=1, name="peer", link_id=LINK, tag=LINK[:16], side=self.side, identity=identity,
             timing=timing(self.channel),
-            agreement=agreement, translation=Translation(agreement, Rules.parse(RULES, "rules"), self.name),
-            schema=await self.tracker.describe(), store=PointedStore(self.store, self.world, self.name),
+            agreement=agreement, translation=self.translate(agreement), translate=self.translate,
+            schema=await self.tracker.describe(), store=self.store,
             tracker=self._pointed(PointedTracker, self.tracker, "tracker"),
             channel=self._pointed(Pointed, self.channel, "channel"), keyring=self._pointed(Pointed, keys, "keys"),
             contents=Contents(self.folder / self.name),
             clock=self.clock, log=self.log,
             together=one_by_one, random_bytes=self.world.dice.randbytes,
         )  # fmt: skip
+        await agreeing.refresh(ep)
+        ep.store = PointedStore(self.store, self.world, self.name)
+        self.ep = ep
+
+    def translate(self, agreement: Agreement) -> Translation:
+        """The link's file for one agreement."""
+        rules = Rules.parse(self.rules, "links/peer.toml")
+        return Translation(agreement, rules.within(agreement.fields), self.name, side=self.side)
 
     def _pointed(self, kind: type[Pointed], inner: object, name: str) -> Any:
         return kind(inner, self.world, self.name, name)
@@ -261,6 +300,27 @@ class Node:
         """A person asks for it."""
         self.store.run_now(lambda tx: lists.ask(tx, 1, "retry", {"item": item}, self.clock()))
 
+    def choose(self, kind: str, issue: str) -> None:
+        """A person cuts an issue from the link, or adds it."""
+        self.store.run_now(lambda tx: lists.ask(tx, 1, kind, {"issue": issue}, self.clock()))
+
+    def cut(self) -> list[str]:
+        """The issues that rest on our side, as they are called here."""
+
+        def read(tx: Connection) -> list[str]:
+            gids = [(1, one.gid) for one in standing.every(tx, 1) if one.ours in standing.RESTS]
+            return sorted(lists.local_names(tx, gids).values())
+
+        return self.store.read_now(read)
+
+    def ask(self, kind: str, **arguments: object) -> None:
+        """What an admin asks for on the command line."""
+        self.store.run_now(lambda tx: lists.ask(tx, 1, kind, arguments, self.clock()))
+
+    def proposed(self) -> proposals.Version | None:
+        """What the partner proposes."""
+        return proposals.open_one(self.store.read_now(lambda tx: proposals.every(tx, 1)))
+
     async def prune(self) -> None:
         """What the service does once an hour, between two rounds of its work."""
         await pruning.prune(replace(self.ep, store=self.store))
@@ -279,9 +339,15 @@ class Node:
             "parts": inbound.take_parts,
             "control": control.take_control,
             "requests": requests.carry_out,
+            "receipts": give,
         }
         done = await steps[what](self.ep)
         return done.count if isinstance(done, inbound.Report) else float(done)
+
+
+async def give(ep: Endpoint) -> float:
+    """A receipt, if it is time; returns how many."""
+    return float(await receipting.give(ep, quiet=True) == 0.0)
 
 
 async def one_by_one(work: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, select
 
-from backbone.model import COMMENT, ISSUE, Cell, Issue
+from backbone.model import ATTACHMENT, COMMENT, ISSUE, SETS, Cell, Issue
 from backbone.replication.link import LinkState
-from backbone.replication.merge import EMPTY, Register
+from backbone.replication.merge import EMPTY, NEVER, Register
 from backbone.replication.message import LANES, Operation, decode_change_sets, inflate
-from backbone.store import links, lists, shadows
+from backbone.replication.proposal import decode_agreed
+from backbone.store import evidence, links, lists, messages, proposals, shadows
 from backbone.store.codec import unpack_registers
 from backbone.store.tables import conflict, identity, outbox, shadow
 from tests.simulation.people import files, texts
@@ -63,9 +64,15 @@ def quiet(world: "World") -> bool:
     pairs = ((a.state(), b.state()), (b.state(), a.state()))
     return (
         all(_know_each_other(o, i) and not o.occupied for o, i in pairs)
-        and all(o.out[lane].last == i.into[lane].applied == o.out[lane].applied for o, i in pairs for lane in LANES)
+        and all(o.out[lane].last == i.into[lane].applied for o, i in pairs for lane in LANES)
+        and not any(node.store.read_now(_owes) for node in (a, b))
         and not any(air.flying or air.waiting for air in world.airs)
     )
+
+
+def _owes(tx: Connection) -> int:
+    """What the peer has not acknowledged or was not told. Receipts are acknowledged along with something else."""
+    return messages.awaited(tx, 1, links.state(tx, 1))[0] + evidence.debt(tx, 1)[0]
 
 
 def finally_(world: "World") -> list[str]:
@@ -76,16 +83,36 @@ def finally_(world: "World") -> list[str]:
     made = [t for person in world.people for t in person.made if not any(_begins(r, t.strip()) for r in removed)]
     for node in world.nodes:
         broken += _images(node)
+        broken += _said(node)
         broken += _clock(node)
         broken += _nothing_missing(node, made)
         broken += node.store.read_now(lambda tx, n=node: list(_leftovers(tx, n)))  # type: ignore[misc]
+    broken += _same_agreement(a, b)
     broken += _same_content(a, b)
     broken += _conflicts(a, b)
     return broken
 
 
+def _same_agreement(a: "Node", b: "Node") -> list[str]:
+    """What is in effect, and behind which numbers, and what is open; of what is not shared nothing is known."""
+    ours, theirs = (n.store.read_now(lambda tx: proposals.every(tx, 1)) for n in (a, b))
+    broken = []
+    for name, one in (("in effect", proposals.present_of), ("proposed", proposals.open_one)):
+        left, right = one(ours), one(theirs)
+        if (left and (left.version, left.digest, left.stage)) != (right and (right.version, right.digest, right.stage)):
+            broken.append(f"not the same is {name}: {left} {right}")
+    taken = [
+        {o.version: (o.ours_from, o.theirs_from) for o in side if o.ours_from is not None} for side in (ours, theirs)
+    ]
+    if taken[0] != {version: (theirs_, ours_) for version, (ours_, theirs_) in taken[1].items()}:
+        broken.append(f"took effect at other numbers: {taken}")
+    fields = {cell.field for node in (a, b) for _, cell in _registers(node)} - {COMMENT, ATTACHMENT}
+    unshared = sorted(fields - a.ep.agreement.fields.keys())
+    return broken + [f"{name} is not shared and not forgotten" for name in unshared]
+
+
 def _same_registers(a: "Node", b: "Node") -> list[str]:
-    ours, theirs = _registers(a), _registers(b)
+    ours, theirs = ({k: r for k, r in _registers(node).items() if r.write != NEVER} for node in (a, b))
     broken = []
     for key in ours.keys() | theirs.keys():
         left, right = ours.get(key), theirs.get(key)
@@ -111,6 +138,18 @@ def _images(node: "Node") -> list[str]:
             if shown not in (register.value, node.shows(cell, register.value)):
                 broken.append(f"I2 {node.name}: {gid} {cell.field} shows {shown!r} for {register.value!r}")
     return broken
+
+
+def _said(node: "Node") -> list[str]:
+    """What a field shows that is shared was said by somebody, whenever the field joined the agreement."""
+    fields = {name for name, field in node.ep.agreement.fields.items() if field.type not in SETS}
+    registers = _registers(node)
+    return [
+        f"{node.name}: {gid} {cell.field} shows {value!r}, and nobody has said it"
+        for gid, issue in _by_gid(node).items()
+        for cell, value in issue.cells.items()
+        if cell.field in fields and value is not None and registers.get((gid, cell), EMPTY).write == NEVER
+    ]
 
 
 def _clock(node: "Node") -> list[str]:
@@ -148,7 +187,8 @@ def _same_content(a: "Node", b: "Node") -> list[str]:
     left = {gid: sorted(files(issue.cells)) for gid, issue in _by_gid(a).items()}
     right = {gid: sorted(files(issue.cells)) for gid, issue in _by_gid(b).items()}
     broken = [] if left == right else ["attachments differ"]
-    return broken + [f"{name} differ" for name in ("depends", "labels") if _sets(a, name) != _sets(b, name)]
+    sets = {"depends", "labels"} & a.ep.agreement.fields.keys()
+    return broken + [f"{name} differ" for name in sorted(sets) if _sets(a, name) != _sets(b, name)]
 
 
 def _sets(node: "Node", field: str) -> dict[str, list[str]]:
@@ -183,8 +223,13 @@ def _recorded(tx: Connection) -> set[tuple[str, str, str]]:
 
 def _last_writes(tx: Connection) -> dict[tuple[str, Cell], Operation]:
     last: dict[tuple[str, Cell], Operation] = {}
-    rows = tx.execute(select(outbox).where(outbox.c.kind == "DATA").order_by(outbox.c.seq))
+    terms = {one.version: one.agreement["fields"] for one in proposals.every(tx, 1)}
+    rows = tx.execute(select(outbox).where(outbox.c.kind.in_(("DATA", "AGREED"))).order_by(outbox.c.seq))
     for row in rows:
+        if row.kind == "AGREED":
+            fields = terms[decode_agreed(inflate(row, row.body)).version]
+            last = {key: one for key, one in last.items() if key[1].field in {*fields, COMMENT, ATTACHMENT}}
+            continue
         for change_set in decode_change_sets(inflate(row, row.body)):
             for operation in change_set.operations:
                 last[change_set.gid, operation.cell] = operation

@@ -17,6 +17,7 @@ from typing import Any
 
 from backbone.errors import TrackerUnavailable
 from backbone.replication.merge import Side
+from backbone.store.engine import StoreError
 from channels.base import ChannelUnavailable
 from tests.simulation import together
 from tests.simulation.channel import DIRECTORY, Air, SimulatedChannel, Weather
@@ -25,9 +26,10 @@ from tests.simulation.node import AGREEMENT, RULES, Habits, remove
 from tests.simulation.people import Person
 from tests.simulation.site import Half, Site
 
-ACTIONS = ("capture", "apply", "send", "receive", "parts", "control", "send", "receive", "requests")
+ACTIONS = ("capture", "apply", "send", "receive", "parts", "control", "send", "receive", "requests", "receipts")
 IN_TURN = ("apply", "requests")
 """One link of a tracker at a time."""
+TROUBLE = (Ended, TrackerUnavailable, ChannelUnavailable, StoreError)
 EXCLUSIVE = ("capture", *IN_TURN)
 STEPS = 200
 QUIET_ROUNDS = 80
@@ -80,6 +82,9 @@ class Several:
         self.nested = self.dice.choice((0.0, 0.05, 0.15))
         self.silent = self.dice.choice((0.0, 0.01, 0.05))
         self.refusing = self.dice.choice((0.0, 0.1, 0.3))
+        self.trouble = random.Random(seed + 2)
+        self.disk = self.trouble.choice((0.0, 0.0, 0.02))
+        self.lagging = self.trouble.choice((0.0, 0.0, 0.1))
         self.folder = Path(tempfile.mkdtemp(prefix="bbsim"))
         self.airs: list[Air] = []
         self.sites = {n: Site(n, self.folder, self, lambda: self.now, self._habits(), agreement) for n in "abc"}
@@ -121,6 +126,20 @@ class Several:
         if self.calm or self.dice.random() >= self.silent:
             return False
         self._tell(f"{node} gets no answer {name}")
+        return True
+
+    def full(self, node: str) -> bool:
+        """Whether the disk takes no more."""
+        if self.calm or self.trouble.random() >= self.disk:
+            return False
+        self._tell(f"{node} has a full disk")
+        return True
+
+    def stale(self, node: str, name: str) -> bool:
+        """Whether a tracker answers with what was true a moment ago."""
+        if self.calm or self.trouble.random() >= self.lagging:
+            return False
+        self._tell(f"{node} is told old news by {name}")
         return True
 
     def refusal(self, node: str) -> str | None:
@@ -187,7 +206,7 @@ class Several:
         self.busy.append((site, half, what))
         try:
             return await site.act(half, what)
-        except (Ended, TrackerUnavailable, ChannelUnavailable) as end:
+        except TROUBLE as end:
             if sum(s is site for s, _, _ in self.busy) > 1:
                 raise (end if isinstance(end, Ended) else Cancelled) from None
             await self._restart(site, half, process=isinstance(end, Crash))
@@ -201,7 +220,7 @@ class Several:
         while True:
             try:
                 await (site.start() if process else site.open(half))
-            except (Ended, TrackerUnavailable, ChannelUnavailable) as end:
+            except TROUBLE as end:
                 process = process or isinstance(end, Crash)
             else:
                 for other in site.halves:
@@ -233,7 +252,7 @@ class Several:
         moved = False
         for site in self.sites.values():
             for half in site.halves:
-                for what in ("receive", "parts", "control", "apply", "capture", "requests", "send", "send"):
+                for what in ("receive", "parts", "control", "apply", "capture", "requests", "receipts", "send", "send"):
                     moved |= bool(await self._act(site, half, what)) and what not in ("send", "receive")
         return moved
 

@@ -16,6 +16,7 @@ from backbone.service.endpoint import Endpoint
 from backbone.service.flow import applying, control, inbound, outbound
 from backbone.service.flow.contents import Contents
 from backbone.service.healing import resyncing
+from backbone.service.links import agreeing
 from backbone.service.parties import timing
 from backbone.service.running import pruning, requests
 from backbone.store import links, lists
@@ -23,7 +24,7 @@ from backbone.trackers.memory import MemoryTracker
 from handshake.memory import MemoryKeyRing
 from tests.simulation.channel import SimulatedChannel
 from tests.simulation.faults import Pointed, PointedStore, PointedTracker
-from tests.simulation.node import PAIRED, RULES, CountedStore, Habits, Log, World, one_by_one
+from tests.simulation.node import PAIRED, RULES, CountedStore, Habits, Log, World, give, one_by_one
 
 STEPS: dict[str, Callable[[Endpoint], Awaitable[Any]]] = {
     "recover": applying.resume,
@@ -34,6 +35,7 @@ STEPS: dict[str, Callable[[Endpoint], Awaitable[Any]]] = {
     "parts": inbound.take_parts,
     "control": control.take_control,
     "requests": requests.carry_out,
+    "receipts": give,
 }
 
 
@@ -107,16 +109,19 @@ class Site:
             agreement.policy_hash(),
         )  # fmt: skip
         rules = Rules.parse(half.rules, "rules")
-        half.ep = Endpoint(
+        ep = Endpoint(
             row=half.row, name=half.peer, link_id=half.link_id, tag=half.link_id[:16], side=half.side,
             identity=identity, timing=timing(half.channel), agreement=agreement,
             translation=Translation(agreement, rules, self.name, self.tracker.user, half.side),
-            schema=await self.tracker.describe(), store=PointedStore(self.store, self.world, self.name),
+            schema=await self.tracker.describe(), store=self.store,
             tracker=self._pointed(PointedTracker, self.tracker, "tracker"), tracker_name="main",
             channel=self._pointed(Pointed, half.channel, "channel"), keyring=self._pointed(Pointed, keys, "keys"),
             contents=Contents(self.folder / str(half.row)), clock=self.clock, log=self.log, together=one_by_one,
             random_bytes=self.dice.randbytes,
         )  # fmt: skip
+        await agreeing.refresh(ep)
+        ep.store = PointedStore(self.store, self.world, self.name)
+        half.ep = ep
 
     @property
     def dice(self) -> random.Random:

@@ -9,7 +9,7 @@ from unittest.mock import patch
 import pytest
 
 from backbone.replication.origin import Verdict
-from backbone.service.flow import applying, recording, tracing
+from backbone.service.flow import applying, planning, recording, tracing
 from backbone.service.flow.sighting import NOTHING
 from backbone.store.shadows import Book
 from tests.simulation import several
@@ -83,7 +83,7 @@ def nothing_is_met() -> Iterator[None]:
     async def meet(*_: object) -> None:
         pass
 
-    with patch.object(applying, "meet", meet):
+    with patch.object(applying, "meet_issues", meet):
         yield
 
 
@@ -91,15 +91,15 @@ def begun_writes_are_not_seen() -> AbstractContextManager[Any]:
     """What kin have written and not recorded is taken for somebody's edit."""
     record = recording.record
 
-    def blind(tx: Any, ep: Any, book: Any, edits: Any, _seen: Any = NOTHING, *, whole: bool = False) -> Any:
-        return record(tx, ep, book, edits, NOTHING, whole=whole)
+    def blind(*args: Any, **more: Any) -> Any:
+        return record(*args, **{**more, "seen": NOTHING})
 
     return patch.multiple("backbone.service.flow.outbound", record=blind)
 
 
 def old_names_are_forgotten() -> AbstractContextManager[Any]:
     """What was taken out before this link met the issue has no name."""
-    return patch.object(applying, "name_contents", lambda *_: None)
+    return patch.object(planning, "name_contents", lambda *_: None)
 
 
 MUTANTS: Mapping[str, Any] = {

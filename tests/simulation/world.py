@@ -11,11 +11,12 @@ from pathlib import Path
 
 from backbone.errors import TrackerUnavailable
 from backbone.replication.merge import Side
+from backbone.store.engine import StoreError
 from channels.base import ChannelUnavailable
 from tests.simulation import promises
 from tests.simulation.channel import DIRECTORY, Air, Carrier, SimulatedChannel, Weather
 from tests.simulation.faults import Cancelled, Crash, Ended
-from tests.simulation.node import Habits, Node, remove
+from tests.simulation.node import AGREEMENTS, Habits, Node, remove
 from tests.simulation.people import Person
 
 
@@ -28,10 +29,13 @@ class Restored(StrEnum):
 
 
 RESTORED_CHANCE = 0.03
+CHANGED_CHANCE = 0.2
 EXCLUSIVE = ("capture", "apply", "requests")
-ACTIONS = ("capture", "apply", "send", "receive", "parts", "control", "send", "receive", "requests")
+ACTIONS = ("capture", "apply", "send", "receive", "parts", "control", "send", "receive", "requests", "receipts")
+TROUBLE = (Ended, TrackerUnavailable, ChannelUnavailable, StoreError)
 QUIET_ROUNDS = 60
 STEPS = 150
+CUTTING_CHANCE = 0.3
 
 
 class World:
@@ -44,16 +48,27 @@ class World:
         *,
         carrier: Carrier = DIRECTORY,
         restored: Restored = Restored.NEVER,
+        cutting: bool = False,
+        changing: bool = False,
     ) -> None:
-        """``habits`` are those of both trackers; otherwise the dice decide. ``restored``: whose store is put back."""
+        """``habits`` are those of both trackers; otherwise the dice decide. ``restored``: whose store is put back.
+        ``cutting``: people take issues out of the link and add them again; at the end all take part. ``changing``: the
+        admins change the agreement.
+        """
         self.pace = carrier.limits.resend_floor_seconds / DIRECTORY.limits.resend_floor_seconds
         self.dice = random.Random(seed)
         self.fate = random.Random(seed + 1)
+        self.trouble = random.Random(seed + 2)
         self.restored = restored
+        self.cutting = cutting
         self.chosen = self.fate.randrange(2)
         self.restores = 0
         self.broom = random.Random(seed)
-        self.now = 1_000.0
+        self.changing = changing
+        self.law = random.Random(seed + 3)
+        self.now = 1_000_000.0
+        self.ahead = [0.0, 0.0]
+        """Seconds by which each node's clock is wrong."""
         self.calm = False
         self.depth = 0
         self.story: list[str] = []
@@ -64,7 +79,13 @@ class World:
             repeat=self.dice.choice((0.0, 0.1, 0.5)),
             replay=self.dice.choice((0.0, 0.1)),
             alter=self.dice.choice((0.0, 0.05)),
+            cut=self.trouble.choice((0.0, 0.05)),
+            days=self.trouble.choice((0.0, 0.0, 0.1)),
+            away=self.trouble.choice((0.0, 0.02)),
         )
+        self.disk = self.trouble.choice((0.0, 0.0, 0.02))
+        self.lagging = self.trouble.choice((0.0, 0.0, 0.1))
+        self.jumping = self.trouble.choice((0.0, 0.0, 0.02))
         self.crash = self.dice.choice((0.0, 0.01, 0.03))
         self.nested = self.dice.choice((0.0, 0.05, 0.15))
         self.silent = self.dice.choice((0.0, 0.01, 0.05))
@@ -80,7 +101,7 @@ class World:
                 self.folder,
                 SimulatedChannel(there, back, carrier, lambda: self.now),
                 self,
-                lambda: self.now,
+                lambda: self.now + self.ahead[0],
                 master,
             ),
             Node(
@@ -89,7 +110,7 @@ class World:
                 self.folder,
                 SimulatedChannel(back, there, carrier, lambda: self.now),
                 self,
-                lambda: self.now,
+                lambda: self.now + self.ahead[1],
                 slave,
             ),
         ]
@@ -128,6 +149,22 @@ class World:
         self._tell(f"{node} refuses")
         return "not today"
 
+    def full(self, node: str) -> bool:
+        """Whether the disk takes no more."""
+        if self.calm or self.trouble.random() >= self.disk:
+            return False
+        self._tell(f"{node} has a full disk")
+        self.count("disk full")
+        return True
+
+    def stale(self, node: str, name: str) -> bool:
+        """Whether a tracker answers with what was true a moment ago."""
+        if self.calm or self.trouble.random() >= self.lagging:
+            return False
+        self._tell(f"{node} is told old news by {name}")
+        self.count("stale read")
+        return True
+
     def count(self, what: str) -> None:
         """Count one misfortune."""
         self.counts[what] += 1
@@ -151,8 +188,15 @@ class World:
 
     async def _step(self) -> None:
         self.now += self.dice.choice((0.01, 0.1, 1.0, 10.0)) * self.pace
+        if self.trouble.random() < self.jumping:
+            side = self.trouble.randrange(2)
+            self.ahead[side] = self.trouble.choice((-86_400.0, -3_600.0, -60.0, 0.0, 60.0, 3_600.0, 86_400.0))
+            self._tell(f"the clock of {self.nodes[side].name} is wrong by {self.ahead[side]:.0f} s")
+            self.count("clock jumps")
         if self.restored is not Restored.NEVER and self.fate.random() < RESTORED_CHANCE:
             await self._restore()
+        if self.changing and self.law.random() < CHANGED_CHANCE:
+            await self._change()
         if self.dice.random() < 0.15:
             await self._person()
         else:
@@ -174,9 +218,35 @@ class World:
         node.restore()
         await self._restart(node, process=True)
 
+    async def _change(self) -> None:
+        """An admin proposes another agreement, takes that back, or answers."""
+        master, slave = self.nodes
+        open_, roll = slave.proposed(), self.law.random()
+        if open_ is not None and roll < 0.7:
+            accepts = self.law.random() < 0.85
+            self._tell(f"slave {'accepts' if accepts else 'refuses'} version {open_.version}")
+            slave.ask("decide", version=open_.version, digest=open_.digest.hex(), accepts=accepts)
+            await self._hurry(slave, master)
+        elif master.proposed() is None or roll < 0.8:
+            chosen = self.law.randrange(len(AGREEMENTS))
+            self._tell(f"master proposes {chosen}")
+            master.ask("propose", agreement=AGREEMENTS[chosen])
+            await self._hurry(master, slave)
+        elif roll < 0.83:
+            self._tell("master withdraws")
+            master.ask("withdraw")
+
+    async def _hurry(self, asked: Node, other: Node) -> None:
+        """Of what admins say to each other most arrives at once: else hardly anything would take effect in a story."""
+        for node, what in ((asked, "requests"), (asked, "send"), (other, "receive"), (other, "control")):
+            await self._act(node, what)
+
     async def _person(self) -> None:
         person = self.dice.choice(self.people)
         node = self.nodes[self.people.index(person)]
+        if self.cutting and self.fate.random() < CUTTING_CHANCE:
+            await self._choose(node)
+            return
         refused = node.refused() if self.refusing else []
         if refused and self.dice.random() < 0.2:
             self._tell(f"{person.name} asks for another attempt")
@@ -185,6 +255,19 @@ class World:
             return
         self._tell(f"{person.name} edits")
         await person.act()
+
+    async def _choose(self, node: Node) -> None:
+        """Somebody takes an issue out of the link, or adds one that was."""
+        cut = node.cut()
+        issues = [issue.local for issue in await node.tracker.issues(None, 1_000)]
+        if cut and self.fate.random() < 0.5:
+            self._tell(f"{node.name} adds")
+            self.count("added")
+            node.choose("add", self.fate.choice(cut))
+        elif issues:
+            self._tell(f"{node.name} cuts")
+            self.count("cut")
+            node.choose("cut", self.fate.choice(issues))
 
     async def _action(self) -> None:
         node = self.dice.choice(self.nodes)
@@ -203,7 +286,7 @@ class World:
         self.busy.append((node, what))
         try:
             return await node.act(what)
-        except (Ended, TrackerUnavailable, ChannelUnavailable) as end:
+        except TROUBLE as end:
             if sum(n is node for n, _ in self.busy) > 1:
                 raise (end if isinstance(end, Ended) else Cancelled) from None
             await self._restart(node, process=isinstance(end, Crash))
@@ -218,7 +301,7 @@ class World:
             try:
                 await (node.start() if process else node.open())
                 await node.recover()
-            except (Ended, TrackerUnavailable, ChannelUnavailable) as end:
+            except TROUBLE as end:
                 process = process or isinstance(end, Crash)
             else:
                 break
@@ -234,6 +317,8 @@ class World:
             for node in self.nodes:
                 for item in node.refused():
                     node.retry(item)
+                for issue in node.cut():
+                    node.choose("add", issue)
             if not await self._round() and promises.quiet(self):
                 return promises.finally_(self) + promises.always(self)
             self.now += 45.0 * self.pace
@@ -242,7 +327,7 @@ class World:
     async def _round(self) -> bool:
         moved = False
         for node in self.nodes:
-            for what in ("receive", "parts", "control", "apply", "capture", "requests", "send", "send"):
+            for what in ("receive", "parts", "control", "apply", "capture", "requests", "receipts", "send", "send"):
                 moved |= bool(await self._act(node, what)) and what not in ("send", "receive")
         return moved
 
@@ -256,8 +341,14 @@ class World:
 
 
 def run(
-    seed: int, steps: int = STEPS, *, carrier: Carrier = DIRECTORY, restored: Restored = Restored.NEVER
+    seed: int,
+    steps: int = STEPS,
+    *,
+    carrier: Carrier = DIRECTORY,
+    restored: Restored = Restored.NEVER,
+    cutting: bool = False,
+    changing: bool = False,
 ) -> tuple[list[str], World]:
     """One seed: the promises that it broke, and its world. The same seed gives the same story."""
-    world = World(seed, carrier=carrier, restored=restored)
+    world = World(seed, carrier=carrier, restored=restored, cutting=cutting, changing=changing)
     return asyncio.run(world.run(steps)), world

@@ -1,6 +1,7 @@
 """A relay between a client and a server that breaks a connection at an exact place.
 
 TLS goes through untouched, so a place is a number of bytes as they travel: choose content far larger than a handshake.
+Where there is none, what a client says can be read.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from typing import Literal
 Direction = Literal["up", "down"]
 """Towards the server, or back to the client."""
 _CHUNK_BYTES = 65536
+_SAID_BYTES_MAX = 65536
 
 
 class Connection:
@@ -62,6 +64,8 @@ class Relay:
     """How many connections there were."""
     open: set[Connection] = field(default_factory=set)
     trips: list[Trip] = field(default_factory=list)
+    said: bytearray = field(default_factory=bytearray)
+    """The beginning of what clients said."""
 
     def trip(self, direction: Direction, after_bytes: int, do: Callable[[Connection], object] = Connection.cut) -> Trip:
         trip = Trip(direction, after_bytes, do)
@@ -75,6 +79,8 @@ class Relay:
     async def carry(self, connection: Connection, reader: asyncio.StreamReader, direction: Direction) -> None:
         passed = 0
         while data := await reader.read(_CHUNK_BYTES):
+            if direction == "up":
+                self.said += data[: _SAID_BYTES_MAX - len(self.said)]
             while trip := self._due(direction, passed + len(data)):
                 head = trip.after_bytes - passed
                 await connection.pass_on(direction, data[:head])

@@ -24,6 +24,7 @@ HOMES = {
     "aioimaplib": ("channels",),
     "aiosmtplib": ("channels",),
     "alembic": ("backbone.store",),
+    "cel": ("backbone.replication.scope.expression",),
     "gnupg": ("handshake",),
     "httpx2": ("backbone.service.watching.webhook",),
     "msgpack": ("backbone.replication.message", "backbone.store", "backbone.trackers.memory"),

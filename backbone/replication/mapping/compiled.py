@@ -7,7 +7,10 @@ from backbone.model import CHOSEN, SETS, Cell, Field, FieldType, Value
 from backbone.replication import forms
 from backbone.replication.agreement import Agreement, SharedField
 from backbone.replication.mapping.marked import UNMARKED, Marked
-from backbone.replication.mapping.rules import NUMBER_HERE, FieldRule, Only, Way
+from backbone.replication.mapping.references import References
+from backbone.replication.mapping.rules import NUMBER_HERE, FieldRule
+from backbone.replication.mapping.texts import Texts
+from backbone.replication.mapping.ways import Only, Way
 from backbone.replication.mapping.wording import Wording
 from backbone.replication.merge import Side
 
@@ -45,12 +48,20 @@ class Compiled:
     separator: str
     send_if_empty: str | None
     write_if_empty: str | None
+    texts: Texts | None
+    """Of rich text, which has references in it."""
     fits: Callable[[str], bool]
     """Whether the agreement takes this word."""
 
     @classmethod
     def of(
-        cls, name: str, rule: FieldRule, agreement: Agreement, side: Side | None, marked: Marked = UNMARKED
+        cls,
+        name: str,
+        rule: FieldRule,
+        agreement: Agreement,
+        side: Side | None,
+        marked: Marked = UNMARKED,
+        references: References | None = None,
     ) -> "Compiled":
         """``side`` is ours. Raises ``PatternError``."""
         shared = agreement.fields[name]
@@ -58,12 +69,13 @@ class Compiled:
         empty = rule.send_if_empty is not None or rule.write_if_empty is not None
         plain = not (wording.changes or empty or rule.separator or rule.only or shared.characters_max)
         sends, takes = ways(rule, shared, side)
-        lossy = wording.lossy or rule.write_if_empty is not None or shared.type in _DAYS
+        rich = shared.type is FieldType.RICHTEXT and not rule.separator and references is not None
+        lossy = wording.lossy or rich or rule.write_if_empty is not None or shared.type in _DAYS
         return cls(
             name=name,
             kind=shared.type,
             single=shared.type not in SETS,
-            plain=plain and takes and shared.type not in _SPOKEN | _FORMED,
+            plain=plain and takes and not rich and shared.type not in _SPOKEN | _FORMED,
             straight=not (lossy or rule.separator or shared.type in _OTHERWISE),
             free=not (shared.values or shared.characters_max or shared.type in _FORMED),
             lossy=lossy,
@@ -77,6 +89,7 @@ class Compiled:
             separator=rule.separator,
             send_if_empty=rule.send_if_empty,
             write_if_empty=rule.write_if_empty,
+            texts=_texts(references, wording) if rich else None,
             fits=forms.form_of(shared.type, frozenset(shared.values), shared.characters_max),
         )
 
@@ -112,6 +125,11 @@ class Compiled:
     def value_of(self, word: str | None) -> Value:
         """An agreed word as an agreed value."""
         return word == "true" if self.kind is FieldType.BOOLEAN and word is not None else word
+
+
+def _texts(references: References | None, wording: Wording) -> Texts:
+    assert references is not None, "rich text has references"
+    return Texts(references, lambda text: wording.out(text) or "", lambda text: wording.back(text) or "")
 
 
 def ways(rule: FieldRule, shared: SharedField, side: Side | None) -> tuple[bool, bool]:

@@ -8,8 +8,9 @@ from backbone.replication import forms
 from backbone.replication.agreement import Agreement
 from backbone.replication.mapping.compiled import ways
 from backbone.replication.mapping.patterns import has_wildcard, literal, wildcard
-from backbone.replication.mapping.rules import FieldRule, Only, Part
+from backbone.replication.mapping.rules import FieldRule, Part
 from backbone.replication.mapping.sources import Sources
+from backbone.replication.mapping.ways import Only
 from backbone.replication.merge import Side
 
 

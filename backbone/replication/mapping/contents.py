@@ -1,98 +1,85 @@
-"""Comments and attachments, out and in, and the comments that rules make here."""
+"""Comments and attachments on their way, and the comments that rules make here."""
 
 from collections.abc import Callable
 
 from backbone.model import ATTACHMENT, COMMENT, Cell, Record, Schema, Value
 from backbone.replication.agreement import Agreement
 from backbone.replication.diff import NOTE, Shadow
-from backbone.replication.mapping.draft import Draft
-from backbone.replication.mapping.marked import UNMARKED, Marked
+from backbone.replication.mapping import bringing
+from backbone.replication.mapping.attachments import Attachments
+from backbone.replication.mapping.bringing import is_brought_now, is_ours
+from backbone.replication.mapping.comments import Comments
+from backbone.replication.mapping.draft import Draft, withheld
 from backbone.replication.mapping.people import People
-from backbone.replication.mapping.tables import NoRow
+from backbone.replication.mapping.rules import Rules
+from backbone.replication.mapping.texts import Texts
 from backbone.replication.mapping.words import Names, Occasion
 
 
 class Contents:
-    """What becomes of an issue's comments and attachments on their way."""
+    """What becomes of an issue's comments and attachments."""
 
-    def __init__(self, agreement: Agreement, people: People, user: str, marked: Marked = UNMARKED) -> None:
+    def __init__(self, agreement: Agreement, rules: Rules, people: People, user: str, texts: Texts) -> None:
         """``user`` writes what nobody here wrote."""
-        self._marked = marked
-        self._agreement = agreement
         self._shared = {COMMENT: agreement.comments, ATTACHMENT: agreement.attachments}
-        self._people = people
+        self._comments = Comments(agreement, rules.comments, people, user, texts)
+        self._attachments = Attachments(agreement, rules.attachments, people, user)
+        self._takes = {COMMENT: rules.comments.direction.takes, ATTACHMENT: rules.attachments.direction.takes}
+        self._owner_deletes = agreement.attachments_deleted_by == "owner"
         self._user = user
 
-    def out(
-        self, cell: Cell, value: Value, schema: Schema, names: Names, shadow: Shadow, agreed: dict[Cell, Value]
-    ) -> str | None:
-        """Put one into ``agreed``, if it may leave; a sentence if it may and cannot."""
+    def may_leave(self, value: Record) -> bool:
+        """Whether an attachment that the partner does not know can leave."""
+        return self._shared[ATTACHMENT] and self._attachments.may_leave(value)
+
+    def out(self, cell: Cell, value: Value, schema: Schema, names: Names, shadow: Shadow) -> dict[Cell, Value]:
+        """One comment or attachment in agreed words, with a note of our own where it is withheld; nothing where it is
+        none of the partner's business. Raises ``NoRow`` where it may leave and cannot.
+        """
         target = Cell(cell.field, names.gid_of(cell.field, cell.element))
         if not self._shared[cell.field] or target.element.startswith(NOTE):
-            return None
-        if not isinstance(value, dict):
-            agreed[target] = None
-            return None
-        if cell.field == ATTACHMENT and not self._agreement.takes_file(str(value["type"]), int(value["size"])):
-            return None
-        known = shadow[target].value if target in shadow else None
-        first = names.said_elsewhere(target) if value["author"] == self._user else None
-        if isinstance(known, dict):
-            record: Record = {**value, "author": known["author"], "created": known["created"]}
-        elif isinstance(first, dict):
-            author = self._people.stranger(str(first["author"]))
-            record = {**value, "author": author, "created": first["created"]}
-        else:
-            record = {**value, "author": self._people.author(str(value["author"]), schema)}
-        if cell.field == COMMENT:
-            written_from = first if isinstance(first, dict) else known
-            try:
-                record["text"] = self._text_out(
-                    str(value["text"]), written_from if isinstance(written_from, dict) else None
-                )
-            except NoRow as error:
-                return f"comment {cell.element}: the {error.words(COMMENT)}"
-            longest = self._agreement.comment_characters_max
-            if longest is not None and len(str(record["text"])) > longest:
-                return f"comment {cell.element}: it is longer than the agreement allows"
-        agreed[target] = record
-        return None
-
-    def _text_out(self, text: str, known: Record | None) -> str:
-        if known is None:
-            return self._marked.out(text)
-        return self._marked.out(text.removeprefix(_headline(str(known["author"]))), str(known["text"]))
-
-    def comment_in(self, cell: Cell, value: Value, names: Names, draft: Draft) -> None:
-        local = names.local_of(cell.element) if draft.shows(cell) else None
+            return {}
+        said: Record | None = None
+        brings = is_brought_now(target, names, shadow)
+        ours = brings or is_ours(target, names, shadow)
         if isinstance(value, dict):
-            login = self._people.login_of.get(str(value["author"]))
-            ours = login is not None or names.born_here(cell.element)
-            try:
-                text = self._marked.back(str(value["text"]))
-            except NoRow as error:
-                draft.problems.append(f"{COMMENT}: the partner's {error.words(COMMENT)}")
-                return
-            first = names.said_elsewhere(cell)
-            author = str(first["author"] if isinstance(first, dict) else value["author"])
-            text = text if ours else _headline(author) + text
-            draft.content(cell, local, {"text": text, "author": login or self._user, "created": value["created"]})
-        elif local is not None:
-            draft.content(cell, local, None)
+            one = self._comments if cell.field == COMMENT else self._attachments
+            said = one.out(target, value, schema, names, shadow, ours=ours)
+        if said is None and target not in shadow and (value is not None or brings):
+            return {}
+        notes = _noted(target, value, said, shadow) if ours else {}
+        if brings:
+            notes[bringing.note(target.element)] = True
+        return {target: said, **notes}
 
-    def attachment_in(
-        self, cell: Cell, value: Value, names: Names, is_here: Callable[[str], bool], draft: Draft
-    ) -> None:
-        """``is_here`` tells whether the bytes with a SHA-256 are here."""
-        local = names.local_of(cell.element) if draft.shows(cell) else None
-        if not isinstance(value, dict):
-            if local is not None:
-                draft.content(cell, local, None)
-        elif local is None and not is_here(str(value["sha256"])):
-            draft.waiting[cell] = f"sha256:{value['sha256']}"
+    def stays(self, cell: Cell, names: Names, shadow: Shadow) -> bool:
+        """Whether something stays at the partner's although somebody took it away here."""
+        return cell.field == ATTACHMENT and self._owner_deletes and not is_ours(cell, names, shadow)
+
+    def into(self, cell: Cell, value: Value, names: Names, is_here: Callable[[str], bool], draft: Draft) -> None:
+        """The partner's word about one. ``is_here`` tells whether the bytes with a SHA-256 are here."""
+        record = value if isinstance(value, dict) else None
+        if not self._takes[cell.field]:
+            return
+        ours = is_ours(cell, names, draft.shadow)
+        if record is not None and draft.is_withheld(cell):
+            draft.problems.append(f"{cell.field}: the partner edited one of ours that is not shared any more; what it "
+                                  "wrote is not put into what stays here")  # fmt: skip
+        elif cell.field == ATTACHMENT:
+            self._attachments.into(cell, record, names, is_here, draft, ours=ours)
+        elif record is None:
+            draft.remove(cell, names)
         else:
-            login = self._people.login_of.get(str(value["author"]))
-            draft.content(cell, local, {**value, "author": login or self._user})
+            self._comments.into(cell, record, names, draft, ours=ours)
+
+    def is_expected(self, cell: Cell, value: Record, names: Names, shadow: Shadow) -> bool:
+        """Whether the tracker shows this, once it is agreed upon and all is well."""
+        if is_ours(cell, names, shadow):
+            return True
+        if cell.field == COMMENT:
+            return self._takes[COMMENT] and self._comments.is_wanted(value)
+        taken_away = self.stays(cell, names, shadow) and names.local_of(cell.element) is not None
+        return self._takes[ATTACHMENT] and self._attachments.is_wanted(value) and not taken_away
 
     def remark(self, name: str, text: str, occasion: Occasion, draft: Draft) -> None:
         """A comment of our own making: it stays here, and the partner never hears of it."""
@@ -100,5 +87,10 @@ class Contents:
         draft.cells[cell] = {"text": text, "author": self._user, "created": occasion.at}
 
 
-def _headline(author: str) -> str:
-    return f"{author} wrote:\n\n"
+def _noted(target: Cell, value: Value, said: Record | None, shadow: Shadow) -> dict[Cell, Value]:
+    """That something of ours was shared once and is withheld: an edit there must not meet what stays here."""
+    register, note = shadow.get(target), withheld(target)
+    was = note in shadow and shadow[note].image is not None
+    shared = register is not None and (register.image is not None or register.value is not None)
+    is_now = isinstance(value, dict) and said is None and (was or shared)
+    return {note: True if is_now else None} if is_now or was else {}

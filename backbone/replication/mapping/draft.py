@@ -2,9 +2,18 @@
 
 from dataclasses import dataclass, field
 
-from backbone.model import Cell, Value
-from backbone.replication.diff import Shadow
-from backbone.replication.mapping.words import Inward
+from backbone.model import Cell, Schema, Value
+from backbone.replication.diff import NOTE, Shadow
+from backbone.replication.mapping.words import Inward, Names
+
+WITHHELD = f"{NOTE}{NOTE}withheld"
+"""The field of our notes of what was shared once and is kept here by now. No local field's note begins so.
+"""
+
+
+def withheld(cell: Cell) -> Cell:
+    """The note about a comment or attachment."""
+    return Cell(WITHHELD, cell.element)
 
 
 @dataclass(slots=True)
@@ -12,6 +21,7 @@ class Draft:
     """What ``Inward`` is made from."""
 
     shadow: Shadow
+    schema: Schema
     cells: dict[Cell, Value] = field(default_factory=dict)
     at: dict[Cell, Cell] = field(default_factory=dict)
     waiting: dict[Cell, str] = field(default_factory=dict)
@@ -22,6 +32,11 @@ class Draft:
         register = self.shadow.get(cell)
         return register is not None and register.image is not None
 
+    def is_withheld(self, cell: Cell) -> bool:
+        """Whether the tracker has it, and it is kept from the partner who knew it once."""
+        register = self.shadow.get(withheld(cell))
+        return register is not None and register.image is not None
+
     def put(self, agreed: Cell, local: Cell, value: Value) -> None:
         """``local`` is where ``agreed`` is shown here."""
         self.cells[local] = value
@@ -30,6 +45,12 @@ class Draft:
     def content(self, cell: Cell, local: str | None, value: Value) -> None:
         """A comment or attachment: one that is here, or one to be made under its marker."""
         self.put(cell, Cell(cell.field, f"+{cell.element}" if local is None else local), value)
+
+    def remove(self, cell: Cell, names: Names) -> None:
+        """A comment or attachment that goes, if it is here."""
+        local = names.local_of(cell.element) if self.shows(cell) else None
+        if local is not None:
+            self.content(cell, local, None)
 
     def done(self) -> Inward:
         """As a value."""

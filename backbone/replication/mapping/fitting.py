@@ -4,24 +4,16 @@ What is found here keeps a link from starting. What a person should know besides
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import NamedTuple
 
 from backbone.model import SETS, FieldType, Schema
 from backbone.replication.agreement import Agreement
 from backbone.replication.mapping.compiled import Compiled
+from backbone.replication.mapping.content_fitting import content_faults
+from backbone.replication.mapping.faults import Fault
 from backbone.replication.mapping.nearest import nearest
 from backbone.replication.mapping.patterns import has_wildcard, holes_of, literal
-from backbone.replication.mapping.rules import NUMBER, FieldRule, Rules, Way
-
-
-class Fault(NamedTuple):
-    """What is wrong; ``place`` are the keys that lead to it in the link's file."""
-
-    place: tuple[str, ...]
-    words: str
-
-    def __str__(self) -> str:
-        return f"{'.'.join(self.place)}{self.words}"
+from backbone.replication.mapping.rules import NUMBER, FieldRule, Rules
+from backbone.replication.mapping.ways import Way
 
 
 def faults(
@@ -35,6 +27,7 @@ def faults(
         *_no_way_back(rules, agreement, takes),
         *_shapes(fields, schema),
         *_values(fields, rules, agreement, schema),
+        *content_faults(agreement, rules, schema),
     ]
 
 

@@ -6,8 +6,9 @@ from backbone.replication.mapping.composed import Composed
 from backbone.replication.mapping.draft import Draft
 from backbone.replication.mapping.joined import split_in
 from backbone.replication.mapping.people import People
-from backbone.replication.mapping.rules import Only
+from backbone.replication.mapping.references import WANTED
 from backbone.replication.mapping.tables import NoRow
+from backbone.replication.mapping.ways import Only
 from backbone.replication.mapping.words import Names
 
 
@@ -28,7 +29,7 @@ def field_in(
         if rule.separator:
             split_in(rule, value, draft)
         elif rule.single:
-            _single_in(rule, cell, value, schema, people, draft)
+            _single_in(rule, cell, value, schema, names, people, draft)
         else:
             _member_in(rule, cell, value, schema, names, people, draft)
     except NoRow as error:
@@ -49,12 +50,18 @@ def refuse(name: str, error: NoRow, draft: Draft) -> None:
     draft.problems.append(f"{name}: the partner's {error.words(name)}")
 
 
-def _single_in(rule: Compiled, cell: Cell, value: Value, schema: Schema, people: People, draft: Draft) -> None:
+def _single_in(
+    rule: Compiled, cell: Cell, value: Value, schema: Schema, names: Names, people: People, draft: Draft
+) -> None:
     known = schema.fields.get(rule.local.field)
     if rule.kind is FieldType.USER:
-        word: Value = None if value is None else people.login_of.get(str(value))
+        word: Value = None if value is None else people.login(str(value), schema) or people.stand_in or None
         if word is None and value is not None:
             return
+    elif rule.texts is not None and isinstance(value, str):
+        word, missing = rule.texts.back(value, schema, names)
+        if missing is not None:
+            draft.waiting[cell] = f"{WANTED}{missing}"
     else:
         word = rule.value_back(value, known)
     if word is None or not isinstance(word, str) or _exists(rule, known, word):
@@ -71,7 +78,7 @@ def _member_in(
         if word is None:
             draft.waiting[cell] = cell.element
     elif rule.kind is FieldType.USERS:
-        word = people.login_of.get(cell.element)
+        word = people.login(cell.element, schema)
     else:
         word = rule.wording.back(cell.element)
         if word is not None and not _exists(rule, schema.fields.get(rule.local.field), word):

@@ -13,16 +13,9 @@ class Marked:
         self._convert = convert
         self.changes = markup is not Markup.MARKDOWN
 
-    def out(self, text: str, agreed: str | None = None) -> str:
-        """As it travels; ``agreed`` is what travelled last: where the tracker shows just that, nobody has edited it.
-
-        Raises ``NoRow``.
-        """
-        if not self.changes:
-            return text
-        if agreed is not None and self.back(agreed) == text:
-            return agreed
-        return self._said(text, self._markup, Markup.MARKDOWN)
+    def out(self, text: str) -> str:
+        """As it travels. Raises ``NoRow``."""
+        return self._said(text, self._markup, Markup.MARKDOWN) if self.changes else text
 
     def back(self, text: str) -> str:
         """As it is written here. Raises ``NoRow``."""

@@ -1,6 +1,6 @@
 """Local cells in agreed words."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Cells, FieldType, Schema, Value
 from backbone.replication.diff import Shadow
@@ -11,11 +11,12 @@ from backbone.replication.mapping.joined import joined_out, split_out
 from backbone.replication.mapping.people import People
 from backbone.replication.mapping.sources import Sources
 from backbone.replication.mapping.tables import NoRow
+from backbone.replication.mapping.texts import Texts
 from backbone.replication.mapping.words import Names
 
 
 class Outgoing:
-    """One bag of local cells on its way out: ``agreed`` and ``problems`` are filled."""
+    """One bag of local cells on its way out: ``agreed`` and ``problems`` are filled, and ``kept``."""
 
     def __init__(self, cells: Cells, schema: Schema, names: Names, shadow: Shadow) -> None:
         self._cells = cells
@@ -24,14 +25,22 @@ class Outgoing:
         self._shadow = shadow
         self.agreed: dict[Cell, Value] = {}
         self.problems: dict[Cell, str] = {}
+        self.kept: set[Cell] = set()
+        """What is said here and does not travel."""
 
     def content(self, cell: Cell, value: Value, contents: Contents) -> None:
         """A comment or attachment."""
         if cell.field not in (COMMENT, ATTACHMENT):
             return
-        problem = contents.out(cell, value, self._schema, self._names, self._shadow, self.agreed)
-        if problem is not None:
-            self.problems[Cell(cell.field, self._names.gid_of(cell.field, cell.element))] = problem
+        try:
+            said = contents.out(cell, value, self._schema, self._names, self._shadow)
+        except NoRow as error:
+            target = Cell(cell.field, self._names.gid_of(cell.field, cell.element))
+            self.problems[target] = f"{cell.field} {cell.element}: the {error.words(cell.field)}"
+            return
+        self.agreed.update(said)
+        if value is None:
+            self.kept.update(target for target in said if contents.stays(target, self._names, self._shadow))
 
     def field(self, rule: Compiled, cell: Cell, value: Value, people: People) -> None:
         """A field that is not the same on both sides."""
@@ -110,24 +119,45 @@ class Outgoing:
 
     def _single(self, rule: Compiled, value: Value, people: People) -> Value:
         if rule.kind is FieldType.USER:
-            return people.word_of.get(value) if isinstance(value, str) else None
+            return self._person(rule, value, people) if isinstance(value, str) else None
+        if rule.texts is not None and isinstance(value, str):
+            return self._rich(rule, rule.texts, value)
         if rule.lossy:
             register = self._shadow.get(rule.agreed)
             if register is not None and _shows(rule, register.value, value, self._schema):
                 return register.value
         return rule.value_of(rule.word_out(value))
 
+    def _rich(self, rule: Compiled, texts: Texts, value: str) -> str:
+        register = self._shadow.get(rule.agreed)
+        agreed = register.value if register is not None else None
+        return texts.out(value, agreed if isinstance(agreed, str) else None, self._schema, self._names)[0]
+
     def _element(self, rule: Compiled, element: str, people: People) -> str | None:
         """A member whose agreed word is not its own: it is looked for among those that are agreed."""
         if rule.kind is FieldType.RELATION:
             return self._names.gid_of(ISSUE, element)
         if rule.kind is FieldType.USERS:
-            return people.word_of.get(element)
-        for cell, register in self._shadow.items():
-            known = cell.field == rule.name and (register.value or register.image)
-            if known and _back(rule, cell.element) == element:
+            agreed = (c.element for c in self._known(rule) if people.login(c.element, self._schema) == element)
+            return next(agreed, None) or people.word(element, self._schema)
+        for cell in self._known(rule):
+            if _back(rule, cell.element) == element:
                 return cell.element
         return rule.wording.out(element)
+
+    def _known(self, rule: Compiled) -> Iterator[Cell]:
+        """The members that are agreed."""
+        for cell, register in self._shadow.items():
+            if cell.field == rule.name and (register.value or register.image):
+                yield cell
+
+    def _person(self, rule: Compiled, login: str, people: People) -> str | None:
+        """The agreed word where it is theirs, in whatever letters, or nobody's and they stand in; else their own."""
+        register = self._shadow.get(rule.agreed)
+        agreed = register.value if register is not None else None
+        if isinstance(agreed, str) and (people.login(agreed, self._schema) or people.stand_in) == login:
+            return agreed
+        return people.word(login, self._schema)
 
 
 def _back(rule: Compiled, element: str) -> str | None:

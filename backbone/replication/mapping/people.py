@@ -1,16 +1,46 @@
-"""Who is who on both sides."""
+"""Who is who on both sides.
 
-from collections.abc import Mapping
+A person is known by a *word* that both sides use. The table ``[users]`` gives it, and ``[people]`` says how else it is
+found. What nobody says is not guessed: the same log-in on both sides may be two people.
+"""
 
-from backbone.model import Schema
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+
+from backbone.model import Record, Schema
+from backbone.replication.agreement import Strict
+from backbone.replication.mapping.patterns import PatternError, Template
+from backbone.replication.mapping.table_rows import Pattern
+
+
+class By(StrEnum):
+    """By what a person is known, besides the table."""
+
+    EMAIL = "email"
+    LOGIN = "login"
+
+
+class PeopleRules(Strict):
+    """The ``[people]`` table."""
+
+    match: tuple[By, ...] = ()
+    """Looked at in this order, after ``[users]`` and ``patterns``."""
+    patterns: tuple[Pattern, ...] = ()
+    """Local log-in = the word, with the same holes in both."""
+    stand_in: str = ""
+    """A log-in that stands, in fields for one person, for those of the partner's whom nobody knows here."""
 
 
 class People:
     """The words by which both sides know a person, and what the partner may know of everybody else."""
 
-    def __init__(self, users: Mapping[str, str], *, hidden: bool, node_name: str) -> None:
-        self.word_of = users
-        self.login_of = {word: login for login, word in users.items()}
+    def __init__(self, users: Mapping[str, str], rules: PeopleRules, *, hidden: bool, node_name: str) -> None:
+        """Raises ``PatternError``."""
+        self._word_of = users
+        self._login_of = {word: login for login, word in users.items()}
+        self._ways: list[tuple[_Said, _Meant]] = [_by_pattern(pattern) for pattern in rules.patterns]
+        self._ways += [_by_email() if by is By.EMAIL else _by_login() for by in rules.match]
+        self.stand_in = rules.stand_in
         self._hidden = hidden
         self._stranger = f"a user of {node_name}"
 
@@ -18,11 +48,83 @@ class People:
         """What the peer may know of somebody whom another partner calls so."""
         return self._stranger if self._hidden else word
 
+    def about(self, value: Record, first: Record | None, schema: Schema) -> Record:
+        """Who made a comment or attachment of the tracker's, and when; ``first`` is what another partner said of it."""
+        if first is not None:
+            return {"author": self.stranger(str(first["author"])), "created": first["created"]}
+        return {"author": self.author(str(value["author"]), schema), "created": value["created"]}
+
+    def word(self, login: str, schema: Schema) -> str | None:
+        """The word for somebody here; ``None`` for those whom the partner has no business to know."""
+        found = self._word_of.get(login)
+        for said, _ in self._ways:
+            found = found or said(login, schema)
+        return found
+
+    def login(self, word: str, schema: Schema) -> str | None:
+        """Who that is here; nobody is made up."""
+        found = self._login_of.get(word)
+        for _, meant in self._ways:
+            found = found or meant(word, schema)
+        return found
+
     def author(self, login: str, schema: Schema) -> str:
         """The word by which the peer may know the author of something."""
-        if login in self.word_of:
-            return self.word_of[login]
+        if login in self._word_of:
+            return self._word_of[login]
         if self._hidden:
             return self._stranger
         known = schema.people.get(login)
-        return (known.name if known else "") or login or self._stranger
+        return self.word(login, schema) or (known.name if known else "") or login or self._stranger
+
+
+_Said = Callable[[str, Schema], str | None]
+_Meant = Callable[[str, Schema], str | None]
+
+
+def _by_pattern(pattern: Pattern) -> tuple[_Said, _Meant]:
+    local, agreed = Template(pattern.local, pattern.holes), Template(pattern.agreed, pattern.holes)
+    if set(local.holes) != set(agreed.holes):
+        raise PatternError(f"{pattern.local!r} and {pattern.agreed!r} have other holes, so the way back is not defined")
+
+    def said(login: str, schema: Schema) -> str | None:
+        words = local.match(login) if login in schema.people else None
+        return None if words is None else agreed.fill(words)
+
+    def meant(word: str, schema: Schema) -> str | None:
+        words = agreed.match(word)
+        login = None if words is None else local.fill(words)
+        return login if login in schema.people else None
+
+    return said, meant
+
+
+def _by_login() -> tuple[_Said, _Meant]:
+    def same(word: str, schema: Schema) -> str | None:
+        return word if word in schema.people else None
+
+    return same, same
+
+
+def _by_email() -> tuple[_Said, _Meant]:
+    """An address that two people here have is nobody's."""
+    known: list[tuple[Schema, dict[str, str | None]]] = []
+
+    def logins(schema: Schema) -> dict[str, str | None]:
+        if not known or known[0][0] is not schema:
+            found: dict[str, str | None] = {}
+            for person in schema.people.values():
+                address = person.email.casefold()
+                found[address] = None if address in found or not address else person.login
+            known[:] = [(schema, found)]
+        return known[0][1]
+
+    def said(login: str, schema: Schema) -> str | None:
+        person = schema.people.get(login)
+        address = person.email.casefold() if person is not None else ""
+        return address if logins(schema).get(address) == login else None
+
+    def meant(word: str, schema: Schema) -> str | None:
+        return logins(schema).get(word.casefold())
+
+    return said, meant

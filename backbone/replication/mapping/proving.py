@@ -1,7 +1,7 @@
 """What a person should know of a mapping before it runs, beyond what keeps it from starting.
 
-``lacking`` and ``uncovered`` find issues that would be refused; ``counter_examples`` proves that what goes out comes
-back.
+``lacking``, ``uncovered`` and ``impossible`` find what would be refused; ``counter_examples`` proves that what goes out
+comes back.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from backbone.model import CHOSEN, Cell, Schema
 from backbone.replication.mapping.compiled import Compiled
 from backbone.replication.mapping.composed import Composed
-from backbone.replication.mapping.fitting import Fault
-from backbone.replication.mapping.rules import Only
+from backbone.replication.mapping.faults import Fault
 from backbone.replication.mapping.sources import Sources
 from backbone.replication.mapping.tables import NoRow
 from backbone.replication.mapping.translation import Translation
+from backbone.replication.mapping.ways import Only
 
 Used = Mapping[str, Iterable[str]]
 """Local field -> the values that stand in it somewhere; members, for a set."""
@@ -44,6 +44,23 @@ def uncovered(words: Translation, schema: Schema, used: Used) -> Iterator[Fault]
             exists = known is None or known.values is None or known.open or local in known.values
             if local is None or (rule.kind in CHOSEN and not rule.separator and not exists):
                 yield Fault(("fields", rule.name), f": the agreement allows {agreed!r}, which is nothing here")
+
+
+def impossible(words: Translation, schema: Schema) -> Iterator[Fault]:
+    """Changes of a choice that the partner can make and the tracker's workflow does not have; by their end."""
+    for rule in words.fields.values():
+        known = schema.fields.get(rule.local.field)
+        if not rule.takes or known is None or known.transitions is None:
+            continue
+        said = words.agreement.fields[rule.name].values or sorted(rule.wording.agreed_words()) or known.values or ()
+        written = dict.fromkeys(local for agreed in said if (local := _back(rule, agreed)) is not None)
+        for end in written:
+            lacking_ = [start for start in written if start != end and (start, end) not in known.transitions]
+            if lacking_:
+                yield Fault(("fields", rule.name), f": {known.name} cannot be changed to {end!r} from "
+                                                   f"{', '.join(map(repr, lacking_))}: the workflow has no such "
+                                                   "transition, so a change like that of the partner's would be refused"
+                                                   )  # fmt: skip
 
 
 def counter_examples(words: Translation, schema: Schema, used: Used) -> Iterator[Fault]:

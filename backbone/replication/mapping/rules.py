@@ -1,7 +1,6 @@
 """What an admin writes about a mapping: the tables of a link's file. ``docs/mapping.md`` shows each of them."""
 
-from collections.abc import Mapping
-from enum import StrEnum
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Self
 
 import pydantic
@@ -10,10 +9,14 @@ from pydantic import Field, model_validator
 from backbone.errors import ConfigError
 from backbone.model import FieldType
 from backbone.replication.agreement import FieldName, Strict
+from backbone.replication.mapping.content_rules import Attachments, Comments, Files, Leaving, Texts
 from backbone.replication.mapping.nearest import nearest
+from backbone.replication.mapping.people import PeopleRules
+from backbone.replication.mapping.table_rows import Pattern, Text
+from backbone.replication.mapping.ways import Only, Way
 from backbone.replication.markup import Markup
+from backbone.replication.scope.rules import ScopeRules, TypeRule
 
-Text = Annotated[str, Field(min_length=1)]
 NUMBER = "@number"
 """As a local field: what the tracker calls the issue."""
 NUMBER_HERE = "{number}"
@@ -27,35 +30,6 @@ class RuleError(ConfigError):
         super().__init__(f"{where}: {'.'.join(place)}: {sentence}")
         self.place = place
         self.sentence = sentence
-
-
-class Way(StrEnum):
-    """Which way a field travels, seen from here."""
-
-    BOTH = "both"
-    TO_LOCAL = "to_local"
-    TO_REMOTE = "to_remote"
-
-
-class Only(StrEnum):
-    """When a field travels, if not always."""
-
-    IF_EMPTY = "if_empty"
-    """Where it goes, there is no value yet."""
-    ON_CREATE = "on_create"
-    ON_UPDATE = "on_update"
-    WITH_OTHERS = "with_other_changes"
-
-
-class Pattern(Strict):
-    """A row of a value table for any number of values. ``{name}`` in both texts stands for the same words."""
-
-    local: Text
-    agreed: Text
-    holes: dict[str, Text] = Field(default_factory=dict)
-    """What a ``{name}`` may be, as a regular expression (RE2); without one, anything."""
-    back: Text | None = None
-    """What is written here for all of them, where ``agreed`` does not hold all of ``local``."""
 
 
 class Part(Strict):
@@ -163,26 +137,13 @@ class Condition(Strict):
         return self
 
 
-class Texts(Strict):
-    """The ``[text]`` table."""
-
-    markup: Markup = Markup.MARKDOWN
-    """In which the tracker keeps comments and rich text."""
-
-
-class Comments(Strict):
-    """The ``[comments]`` table."""
-
-    if_none: Text | None = None
-    """What stands in an issue of the partner's that comes without a comment."""
-
-
 class Rules(Strict):
     """The mapping's tables of a link's file."""
 
     fields: dict[FieldName, FieldRule]
     users: dict[str, str] = Field(default_factory=dict)
     """Local log-in = the word for this person that both sides use (an e-mail address, say)."""
+    people: PeopleRules = PeopleRules()
     on_create: dict[str, str | list[str]] = Field(default_factory=dict)
     """Local fields and what they get in an issue that comes from the partner."""
     on_update: dict[str, str | list[str]] = Field(default_factory=dict)
@@ -190,11 +151,21 @@ class Rules(Strict):
     only_if: tuple[Condition, ...] = ()
     """An issue enters the link when all of these are so."""
     comments: Comments = Comments()
+    attachments: Attachments = Attachments()
     text: Texts = Texts()
+    scope: ScopeRules = ScopeRules()
 
     def markup_of(self, rule: FieldRule, kind: FieldType) -> Markup:
         """How a field's text is marked up here."""
         return (rule.markup or self.text.markup) if kind is FieldType.RICHTEXT else Markup.MARKDOWN
+
+    def within(self, agreed: Collection[str]) -> "Rules":
+        """Without the rules of fields that are not agreed upon (any more, or yet), as long as none is missing: else a
+        name may be misspelt.
+        """
+        if not set(agreed) <= self.fields.keys():
+            return self
+        return self.model_copy(update={"fields": {name: rule for name, rule in self.fields.items() if name in agreed}})
 
     @classmethod
     def parse(cls, data: Mapping[str, Any], where: str) -> "Rules":
@@ -211,6 +182,8 @@ class Rules(Strict):
 _UNKNOWN = "extra_forbidden"
 _INNER: Mapping[str, type[Strict]] = {
     "patterns": Pattern, "concatenate": Part, "first_match": Row, "only_if": Condition, "comments": Comments,
+    "scope": ScopeRules, "types": TypeRule,
+    "attachments": Attachments, "text": Texts, "take": Files, "people": PeopleRules,
 }  # fmt: skip
 
 
@@ -219,4 +192,6 @@ def _sentence(kind: str, place: tuple[str, ...], message: str) -> str:
         return message.removeprefix("Value error, ")
     outer = FieldRule if place[0] == "fields" else Rules
     model = next((_INNER[part] for part in reversed(place[:-1]) if part in _INNER), outer)
+    if place[:-1][1:] == ("send",):
+        model = Leaving if place[0] == "comments" else Files
     return f"there is no such key{nearest(place[-1], model.model_fields)}; docs/mapping.md shows those that there are"

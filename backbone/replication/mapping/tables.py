@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from backbone.replication.mapping.patterns import PatternError, Template, has_wildcard, literal, wildcard
-from backbone.replication.mapping.rules import FieldRule, Pattern
+from backbone.replication.mapping.rules import FieldRule
+from backbone.replication.mapping.table_rows import Pattern
 
 
 class NoRow(LookupError):

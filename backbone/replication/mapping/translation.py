@@ -2,24 +2,28 @@
 
 from collections.abc import Callable, Mapping
 
-from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Cells, FieldType, Schema, Value
+from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Cells, FieldType, Record, Schema, Value
 from backbone.replication.agreement import Agreement
-from backbone.replication.diff import NOT_QUIET, NOTE, Quiet, Shadow
+from backbone.replication.diff import BROUGHT, NOTE, Quiet, Shadow
 from backbone.replication.mapping import fitting
 from backbone.replication.mapping.compiled import Compiled
 from backbone.replication.mapping.composed import Composed
 from backbone.replication.mapping.contents import Contents
-from backbone.replication.mapping.draft import Draft
+from backbone.replication.mapping.draft import WITHHELD, Draft
 from backbone.replication.mapping.entry import Entry, has_entered
+from backbone.replication.mapping.faults import Fault
 from backbone.replication.mapping.incoming import composed_in, field_in, is_taken, refuse
 from backbone.replication.mapping.joined import joined_in
 from backbone.replication.mapping.marked import UNMARKED, Marked
 from backbone.replication.mapping.outgoing import Outgoing
 from backbone.replication.mapping.patterns import PatternError
 from backbone.replication.mapping.people import People
-from backbone.replication.mapping.rules import NUMBER, Only, RuleError, Rules
+from backbone.replication.mapping.references import References
+from backbone.replication.mapping.rules import NUMBER, RuleError, Rules
 from backbone.replication.mapping.sources import Sources, note
 from backbone.replication.mapping.tables import NoRow
+from backbone.replication.mapping.texts import Texts
+from backbone.replication.mapping.ways import Only, Way
 from backbone.replication.mapping.words import Inward, Names, Occasion, Outward
 from backbone.replication.markup import Convert, Markup
 from backbone.replication.merge import Side
@@ -41,9 +45,12 @@ class Translation:
         self.agreement = agreement
         self.rules = rules
         self._where = where
-        self._people = People(rules.users, hidden=agreement.authors == "hidden", node_name=node_name)
+        self._people = self._all_people(node_name)
         self._convert = convert
-        self._contents = Contents(agreement, self._people, user, self._marked(rules.text.markup))
+        self._references = References(rules.text, self._people)
+        marked = self._marked(rules.text.markup)
+        texts = Texts(self._references, marked.out, marked.back)
+        self._contents = Contents(agreement, rules, self._people, user, texts)
         self.fields: dict[str, Compiled] = {}
         self.composed: dict[str, Composed] = {}
         for name in rules.fields.keys() & agreement.fields.keys():
@@ -70,11 +77,18 @@ class Translation:
         try:
             if rule.local is not None:
                 marked = self._marked(self.rules.markup_of(rule, self.agreement.fields[name].type))
-                self.fields[name] = Compiled.of(name, rule, self.agreement, side, marked)
+                self.fields[name] = Compiled.of(name, rule, self.agreement, side, marked, self._references)
             elif not rule.as_comment:
                 self.composed[name] = Composed.of(name, rule, self.agreement, side)
         except PatternError as error:
             raise RuleError(self._where, ("fields", name), str(error)) from error
+
+    def _all_people(self, node_name: str) -> People:
+        hidden = self.agreement.authors == "hidden"
+        try:
+            return People(self.rules.users, self.rules.people, hidden=hidden, node_name=node_name)
+        except PatternError as error:
+            raise RuleError(self._where, ("people", "patterns"), str(error)) from error
 
     def _marked(self, markup: Markup) -> Marked:
         return UNMARKED if markup is Markup.MARKDOWN or self._convert is None else Marked(markup, self._convert)
@@ -85,25 +99,42 @@ class Translation:
         for kind in (COMMENT, ATTACHMENT):
             if side is not None and not self.agreement.direction_of(kind).allows(side):
                 kept.add(kind)
+        kept |= {kind for kind, way in self._content_ways().items() if not way.sends}
+        kept |= {WITHHELD, BROUGHT}
         along = {rule.name for rule in self.every if Only.WITH_OTHERS in rule.only}
-        return Quiet(frozenset(kept), frozenset(along)) if kept or along else NOT_QUIET
+        return Quiet(frozenset(kept), frozenset(along))
+
+    def _content_ways(self) -> Mapping[str, Way]:
+        return {COMMENT: self.rules.comments.direction, ATTACHMENT: self.rules.attachments.direction}
+
+    def may_leave(self, attachment: Record) -> bool:
+        """Whether an attachment that the partner does not know can leave: its content is needed then."""
+        return self._contents.may_leave(attachment)
+
+    def is_expected(self, cell: Cell, value: Value, names: Names, shadow: Shadow) -> bool:
+        """Whether the tracker shows this comment or attachment, once it is agreed upon and all is well."""
+        return isinstance(value, dict) and self._contents.is_expected(cell, value, names, shadow)
 
     def problems(self, schema: Schema) -> list[str]:
         """What in this mapping does not fit the agreement or the tracker, a sentence each."""
         return [str(fault) for fault in self.faults(schema)]
 
-    def faults(self, schema: Schema) -> "list[fitting.Fault]":
+    def faults(self, schema: Schema) -> list[Fault]:
         """The same, each with the keys that lead to its place."""
         takes = {rule.name for rule in self.every if rule.takes}
         return fitting.faults(self.agreement, self.rules, self.fields, takes, schema)
+
+    def sends(self, name: str) -> bool:
+        """Whether whatever stands in this field here may be said."""
+        return any(rule.name == name and rule.sends and not rule.only for rule in self.every)
 
     def person(self, login: str, schema: Schema) -> str:
         """The word by which the peer may know the author of something."""
         return self._people.author(login, schema)
 
-    def login(self, word: str) -> str | None:
+    def login(self, word: str, schema: Schema) -> str | None:
         """The log-in to write as, where the mapping names one."""
-        return self._people.login_of.get(word)
+        return self._people.login(word, schema)
 
     def stranger(self, word: str) -> str:
         """The word by which the peer may know somebody of another partner."""
@@ -147,6 +178,8 @@ class Translation:
         quiet = (
             self._quiet_now(cells, shadow, fresh=fresh) if self._sometimes or self.entry.guards_ours else self._quiet
         )
+        if out.kept:
+            quiet = quiet._replace(cells=frozenset(out.kept))
         return Outward(agreed, tuple(out.problems.values()), tuple(out.problems), quiet)
 
     def _compose(self, cells: Cells, shadow: Shadow, out: Outgoing, *, fresh: bool) -> None:
@@ -173,7 +206,7 @@ class Translation:
 
         A comment or attachment that the tracker does not show (any more) is to be made, whatever it was called.
         """
-        draft = Draft(shadow)
+        draft = Draft(shadow, schema)
         joined: set[str] = set()
         for cell, value in cells.items():
             rule = self.fields.get(cell.field)
@@ -184,12 +217,10 @@ class Translation:
             if named is not None and names.strange(named, cell.element):
                 words = "the partner names something of ours that this link does not know"
                 draft.problems.append(f"{cell.field}: {words}")
-            elif cell.field == COMMENT:
-                self._contents.comment_in(cell, value, names, draft)
-            elif cell.field == ATTACHMENT:
-                self._contents.attachment_in(cell, value, names, contents, draft)
+            elif cell.field in (COMMENT, ATTACHMENT):
+                self._content_in(cell, value, names, contents, draft)
             elif rule is None:
-                self._other_in(cell, value, occasion, draft)
+                self._other_in(cell, value, names, occasion, draft)
             elif rule.always or is_taken(rule, draft, fresh=occasion.fresh):
                 if rule.separator and not rule.single:
                     joined.add(rule.name)
@@ -200,13 +231,20 @@ class Translation:
         self._always(draft, occasion)
         return draft.done()
 
-    def _other_in(self, cell: Cell, value: Value, occasion: Occasion, draft: Draft) -> None:
+    def _content_in(self, cell: Cell, value: Value, names: Names, is_here: Callable[[str], bool], draft: Draft) -> None:
+        try:
+            self._contents.into(cell, value, names, is_here, draft)
+        except NoRow as error:
+            refuse(cell.field, error, draft)
+
+    def _other_in(self, cell: Cell, value: Value, names: Names, occasion: Occasion, draft: Draft) -> None:
         rule = self.composed.get(cell.field)
         if rule is not None:
             if is_taken(rule, draft, fresh=occasion.fresh):
                 composed_in(rule, cell, value, draft)
         elif cell.field in self._headlines and value is not None:
-            text = f"{self._headlines[cell.field]}\n\n{cell.element or value}"
+            shown = self._references.back(cell.element or str(value), draft.schema, names)
+            text = f"{self._headlines[cell.field]}\n\n{shown.text}"
             self._contents.remark("-".join(filter(None, cell)), text, occasion, draft)
 
     @staticmethod

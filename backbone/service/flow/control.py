@@ -7,14 +7,17 @@ from pydantic import Field, ValidationError
 
 from backbone.errors import PeerError
 from backbone.points import passed
+from backbone.replication import proposal
 from backbone.replication.agreement import Strict
 from backbone.replication.message import Kind, decode_record, inflate
+from backbone.replication.scope import standing
 from backbone.service.endpoint import Endpoint
-from backbone.service.flow import quarantine, resending
+from backbone.service.evidence import receipting
+from backbone.service.flow import quarantine, resending, resting
 from backbone.service.flow.inbound import follows, take
 from backbone.service.healing import audit, repair, scrubbing
-from backbone.service.links import pairing
-from backbone.store import links, lists, messages
+from backbone.service.links import agreeing, pairing
+from backbone.store import links, lists, messages, shadows
 from backbone.store.engine import Connection
 from backbone.store.messages import Incoming
 
@@ -33,9 +36,11 @@ class Receipt(Strict):
 async def take_control(ep: Endpoint) -> int:
     """Carry out the control lane's next messages; returns how many there were."""
     found = await ep.store.read(lambda tx: _next(tx, ep))
-    for incoming in found:
+    for count, incoming in enumerate(found):
         if not await follows(ep, incoming):
             break
+        if await _comes_too_early(ep, incoming):
+            return count
         answer = await _prepare(ep, incoming)
         await ep.store.run(lambda tx, i=incoming, a=answer: _take(tx, ep, i, a))  # type: ignore[misc]
         passed("control: taken")
@@ -48,19 +53,45 @@ def _next(tx: Connection, ep: Endpoint) -> list[Incoming]:
     return messages.next_in(tx, ep.row, state, "k", 16) if state.phase.works else []
 
 
+async def _comes_too_early(ep: Endpoint, incoming: Incoming) -> bool:
+    """What the partner said of an issue before it let it rest is applied first: the lanes are not in order together."""
+    if incoming.kind != Kind.CTRL:
+        return False
+    try:
+        record = decode_record(inflate(incoming.message.header, incoming.message.body))
+        after = standing.read_announcement(record).after if record.get("type") == standing.TYPE else 0
+    except PeerError:
+        return False  # it is set aside when it is taken
+    into = await ep.store.read(lambda tx: links.state(tx, ep.row).into["c"])
+    return into.applied < min(after, into.high)
+
+
 async def _prepare(ep: Endpoint, incoming: Incoming) -> scrubbing.Scrubbed | None:
     """What has to be read from the tracker before a message can be answered."""
+    if incoming.kind == Kind.CTRL:
+        with contextlib.suppress(PeerError):
+            record = decode_record(inflate(incoming.message.header, incoming.message.body))
+            if record.get("type") == resending.TYPE:
+                await resending.fetch(ep, record)
     if incoming.kind != Kind.DIGEST:
         return None
     share = None
     with contextlib.suppress(PeerError):  # what is no record is set aside when it is taken
-        share = audit.share_of(decode_record(inflate(incoming.message.header, incoming.message.body)))
+        record = decode_record(inflate(incoming.message.header, incoming.message.body))
+        if not audit.begins(record):
+            return scrubbing.Scrubbed((), await ep.store.read(lambda tx: shadows.count(tx, ep.row)))
+        share = audit.share_of(record)
     return await scrubbing.scrub(ep, share)
 
 
 def _take(tx: Connection, ep: Endpoint, incoming: Incoming, scrubbed: scrubbing.Scrubbed | None) -> None:
     try:
-        record = decode_record(inflate(incoming.message.header, incoming.message.body))
+        raw = inflate(incoming.message.header, incoming.message.body)
+        if incoming.kind == Kind.RECEIPTS:
+            receipting.take(tx, ep, incoming, raw)
+            take(tx, ep, incoming)
+            return
+        record = decode_record(raw)
         if incoming.kind == Kind.RECEIPT:
             _keep_receipt(tx, ep, Receipt.model_validate(record))
         elif incoming.kind == Kind.DIGEST and scrubbed is not None:
@@ -80,7 +111,13 @@ def _command(tx: Connection, ep: Endpoint, record: dict[str, object]) -> None:
     if record.get("type") in (repair.REPAIR, repair.REWRITE):
         repair.take(tx, ep, record)
         return
-    if record.get("type") == "contents":
+    if record.get("type") == standing.TYPE:
+        resting.take(tx, ep, record)
+        return
+    if record.get("type") in (proposal.PROPOSE, proposal.WITHDRAW, proposal.ANSWER):
+        agreeing.hear(tx, ep, record)
+        return
+    if record.get("type") == resending.TYPE:
         resending.send_again(tx, ep, record)
         return
     if record.get("type") != "tested":

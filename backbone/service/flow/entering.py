@@ -8,7 +8,16 @@ from backbone.replication.diff import Plan
 from backbone.replication.mapping.entry import has_entered
 from backbone.replication.mapping.sources import Sources
 from backbone.replication.message import ChangeSet, Operation
+from backbone.replication.receipt import Became
+from backbone.replication.scope.expression import ExpressionError
+from backbone.replication.scope.judging import Circumstances
+from backbone.replication.scope.rules import Part
 from backbone.service.endpoint import Endpoint
+from backbone.service.evidence import receipting
+from backbone.service.flow import quarantine
+from backbone.service.flow.tasks import Task
+from backbone.store import shadows
+from backbone.store.engine import Connection
 from backbone.store.shadows import Book
 
 
@@ -20,19 +29,53 @@ def with_stored(book: Book, change_set: ChangeSet) -> tuple[Operation, ...]:
 
 
 def enters(ep: Endpoint, plan: Plan) -> bool:
-    """Whether an issue that is so is wanted here; ``plan`` has all its registers."""
-    entry = ep.translation.entry
-    return not entry.guards_theirs or entry.theirs({cell: r.value for cell, r in plan.registers.items()})
+    """Whether an issue of the partner's that is so is wanted here; ``plan`` has all its registers. Raises
+    ``ExpressionError``.
+    """
+    if not _guards_theirs(ep):
+        return True
+    values = {cell: r.value for cell, r in plan.registers.items()}
+    if not ep.translation.entry.theirs(values):
+        return False
+    part = ep.scope.part(values, Circumstances(here=False, now=ep.clock(), link=ep.name))
+    return part in (Part.FULL, Part.READ_ONLY)
+
+
+def _guards_theirs(ep: Endpoint) -> bool:
+    """Whether the link's file looks at an issue of the partner's before it is made here."""
+    return ep.translation.entry.guards_theirs or ep.scope.guards_theirs
 
 
 def takes_part(ep: Endpoint, book: Book, gid: str) -> bool:
     """Whether an issue that this link has a name for was ever sent over it, or came over it: a partner that has heard
     of its gid otherwise may not write to it.
     """
-    return not ep.translation.entry.guards_ours or has_entered(book.load_whole(gid))
+    guarded = ep.translation.entry.guards_ours or ep.scope.guards
+    return not guarded or has_entered(book.load_whole(gid))
 
 
 def may_join(ep: Endpoint, book: Book, gid: str, issue: Issue) -> bool:
     """The same while a store that forgot is joined again: what would enter as it stands has perhaps entered before."""
+    if takes_part(ep, book, gid):
+        return True
     entry = ep.translation.entry
-    return takes_part(ep, book, gid) or entry.ours(Sources(issue.cells, {}, entry.sources))
+    if not entry.ours(Sources(issue.cells, {}, entry.sources)):
+        return False
+    book.load_locals(ep.named_in(issue.cells))
+    shown = ep.translation.to_agreed(issue.cells, ep.schema, ep.names(book), {}, fresh=True, number=issue.local).cells
+    here = ep.is_ours(gid, book.load_whole(gid))
+    try:
+        return ep.scope.part(shown, Circumstances(here, ep.clock(), ep.name)) is not Part.SKIPPED
+    except ExpressionError:
+        return False
+
+
+def keep_outside(tx: Connection, ep: Endpoint, book: Book, task: Task, plan: Plan) -> None:
+    """One that is not wanted here: what was said is known, and nothing waits."""
+    gid = task.change_set.gid
+    book.put(gid, plan.registers)
+    receipting.owe(tx, ep, task.change_set, Became.RECEIVED, "kept, and not shown in the tracker")
+    if task.late:
+        shadows.completed(tx, ep.row, gid, [o.cell for o in task.change_set.operations])
+    if task.held:
+        quarantine.released(tx, ep, task.key, gid)

@@ -20,9 +20,11 @@ from backbone.replication.link import (
     Healed,
     Life,
     LinkState,
+    Phase,
     Reborn,
     Received,
     Refuse,
+    Stopped,
     Store,
     Took,
     Welcome,
@@ -31,8 +33,10 @@ from backbone.replication.link import (
 from backbone.replication.message import LANES, Kind, Message, decode, decode_asked, inflate
 from backbone.replication.resync import decode_welcome
 from backbone.service.endpoint import Endpoint
+from backbone.service.evidence import receipting
 from backbone.service.healing.renewing import begin_life
 from backbone.service.links.progress import joined, roll_back
+from backbone.service.links.talks import told
 from backbone.store import blobs, links, lists, messages, shadows
 from backbone.store.engine import Connection
 from backbone.store.messages import Incoming
@@ -82,7 +86,11 @@ async def receive(ep: Endpoint) -> Report:
         await ep.channel.forget([d.token for d in deliveries])
         raise
     passed("receive: stored")
-    await ep.channel.confirm([d.token for d in deliveries])
+    try:
+        await ep.channel.confirm([d.token for d in deliveries])
+    except BaseException:
+        await ep.channel.forget([d.token for d in deliveries])
+        raise
     passed("receive: confirmed")
     with contextlib.suppress(ChannelUnavailable):
         for lane, seq in applied.items():
@@ -160,14 +168,32 @@ def _admit(tx: Connection, ep: Endpoint, state: LinkState, one: Opened) -> tuple
         known = messages.known_digest(tx, ep.row, state.peer_life, header.lane, header.seq)
     chains = {lane: link for lane in LANES if (link := _chain_at(tx, ep, state, message, lane)) is not None}
     ahead = _ahead(tx, ep, state, message)
-    given = Received(ep.clock(), header, known, chains, ahead, _welcome(ep, message), ep.random_bytes(8))
+    welcome = _welcome(ep, message)
+    given = Received(ep.clock(), header, known, chains, ahead, welcome, ep.random_bytes(8))
+    before = state
     state, effects = step(state, given, ep.identity, ep.timing)
+    if welcome is not None and before.phase is Phase.RESTORED and state.phase is Phase.JOINING:
+        state = _agreed(tx, ep, state, welcome)
     for effect in effects:
         _carry_out(tx, ep, state, one, effect)
     taken = not any(isinstance(e, Refuse | Drop) for e in effects)
     if taken and header.kind == Kind.NACK:
         _asked_for(tx, ep, state, message)
     return state, taken
+
+
+def _agreed(tx: Connection, ep: Endpoint, state: LinkState, welcome: Welcome) -> LinkState:
+    """A partner that tells its state by an agreement which we do not remember: a person has to look first."""
+    try:
+        reason = told(tx, ep, welcome.agreement)
+    except PeerError as error:
+        reason = str(error)
+    if reason is None:
+        return state
+    state, _ = step(state, Stopped(reason), ep.identity, ep.timing)
+    links.save_state(tx, ep.row, state)
+    halt(tx, ep, reason)
+    return state
 
 
 def label_life(life: Life) -> str:
@@ -210,6 +236,7 @@ def _carry_out(tx: Connection, ep: Endpoint, state: LinkState, one: Opened, effe
     match effect:
         case Store():
             messages.put_in(tx, ep.row, [message], ep.clock())
+            receipting.keep_parcel(tx, ep, message, one.delivery.parcel.data)
         case Drop():
             ep.log.info("dropped", reason=effect.reason, lane=header.lane, seq=header.seq)
         case Refuse():
@@ -285,7 +312,8 @@ def _take(tx: Connection, ep: Endpoint, incoming: Incoming) -> LinkState | None:
     lane = before.into[incoming.lane]
     if lane.applied == lane.recv or incoming.seq != lane.applied + 1:
         return None  # a new life, of ours or the partner's, began meanwhile
-    given = Took(ep.clock(), incoming.lane, incoming.digest, incoming.prev)
+    unhurried = incoming.kind == Kind.RECEIPTS
+    given = Took(ep.clock(), incoming.lane, incoming.digest, incoming.prev, unhurried)
     state, effects = step(before, given, ep.identity, ep.timing)
     for effect in effects:
         if isinstance(effect, Halt):
@@ -310,7 +338,7 @@ def _take_part(tx: Connection, ep: Endpoint, incoming: Incoming) -> None:
     problem = None
     if incoming.kind != Kind.BLOB or chunk is None:
         problem = f"a message of unknown kind {incoming.kind!r} in the attachments' lane"
-    elif chunk.total > ep.agreement.attachment_bytes_max or chunk.offset + header.raw_len > chunk.total:
+    elif chunk.total > ep.attachment_bytes_max or chunk.offset + header.raw_len > chunk.total:
         problem = "an attachment is larger than the agreement allows"
     else:
         problem = _keep_part(tx, ep, incoming)
@@ -343,3 +371,13 @@ def _keep_part(tx: Connection, ep: Endpoint, incoming: Incoming) -> str | None:
     blobs.advance(tx, ep.row, chunk.sha256, have, complete=True)
     shadows.arrived(tx, ep.row, [f"sha256:{chunk.sha256}"])
     return None
+
+
+def stop(tx: Connection, ep: Endpoint, incoming: Incoming, reason: str) -> None:
+    """A message that is beyond repair: the link stops at it, and what it was is in quarantine."""
+    state, _ = step(links.state(tx, ep.row), Stopped(reason), ep.identity, ep.timing)
+    links.save_state(tx, ep.row, state)
+    lists.set_aside(
+        tx, ep.row, "message", reason, ep.clock(), payload=incoming.message.body, advice="tell the partner's admin"
+    )
+    halt(tx, ep, reason)

@@ -12,8 +12,10 @@ from backbone.model import ATTACHMENT, COMMENT, ISSUE, Applied, Issue
 from backbone.replication.identity import creation
 from backbone.replication.link import Life
 from backbone.service.endpoint import Endpoint
+from backbone.service.flow.asking import fits
 from backbone.service.flow.outbound import as_edit, fetch_contents
 from backbone.service.flow.recording import emit, record
+from backbone.service.flow.scoping import Fits
 from backbone.service.flow.sighting import Sighted, pictured, sighted
 from backbone.service.flow.tasks import Task
 from backbone.store import kin, links
@@ -34,7 +36,8 @@ async def meet(ep: Endpoint, tasks: Sequence[Task]) -> None:
         await fetch_contents(ep, issue.cells)
     seen = await pictured(ep, issues.values())
     seen = seen._replace(names={**seen.names, **{(ISSUE, local): gid for local, gid in found.items()}})
-    await ep.store.run(lambda tx: _record(tx, ep, life, seen, issues))
+    asked = await fits(ep, set(issues), looking_back=True)
+    await ep.store.run(lambda tx: _record(tx, ep, life, seen, asked, issues))
 
 
 def _unknown(tx: Connection, ep: Endpoint, tasks: Sequence[Task]) -> set[str]:
@@ -71,10 +74,11 @@ def name_contents(tx: Connection, book: Book, tasks: Sequence[Task]) -> None:
             book.name(Known(gid, kind, local))
 
 
-def _record(tx: Connection, ep: Endpoint, life: Life, seen: Sighted, issues: Mapping[str, Issue]) -> None:
+def _record(tx: Connection, ep: Endpoint, life: Life, seen: Sighted, asked: Fits, issues: Mapping[str, Issue]) -> None:
     if links.state(tx, ep.row).life != life:
         return
     book = Book(tx, ep.row)
-    change_sets = record(tx, ep, book, [as_edit(issue) for issue in issues.values()], seen, whole=True)
+    edits = [as_edit(issue) for issue in issues.values()]
+    change_sets = record(tx, ep, book, edits, whole=True, fits=asked, seen=seen)
     book.flush(ep.clock())
     emit(tx, ep, change_sets)

@@ -5,8 +5,9 @@ messages. ``send`` seals what is due and hands it to the channel. Between the tw
 may die at any line.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from backbone.model import ATTACHMENT, ISSUE, Cells, Edit, Issue, Position, covers
 from backbone.points import passed
@@ -17,7 +18,9 @@ from backbone.replication.message import Header, Kind, Message, compress, digest
 from backbone.replication.resync import encode_welcome
 from backbone.replication.sending import Waiting, due, due_at
 from backbone.service.endpoint import Endpoint, Voice
-from backbone.service.flow.recording import emit, record
+from backbone.service.flow.asking import fits
+from backbone.service.flow.recording import NotFetched, check_contents, emit, record
+from backbone.service.flow.scoping import NOT_ASKED, Fits
 from backbone.service.flow.sighting import NOTHING, Sighted, pictured, sighted
 from backbone.store import links, messages
 from backbone.store.engine import Connection
@@ -50,16 +53,18 @@ async def capture(ep: Endpoint) -> int:
     touched = await ep.tracker.touched(row.cursor, CAPTURED_AT_ONCE)
     if touched.position == row.cursor:
         return 0
-    await _fetch_contents(ep, touched.edits)
-    seen = await sighted(ep)
+    edits = ep.echoes.without(touched.edits)
+    await _fetch_contents(ep, edits)
+    asked, seen = await fits(ep, {edit.local for edit in edits}), await sighted(ep)
     passed("capture: contents fetched")
 
-    def keep(tx: Connection) -> None:
+    def keep(tx: Connection, *, complete: bool = True) -> None:
         if links.state(tx, ep.row).life == state.life:
-            _keep(tx, ep, touched.edits, seen)
+            if edits:
+                _keep(tx, ep, edits, asked, seen, complete=complete)
             links.change(tx, ep.row, cursor=touched.position)
 
-    await ep.store.run(keep)
+    await run_complete(ep, keep)
     passed("capture: recorded")
     return max(len(touched.edits), 1)
 
@@ -87,18 +92,19 @@ async def _populate(ep: Endpoint, after: str | None, cursor: Position, size: int
     edits = [as_edit(issue) for issue in page if issue.local not in left]
     await _fetch_contents(ep, edits)
     steps = await _steps(ep, [issue for issue in page if issue.local not in left])
+    asked = await fits(ep, {edit.local for edit in edits}, looking_back=True)
     seen = await pictured(ep, page)
 
-    def keep(tx: Connection) -> None:
+    def keep(tx: Connection, *, complete: bool = True) -> None:
         if links.state(tx, ep.row).life != life:
             return
         if page:
-            _keep(tx, ep, edits, seen, whole=True, before=steps)
+            _keep(tx, ep, edits, asked, seen, whole=True, before=steps, complete=complete)
             links.change(tx, ep.row, populate_after=page[-1].local)
         else:
             links.change(tx, ep.row, populated=1)
 
-    await ep.store.run(keep)
+    await run_complete(ep, keep)
     passed("populate: recorded")
     return max(len(page), 1)
 
@@ -115,14 +121,29 @@ def as_edit(issue: Issue) -> Edit:
     return Edit(issue.local, issue.position, issue.author, issue.created, issue.cells, created=True)
 
 
+async def run_complete(ep: Endpoint, keep: Callable[..., None]) -> None:
+    """One transaction; again where it lacked contents, which are fetched meanwhile. What the tracker does not give
+    then (it was changed since, and is said anew soon) is said without its content.
+    """
+    try:
+        await ep.store.run(keep)
+    except NotFetched as lacking:
+        await fetch_contents(ep, lacking.cells, known=True)
+        await ep.store.run(partial(keep, complete=False))
+
+
 def _keep(
-    tx: Connection, ep: Endpoint, edits: Sequence[Edit], seen: Sighted = NOTHING, *, whole: bool = False,
-    before: Sequence[Edit] = (),
+    tx: Connection, ep: Endpoint, edits: Sequence[Edit], asked: Fits = NOT_ASKED, seen: Sighted = NOTHING, *,
+    whole: bool = False, before: Sequence[Edit] = (), complete: bool = True,
 ) -> None:  # fmt: skip
-    """``before`` are the steps that led to complete pictures."""
+    """``before`` are the steps that led to complete pictures. ``complete``: all contents must be here. Raises
+    ``NotFetched``.
+    """
     book = Book(tx, ep.row)
-    change_sets = record(tx, ep, book, before, seen) if before else []
-    change_sets += record(tx, ep, book, edits, seen, whole=whole)
+    change_sets = record(tx, ep, book, before, fits=asked, seen=seen) if before else []
+    change_sets += record(tx, ep, book, edits, whole=whole, fits=asked, seen=seen)
+    if complete:
+        check_contents(ep, book, change_sets)
     book.flush(ep.clock())
     emit(tx, ep, only_last(change_sets) if ep.history is History.LAST else change_sets)
 
@@ -148,13 +169,13 @@ async def _fetch_contents(ep: Endpoint, edits: Iterable[Edit]) -> None:
         await fetch_contents(ep, edit.cells)
 
 
-async def fetch_contents(ep: Endpoint, cells: Cells) -> None:
-    """As above, for one bag of local cells."""
+async def fetch_contents(ep: Endpoint, cells: Cells, *, known: bool = False) -> None:
+    """As above, for one bag of local cells. ``known``: also those that would not leave, were they new."""
     for cell, value in cells.items():
         if cell.field != ATTACHMENT or not isinstance(value, dict):
             continue
-        sha256, size = str(value["sha256"]), int(value["size"])
-        if size <= ep.agreement.attachment_bytes_max and not ep.contents.has(sha256):
+        sha256 = str(value["sha256"])
+        if (known or ep.translation.may_leave(value)) and not ep.contents.has(sha256):
             fresh = ep.contents.fresh()
             await ep.tracker.open_attachment(cell.element, fresh)
             ep.contents.adopt(fresh, sha256)
@@ -219,7 +240,7 @@ def _next_due(state: LinkState, waiting: Sequence[Waiting], now: float, ep: Voic
     times = [t for t in due_ats if t is not None]
     times.append((state.spoke_at or now) + limits.heartbeat_seconds)
     if state.phase is Phase.RUNNING or state.told:
-        times += [due_at(state, w, ep.timing) for w in waiting if w.sent_at is not None]
+        times += [due_at(state, w, now, ep.timing) for w in waiting if w.sent_at is not None]
     return max(0.0, min(times) - now)
 
 
@@ -265,7 +286,7 @@ def _unnumbered(ep: Voice, state: LinkState, kind: Kind) -> Message:
     if kind is Kind.NACK:
         raw = encode_record({lane: into.missing() for lane, into in state.into.items()})
     elif kind is Kind.WELCOME:
-        raw = encode_welcome(state)
+        raw = encode_welcome(state, ep.standing)
     return unnumbered(ep, state, kind, raw)
 
 

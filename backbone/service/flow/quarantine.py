@@ -8,10 +8,14 @@ from backbone.errors import PeerError
 from backbone.model import Edit
 from backbone.replication import amending
 from backbone.replication.message import ChangeSet, Kind, encode_record
+from backbone.replication.receipt import Became
 from backbone.replication.retrying import next_try
 from backbone.service.endpoint import Endpoint
+from backbone.service.evidence import receipting
+from backbone.service.flow.asking import fits
 from backbone.service.flow.outbound import fetch_contents
 from backbone.service.flow.recording import emit, number, record
+from backbone.service.flow.sighting import pictured
 from backbone.store import links, lists
 from backbone.store.engine import Connection
 from backbone.store.lists import Item
@@ -51,13 +55,15 @@ def refuse(tx: Connection, ep: Endpoint, key: str, change_set: ChangeSet, words:
     ep.log.warning("refused", gid=gid, reason=words, attempts=attempts)
 
 
-def released(tx: Connection, ep: Endpoint, key: str, gid: str) -> None:
-    """It was applied after all."""
+def released(tx: Connection, ep: Endpoint, key: str, gid: str) -> bool:
+    """It was applied after all. Returns whether a person changed it before."""
     lists.unhold(tx, ep.row, key)
     item = lists.set_aside_by_key(tx, ep.row, key)
-    if item is not None:
-        lists.set_aside_change(tx, item.id, ep.clock(), state="applied", next_at=None)
-        tell(tx, ep, gid, key, "applied", "")
+    if item is None:
+        return False
+    lists.set_aside_change(tx, item.id, ep.clock(), state="applied", next_at=None)
+    tell(tx, ep, gid, key, "applied", "")
+    return bool(item.edits != "[]")
 
 
 def tell(tx: Connection, ep: Endpoint, gid: str, key: str, outcome: str, reason: str) -> None:
@@ -94,14 +100,16 @@ async def _capture_again(ep: Endpoint, row: Item) -> None:
     """What could not be put into agreed words is looked at again, as the issue stands."""
     issue = (await ep.tracker.read([row.local])).get(row.local)
     if issue is not None:
-        await fetch_contents(ep, issue.cells)
+        await fetch_contents(ep, issue.cells, known=True)
+    asked = await fits(ep, [row.local], looking_back=True)
+    seen = await pictured(ep, [issue] if issue is not None else [])
 
     def keep(tx: Connection) -> None:
         lists.set_aside_change(tx, row.id, ep.clock(), state="retried", next_at=None)
         if issue is not None:
             book = Book(tx, ep.row)
             edit = Edit(issue.local, issue.position, issue.author, issue.created, issue.cells)
-            change_sets = record(tx, ep, book, [edit], whole=True)
+            change_sets = record(tx, ep, book, [edit], whole=True, fits=asked, seen=seen)
             book.flush(ep.clock())
             emit(tx, ep, change_sets)
             _once_more(tx, ep, row)
@@ -130,6 +138,9 @@ def skip(tx: Connection, ep: Endpoint, items: Iterable[int]) -> int:
     for row in rows:
         lists.set_aside_change(tx, row.id, ep.clock(), state="skipped", next_at=None)
         if row.kind == "issue":
+            held = lists.held_by_key(tx, ep.row, row.key)
+            if held is not None and row.edits == "[]":
+                receipting.owe(tx, ep, held, Became.REFUSED, "passed over by a person")
             lists.unhold(tx, ep.row, row.key)
             lists.let_go(tx, ep.row, row.gid)
             tell(tx, ep, row.gid, row.key, "skipped", "skipped by a person")
@@ -156,6 +167,7 @@ def edit(tx: Connection, ep: Endpoint, item: int, values: Mapping[str, str], by:
     change_set = lists.held_by_key(tx, ep.row, row.key) if row is not None and row.kind == "issue" else None
     if row is None or row.state != "open" or change_set is None:
         return "it is settled meanwhile"
+    sent = change_set
     links.saw_number(tx, ep.row, max((max(o.write.newest, o.known.newest) for o in change_set.operations), default=0))
     first = links.take_numbers(tx, ep.row, max(len(values), 1))
     ours: list[Any] = []
@@ -163,17 +175,19 @@ def edit(tx: Connection, ep: Endpoint, item: int, values: Mapping[str, str], by:
     for n, (name, text) in enumerate(values.items(), first):
         try:
             cell = amending.find(change_set, name)
-            if not ep.agreement.direction_of(cell.field).allows(ep.side):
+            if not ep.theirs.agreement.direction_of(cell.field).allows(ep.side):
                 return f"by the agreement only the partner may write {cell.field}: ask them to change it"
             before = next(o.value for o in change_set.operations if o.cell == cell)
             value = amending.value_of(cell, before, text)
             change_set, operation = amending.amend(change_set, cell, value, ep.side, links.state(tx, ep.row).life[0], n)
-            ep.agreement.check(change_set)
+            ep.theirs.agreement.check(change_set)
         except (ValueError, PeerError) as error:
             return str(error)
         ours.append(operation)
         notes.append({"at": ep.clock(), "by": by, "field": cell.field, "element": cell.element,
                       "before": amending.text_of(cell, before), "after": text})  # fmt: skip
+    if row.edits == "[]":
+        receipting.owe(tx, ep, sent, Became.SUPERSEDED, "changed by a person before it was applied")
     lists.amend_held(tx, ep.row, row.key, change_set._replace(origin=None, path=()))
     lists.set_aside_change(tx, item, ep.clock(), edits=json.dumps(notes), next_at=None)
     lists.let_go(tx, ep.row, row.gid)

@@ -3,16 +3,18 @@
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from backbone.replication import limits
 from backbone.replication.agreement import Strict
 from backbone.replication.message import Chunk, Kind, encode_record
 from backbone.service.endpoint import Endpoint
+from backbone.service.flow.outbound import fetch_contents
 from backbone.service.flow.recording import number
 from backbone.store import blobs, resync, shadows
 from backbone.store.engine import Connection
 
+TYPE = "contents"
 _Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
@@ -32,9 +34,23 @@ def ask(tx: Connection, ep: Endpoint) -> int:
     shadows.arrived(tx, ep.row, [f"sha256:{sha256}" for sha256 in here])
     lacking = [sha256 for sha256 in wanted if sha256 not in here]
     for first in range(0, len(lacking), limits.contents_asked):
-        record = {"type": "contents", "sha256": tuple(lacking[first : first + limits.contents_asked])}
+        record = {"type": TYPE, "sha256": tuple(lacking[first : first + limits.contents_asked])}
         number(tx, ep, [(Kind.CTRL, encode_record(record), 0, None)])
     return len(lacking)
+
+
+async def fetch(ep: Endpoint, record: Mapping[str, Any]) -> None:
+    """What the partner asks for and is not here any more is copied from the tracker once more, where it was shared."""
+    try:
+        asked = Wanted.model_validate(record).sha256
+    except ValidationError:
+        return  # it is set aside when it is taken
+    lacking = {sha256 for sha256 in asked if not ep.contents.has(sha256)}
+    if lacking:
+        named = await ep.store.read(lambda tx: resync.issues_with(tx, ep.row, lacking))
+        for issue in (await ep.tracker.read(sorted(named))).values():
+            shown = {c: v for c, v in issue.cells.items() if isinstance(v, dict) and v.get("sha256") in lacking}
+            await fetch_contents(ep, shown, known=True)
 
 
 def send_again(tx: Connection, ep: Endpoint, record: Mapping[str, Any]) -> None:

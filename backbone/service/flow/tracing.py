@@ -19,7 +19,7 @@ from backbone.service.flow.sighting import Sighted, resolved
 from backbone.store import links
 from backbone.store.engine import Connection
 from backbone.store.ledger import Ledger, Provenance
-from backbone.store.shadows import Book
+from backbone.store.shadows import Book, Known
 
 _PICTURE = 0
 """The rank of what is told without anybody having edited it: older than every edit."""
@@ -37,6 +37,20 @@ def whence(ep: Endpoint, ledger: Ledger, edit: Edit, seen: Sighted) -> Provenanc
     ledger.tell(edit.local, upto, found)
     _stand(ledger, edit.local, found, edit.cells)
     return found
+
+
+def told(
+    ep: Endpoint, ledger: Ledger | None, edit: Edit, said: ChangeSet, at_home: Mapping[Cell, Cell],
+    whence: Provenance | None, known: Known | None, seen: Sighted,
+) -> list[ChangeSet]:  # fmt: skip
+    """What is said of an edit, with where it comes from; ``whence`` is ``None`` of a complete picture."""
+    if ledger is None:
+        return [said]
+    if whence is not None:
+        return change_sets(ep, whence, said, at_home)
+    if known is None:
+        return [picture(ep, ledger, edit, said, seen)]
+    return [missed(ep, ledger, edit, said, at_home, known.seen)]
 
 
 def change_sets(ep: Endpoint, whence: Provenance, whole: ChangeSet, at_home: Mapping[Cell, Cell]) -> list[ChangeSet]:
@@ -186,7 +200,7 @@ class _News:
             return Verdict(writes=True, stands=self._made.cells[local])
         ours = self._standing(cell, local)
         stood = self._stood.get(cell, True)
-        return judge(self._ep.policies[cell.field], self._origin, ours, theirs_stands=stood)
+        return judge(self._ep.theirs.policies[cell.field], self._origin, ours, theirs_stands=stood)
 
     def _standing(self, cell: Cell, local: Cell) -> Origin | None:
         """What is to be made may have been here, and been taken out."""
@@ -231,7 +245,7 @@ def applied(ep: Endpoint, ledger: Ledger, judged: Judged, outcome: Applied) -> N
 def say_again(tx: Connection, ep: Endpoint, book: Book, gid: str, judged: Judged) -> list[ChangeSet]:
     """What the tracker shows, as fresh writes of this link with the origins that they have."""
     ledger = book.ledger
-    cells = [cell for cell in judged.again if ep.translation.may_send(cell.field)]
+    cells = [c for c in judged.again if c.field in ep.policies and ep.translation.may_send(c.field)]
     cells = [cell for cell in cells if ep.agreement.direction_of(cell.field).allows(ep.side)]
     if ledger is None or not cells:
         return []

@@ -19,13 +19,15 @@ from backbone.replication.merge import NEVER, Register
 from backbone.replication.message import ChangeSet, Kind, Operation, encode_change_set, inflate
 from backbone.replication.resync import Standing, Told, decode_told, encode_told, meet
 from backbone.service.endpoint import Endpoint
-from backbone.service.flow import applying, control, inbound, resending
+from backbone.service.flow import applying, control, inbound, resending, resting
 from backbone.service.flow.entering import may_join
-from backbone.service.flow.outbound import fetch_contents
+from backbone.service.flow.outbound import as_edit, fetch_contents
 from backbone.service.flow.recording import emit, number, record
+from backbone.service.flow.sighting import NOTHING, Sighted, pictured
 from backbone.service.flow.tasks import Task, rounds
+from backbone.service.links import agreeing
 from backbone.service.links.progress import joined
-from backbone.store import blobs, links, lists, messages, resync
+from backbone.store import blobs, links, lists, messages, resync, standing
 from backbone.store.engine import Connection
 from backbone.store.messages import Incoming
 from backbone.store.parts import part_of
@@ -38,7 +40,9 @@ _CONTENT = (COMMENT, ATTACHMENT)
 async def apply(ep: Endpoint) -> int:
     """As ``applying.apply``, or a step of joining or telling; returns how much there was."""
     done = await advance(ep)
-    return await applying.apply(ep) if done is None else done
+    if done is None:
+        return await agreeing.advance(ep) or await applying.apply(ep)
+    return done
 
 
 async def advance(ep: Endpoint) -> int | None:
@@ -69,6 +73,7 @@ async def _drain(ep: Endpoint, state: LinkState) -> int:
 
 async def _begin_telling(ep: Endpoint) -> int:
     await ep.store.run(lambda tx: _answer(tx, ep))
+    await agreeing.settle(ep)
     return 1
 
 
@@ -83,7 +88,8 @@ def _answer(tx: Connection, ep: Endpoint) -> None:
         _forget_held(tx, ep)
     names = resync.shadowed(tx, ep.row)
     pages = [names[first : first + limits.state_names] for first in range(0, len(names), limits.state_names)]
-    number(tx, ep, [(Kind.STATE, encode_told(Told(names=tuple(page))), 0, None) for page in pages])
+    told = [Told(names=tuple(page)) for page in pages] + resting.in_messages(tx, ep)
+    number(tx, ep, [(Kind.STATE, encode_told(one), 0, None) for one in told])
 
 
 def _forget_held(tx: Connection, ep: Endpoint) -> None:
@@ -131,12 +137,14 @@ def _said(
     former = resync.history(tx, ep.row, page, limits.state_history_max)
     book = Book(tx, ep.row)
     for name in page:
+        if resting.is_kept_back(tx, ep, book, name):
+            continue
         issue = issues.get(name) if ep.born_here(name) else None
         author = ep.translation.person(issue.author, ep.schema) if issue else ""
         operations = tuple(
             Operation(cell, r.value, r.write, r.known)
             for cell, r in book.load_whole(name).items()
-            if r.write != NEVER and not cell.field.startswith(diff.NOTE)
+            if r.write != NEVER and cell.field in ep.policies
         )
         whole = ChangeSet(name, author, issue.created if issue else "", operations)
         for piece in diff.in_pieces(whole, ep.body_bytes):
@@ -168,6 +176,7 @@ def _in_messages(
 
 async def _join(ep: Endpoint, state: LinkState) -> int:
     """The next message of the partner's state; behind the last, what it lacked."""
+    await agreeing.settle(ep)
     if state.heard_all:
         return await _finish(ep)
     found = await ep.store.read(lambda tx: messages.next_in(tx, ep.row, links.state(tx, ep.row), "c", 1))
@@ -184,6 +193,8 @@ async def _join(ep: Endpoint, state: LinkState) -> int:
         return 1
     if told.names:
         await _name(ep, told.names)
+    if told.resting:
+        await ep.store.run(lambda tx: resting.hear(tx, ep, told.resting))
     tasks = await _meet(ep, incoming, told) if told.issues else []
     for round_ in rounds(tasks):
         await applying.apply_round(ep, round_)
@@ -237,13 +248,19 @@ class _Here(NamedTuple):
 
     issues: Mapping[str, Issue]
     written: Mapping[str, Sequence[Applied]]
+    seen: Sighted = NOTHING
+
+
+async def _look(ep: Endpoint, issues: Sequence[str]) -> _Here:
+    shown, written = await ep.tracker.read(issues), await ep.tracker.written(issues)
+    return _Here(shown, written, await pictured(ep, shown.values()))
 
 
 async def _meet(ep: Endpoint, incoming: Incoming, told: Told) -> list[Task]:
     """Our picture of these issues is made true, unseen edits are recorded; returns what is to be written."""
     known = await ep.store.read(lambda tx: _named(tx, ep, [issue.gid for issue in told.issues]))
     locals_ = sorted({one.local for one in known.values()})
-    here = _Here(await ep.tracker.read(locals_), await ep.tracker.written(locals_))
+    here = await _look(ep, locals_)
     theirs = {
         str(o.value["sha256"])
         for issue in told.issues
@@ -251,7 +268,7 @@ async def _meet(ep: Endpoint, incoming: Incoming, told: Told) -> list[Task]:
         if o.cell.field == ATTACHMENT and isinstance(o.value, dict)
     }
     for issue in here.issues.values():
-        await fetch_contents(ep, {c: v for c, v in issue.cells.items() if not _is_content(v, theirs)})
+        await fetch_contents(ep, {c: v for c, v in issue.cells.items() if not _is_content(v, theirs)}, known=True)
     return await ep.store.run(lambda tx: _meet_all(tx, ep, incoming, told, here))
 
 
@@ -272,6 +289,7 @@ def _meet_all(tx: Connection, ep: Endpoint, incoming: Incoming, told: Told, here
             blobs.add_sent(tx, ep.row, sha256, ep.contents.path(sha256).stat().st_size)
     resync.mark_told(tx, ep.row, {issue.gid: [o.cell for o in issue.operations] for issue in told.issues})
     book = Book(tx, ep.row)
+    book.hear(here.seen.names, here.seen.contents)
     book.load_gids({issue.gid for issue in told.issues} | {o.cell.element for o in every if "-" in o.cell.element})
     tasks: list[Task] = []
     said: list[ChangeSet] = []
@@ -297,25 +315,20 @@ def _meet_one(
     said: list[ChangeSet],
 ) -> tuple[Operation, ...]:  # fmt: skip
     issue = here.issues[known.local]
-    later = [
-        one for one in here.written.get(known.local, ()) if known.seen is None or not covers(known.seen, one.position)
-    ]
+    written, seen = here.written.get(known.local, ()), known.seen
+    later = [one for one in written if seen is None or not covers(seen, one.position)]
     _name_contents(tx, ep, book, later)
     shadow = book.load_whole(known.gid)
     standing = _standing(ep, book, issue, later, shadow, theirs)
-    names = ep.names(book)
-    for cell in issue.cells:
-        if cell.field in _CONTENT and book.by_local(cell.field, cell.element) is None:
-            book.name(Known(names.gid_of(cell.field, cell.element), cell.field, cell.element))
-    named = {part_of(o.cell) for o in theirs.operations}
-    former = told.former.get(known.gid, {})
+    _name_own_contents(ep, book, issue)
+    named, former = {part_of(o.cell) for o in theirs.operations}, told.former.get(known.gid, {})
     met = meet(shadow, theirs.operations, former, standing, ep.policies, lambda cell: part_of(cell) in named)
     book.put(known.gid, met.registers)
     lists.record_conflicts(tx, ep.row, known.gid, met.conflicts, ep.clock())
     if met.lacking:
         said.append(ChangeSet(known.gid, "", "", met.lacking))
     edit = Edit(issue.local, issue.position, "", "", issue.cells)
-    said += record(tx, ep, book, [edit], whole=True)
+    said += record(tx, ep, book, [edit], whole=True, entered=True, seen=here.seen)
     return met.operations
 
 
@@ -327,6 +340,14 @@ def _name_contents(tx: Connection, ep: Endpoint, book: Book, later: Sequence[App
             if kind is not None and book.by_gid(element[1:]) is None:
                 resync.forget_name(tx, ep.row, kind, local, unless=element[1:])
                 book.name(Known(element[1:], kind, local))
+
+
+def _name_own_contents(ep: Endpoint, book: Book, issue: Issue) -> None:
+    book.load_locals(ep.named_in(issue.cells))
+    gid_of = ep.names(book).gid_of
+    for cell in issue.cells:
+        if cell.field in _CONTENT and book.by_local(cell.field, cell.element) is None:
+            book.name(Known(gid_of(cell.field, cell.element), cell.field, cell.element))
 
 
 def _standing(
@@ -368,12 +389,10 @@ async def _strays(ep: Endpoint) -> None:
     locals_ = {local async for local in _made(ep, since)} if row.cursor is not None else set()
     unknown = await ep.store.read(lambda tx: _unknown(tx, ep, locals_))
     for first in range(0, len(unknown), READ_AT_ONCE):
-        written = await ep.tracker.written(unknown[first : first + READ_AT_ONCE])
-        ours = {local: name for local, made in written.items() if (name := _first_name(ep, made)) is not None}
-        issues = await ep.tracker.read(list(ours))
-        for issue in issues.values():
-            await fetch_contents(ep, issue.cells)
-        here = _Here(issues, written)
+        here = await _look(ep, unknown[first : first + READ_AT_ONCE])
+        ours = {local: name for local, made in here.written.items() if (name := _first_name(made)) is not None}
+        for local in ours.keys() & here.issues.keys():
+            await fetch_contents(ep, here.issues[local].cells, known=True)
         await ep.store.run(lambda tx, o=ours, h=here: _name_strays(tx, ep, o, h))  # type: ignore[misc]
 
 
@@ -398,23 +417,27 @@ def _unknown(tx: Connection, ep: Endpoint, locals_: set[str]) -> list[str]:
     return sorted(local for local in locals_ if book.by_local(ISSUE, local) is None)
 
 
-def _first_name(ep: Endpoint, made: Sequence[Applied]) -> str | None:
-    names = (created(one.key) for one in made)
-    return next((name for name in names if name is not None), None)
+def _first_name(made: Sequence[Applied]) -> str | None:
+    return next((name for one in made if (name := created(one.key)) is not None), None)
 
 
 def _name_strays(tx: Connection, ep: Endpoint, names: Mapping[str, str], here: _Here) -> None:
     if links.state(tx, ep.row).phase is not Phase.JOINING:
         return
     book = Book(tx, ep.row)
+    book.hear({**here.seen.names, **{(ISSUE, local): name for local, name in names.items()}}, here.seen.contents)
     book.load_gids(names.values())
     said: list[ChangeSet] = []
     for local, name in names.items():
-        if local in here.issues and book.by_gid(name) is None:
+        if local not in here.issues or book.by_gid(name) is not None:
+            continue
+        if book.kin and ep.born_elsewhere(name):  # perhaps another partner's, and not to be known over this link
+            said += record(tx, ep, book, [as_edit(here.issues[local])], whole=True, seen=here.seen)
+        else:
             known = Known(name, ISSUE, local)
             book.name(known)
             _name_contents(tx, ep, book, here.written[local])
-            _meet_one(tx, ep, book, known, ChangeSet(name, "", "", ()), Told(), _Here(here.issues, {}), said)
+            _meet_one(tx, ep, book, known, ChangeSet(name, "", "", ()), Told(), _Here(here.issues, {}, here.seen), said)
             ep.log.warning("neither store remembers this issue of the partner's", issue=local, gid=name)
     book.flush(ep.clock())
     emit(tx, ep, said)
@@ -425,17 +448,33 @@ async def _finish(ep: Endpoint) -> int:
     await _strays(ep)
     untold = await ep.store.read(lambda tx: resync.untold(tx, ep.row))
     born: dict[str, tuple[str, str]] = {}
+    await _name_what_rests(ep)
     for first in range(0, len(untold), READ_AT_ONCE):
         page = untold[first : first + READ_AT_ONCE]
         found = await ep.tracker.read([known.local for known in page])
         for known in page:
             issue = found.get(known.local)
             if issue is not None and ep.born_here(known.gid):
-                await fetch_contents(ep, issue.cells)
+                await fetch_contents(ep, issue.cells, known=True)
                 born[known.gid] = (ep.translation.person(issue.author, ep.schema), issue.created)
 
     await ep.store.run(lambda tx: _push(tx, ep, untold, born))
     return 1
+
+
+async def _name_what_rests(ep: Endpoint) -> None:
+    """The partner's state is silent about issues that rest, but speaks of their comments when they go on."""
+    rests = await ep.store.read(lambda tx: _named(tx, ep, sorted(standing.resting(tx, ep.row))))
+    here = await _look(ep, [known.local for known in rests.values()]) if rests else _Here({}, {})
+
+    def name(tx: Connection) -> None:
+        book = Book(tx, ep.row)
+        for local, issue in here.issues.items():
+            _name_contents(tx, ep, book, here.written.get(local, ()))
+            _name_own_contents(ep, book, issue)
+        book.flush(ep.clock())
+
+    await ep.store.run(name)
 
 
 def _push(tx: Connection, ep: Endpoint, untold: Sequence[Known], born: Mapping[str, tuple[str, str]]) -> None:
@@ -448,11 +487,12 @@ def _push(tx: Connection, ep: Endpoint, untold: Sequence[Known], born: Mapping[s
         operations = tuple(
             Operation(cell, r.value, r.write, r.known)
             for cell, r in book.load_whole(known.gid).items()
-            if (known.gid, part_of(cell)) not in named and r.write != NEVER and not cell.field.startswith(diff.NOTE)
+            if (known.gid, part_of(cell)) not in named and r.write != NEVER and cell.field in ep.policies
         )
         if operations:
             emit(tx, ep, [ChangeSet(known.gid, *born.get(known.gid, ("", "")), operations)])
     resending.ask(tx, ep)
+    resting.say_again(tx, ep)
     state, _ = step(links.state(tx, ep.row), Joined(ep.clock()), ep.identity, ep.timing)
     links.save_state(tx, ep.row, state)
     resync.begin_joining(tx, ep.row)

@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from backbone.config import find_line, load_link
+from backbone.errors import ConfigError
 from backbone.model import ATTACHMENT, COMMENT, Cell, Cells, Issue, Schema, Value
 from backbone.replication.agreement import Agreement
 from backbone.replication.mapping import Fault, Names, Occasion, RuleError, Rules, Translation, proving
 from backbone.replication.merge import Side
+from backbone.replication.scope.judging import Scope
 from backbone.richtext import CONVERT
+from backbone.service.links.surveying import Survey, Surveyor
 from backbone.service.node import Node
 from backbone.service.parties import open_tracker
 from backbone.store.links import LinkRow
@@ -38,6 +41,8 @@ class Checked:
     fields: int
     issues: int
     samples: tuple[Sample, ...]
+    scope: Survey | None = None
+    """Where the file says which issues take part."""
 
 
 async def check_link(node: Node, row: LinkRow, *, samples: int = 0, invert: bool = False) -> Checked:
@@ -56,6 +61,7 @@ async def check_link(node: Node, row: LinkRow, *, samples: int = 0, invert: bool
             rules = Rules.parse(config.rules, str(file))
             agreement = Agreement.parse(row.agreement, f"the agreement of link {row.name}")
             words = Translation(agreement, rules, node.name, tracker.user, Side(row.side), str(file), CONVERT)
+            scope = Scope(rules.scope, agreement, node.name, row.side, str(file))
         except RuleError as error:
             return Checked((placed(Fault(error.place, f": {error.sentence}")),), 0, 0, ())
         schema = await tracker.describe()
@@ -63,11 +69,17 @@ async def check_link(node: Node, row: LinkRow, *, samples: int = 0, invert: bool
         faults = words.faults(schema)
         if not faults:
             faults = [*proving.lacking(words, schema), *proving.uncovered(words, schema, used)]
+            faults += proving.impossible(words, schema)
             faults += proving.counter_examples(words, schema, used) if invert else ()
+        guarded = not faults and (scope.guards or bool(rules.only_if))
+        try:
+            found = await Surveyor(node, row, tracker, words, scope, schema, SHOWN).survey() if guarded else None
+        except ConfigError as error:
+            return Checked((placed(Fault(("scope", "query"), f": {str(error).partition(': ')[2]}")),), 0, 0, ())
         looked = [_sample(words, schema, issue) for issue in await tracker.issues(None, samples)] if samples else []
     finally:
         await tracker.close()
-    return Checked(tuple(dict.fromkeys(map(placed, faults))), len(rules.fields), issues, tuple(looked))
+    return Checked(tuple(dict.fromkeys(map(placed, faults))), len(rules.fields), issues, tuple(looked), found)
 
 
 async def _used(tracker: Tracker, words: Translation) -> tuple[int, dict[str, set[str]]]:
@@ -85,10 +97,10 @@ async def _used(tracker: Tracker, words: Translation) -> tuple[int, dict[str, se
 
 
 def _sample(words: Translation, schema: Schema, issue: Issue) -> Sample:
-    names = Names(_name, lambda gid: gid.split(" ", 1)[-1], lambda _: True, lambda *_: False)
+    names = SHOWN
     out = words.to_agreed(issue.cells, schema, names, {}, fresh=True, number=issue.local)
     enters = not out.quiet.outside
-    sent = {cell: value for cell, value in out.cells.items() if enters and not out.quiet.keeps(cell.field)}
+    sent = {cell: value for cell, value in out.cells.items() if enters and not out.quiet.keeps(cell)}
     back = words.to_local(sent, schema, names, {}, lambda _: True, Occasion("sample"))
     written = {
         _words(cell): (issue.cells.get(cell), value)
@@ -101,6 +113,10 @@ def _sample(words: Translation, schema: Schema, issue: Issue) -> Sample:
 
 def _name(kind: str, local: str) -> str:
     return f"{kind} {local}"
+
+
+SHOWN = Names(_name, lambda gid: gid.split(" ", 1)[-1], lambda _: True, lambda *_: False)
+"""Everything is called by its kind and its name here."""
 
 
 def _shown(cells: Cells) -> dict[str, Value]:

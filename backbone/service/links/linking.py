@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from backbone.config import check_name
 from backbone.errors import HandshakeRefused, UsageError
+from backbone.replication.agreement import Direction
 from backbone.service.healing.renewing import renew
 from backbone.service.links import pairing as parcels
 from backbone.service.links import revoking
@@ -27,6 +28,14 @@ from handshake.events import Stage
 from handshake.words import safety_words
 
 _RESYNC = "an admin said that this copy of the node lives: it is joined with the partner again"
+
+
+def direction(one_way: str | None) -> Direction:
+    """Of a link that its master makes. Raises ``UsageError``."""
+    ways = {None: Direction.BOTH, "to-partner": Direction.TO_SLAVE, "from-partner": Direction.TO_MASTER}
+    if one_way not in ways:
+        raise UsageError(f"--one-way is to-partner (our changes go to them) or from-partner, not {one_way!r}")
+    return ways[one_way]
 
 
 async def accept_file(node: Node, data: bytes) -> str:
@@ -127,5 +136,5 @@ async def _row(node: Node, name: str) -> LinkRow:
 
 __all__ = [
     "Created", "JoinOptions", "Joined", "LinkOptions", "Offered", "accept_file", "check_create", "check_join",
-    "create_link", "join_link", "pause", "read_offer", "resume", "resync", "revoke", "verify", "words",
+    "create_link", "direction", "join_link", "pause", "read_offer", "resume", "resync", "revoke", "verify", "words",
 ]  # fmt: skip

@@ -15,6 +15,7 @@ from backbone.model import FieldType, Schema
 from backbone.replication.agreement import Agreement
 from backbone.replication.mapping import Rules, Translation
 from backbone.replication.merge import Side
+from backbone.replication.scope.judging import Scope
 from backbone.richtext import CONVERT
 from backbone.service.links.progress import Progress, save
 from backbone.service.node import Node
@@ -132,6 +133,7 @@ def check_mapping(
 ) -> None:
     """Whether the mapping fits agreement and tracker. Raises ``ConfigError``."""
     words = Translation(agreement, rules, node.name, side=side, where=str(file or "the mapping"), convert=CONVERT)
+    Scope(rules.scope, agreement, node.name, side, str(file or "the mapping"))
     problems = words.problems(schema)
     if problems:
         advice = "" if file else "; write a mapping file and name it with --mapping"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from backbone.replication import limits
-from backbone.replication.agreement import Agreement
+from backbone.replication.agreement import Agreement, Direction
 from backbone.replication.mapping import Rules
 from backbone.replication.merge import Side
 from backbone.service.links import pairing as parcels
@@ -46,6 +46,8 @@ class LinkOptions:
     expires_days: int = OFFER_DAYS
     encrypt: bool = True
     passphrase: str | None = None
+    one_way: Direction = Direction.BOTH
+    """Whose changes travel, where only one side's do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ async def check_create(node: Node, name: str, options: LinkOptions) -> tuple[Agr
     await check_new(node, name)
     schema = await schema_of(node, options.tracker)
     agreement = agreement_of(options.agreement, schema)
+    if options.one_way is not Direction.BOTH:
+        agreement = agreement.one_way(options.one_way)
     rules = rules_of(options.mapping, agreement, schema)
     check_mapping(agreement, rules, schema, node, options.mapping, Side.MASTER)
     return agreement, rules

@@ -2,15 +2,16 @@
 
 *receive* takes parcels in; *work* does, one after the other, what touches shadows and the tracker (control,
 attachments, requests, apply, capture); *send* seals what is due. Each is woken by the others and by hints, and looks
-by itself every few seconds.
+by itself every few seconds. Where the transport does not serve one direction, the other goes on.
 """
 
 import asyncio
 
 from backbone.service.endpoint import Endpoint
+from backbone.service.evidence import receipting
 from backbone.service.flow import applying, control, inbound, outbound
 from backbone.service.healing import resyncing
-from backbone.service.links import pairing
+from backbone.service.links import agreeing, pairing
 from backbone.service.links.progress import load, over, start_link
 from backbone.service.node import Node
 from backbone.service.parties import close_endpoint, open_endpoint
@@ -18,8 +19,10 @@ from backbone.service.running import requests
 from backbone.service.running.gathering import Gathering
 from backbone.service.running.loops import Running, event_or, hinting, is_stopped, settled, stage_now
 from backbone.service.running.noticing import Noticing
+from backbone.service.running.persisting import Persisting
 from backbone.service.running.pruning import Pruning
 from backbone.store.links import LinkRow
+from channels.base import ChannelError
 from handshake.events import Stage
 
 _WORKING = (Stage.ACTIVE, Stage.RESYNC)
@@ -30,8 +33,10 @@ STAGE_SECONDS = 0.1
 async def exchange(node: Node, row: LinkRow, running: Running) -> None:
     """The loops of a link that has a partner, until its stage changes."""
     ep = await open_endpoint(node, row)
+    await agreeing.refresh(ep)
     stage = load(row).pairing.stage
-    if row.reason:
+    running.asked.clear()
+    if row.reason and not running.halves:
         # Perhaps a trouble of before, of this process or an earlier one: it comes again where it is not over.
         await node.store.run(lambda tx: over(tx, row.id))
     stepped, running.stepped = running.stepped, False
@@ -45,8 +50,8 @@ async def exchange(node: Node, row: LinkRow, running: Running) -> None:
         running.resting |= {"receive": False, "send": False}
         async with asyncio.TaskGroup() as group:
             loops = [
-                _receiving(ep, running, node.config.node.poll_seconds),
-                _sending(ep, running),
+                _receiving(ep, running, Persisting(ep, running, "receive", changed), node.config.node.poll_seconds),
+                _sending(ep, running, Persisting(ep, running, "send", changed, stops=True)),
                 hinting(ep.channel.hints(), running.receive),
                 hinting(ep.tracker.hints(), running.work),
             ]
@@ -55,7 +60,8 @@ async def exchange(node: Node, row: LinkRow, running: Running) -> None:
                 loops.append(_working(ep, running, node.config.node.poll_seconds))
             else:
                 running.resting["handshake"] = False
-                loops += [_controlling(ep, running), _repeating(ep, running, at_once=not stepped)]
+                repeating = Persisting(ep, running, "handshake", changed, stops=True)
+                loops += [_controlling(ep, running), _repeating(ep, running, repeating, at_once=not stepped)]
             tasks = [group.create_task(loop) for loop in loops]
             tasks.append(group.create_task(_stage_watch(node, ep, running, stage, changed)))
             await changed.wait()
@@ -63,7 +69,9 @@ async def exchange(node: Node, row: LinkRow, running: Running) -> None:
             async with running.taking:
                 for task in tasks:
                     task.cancel()
-        running.stepped = True
+        running.stepped = await _is_over(node, ep, stage)
+        if running.stepped:
+            running.begin_anew()
     finally:
         await close_endpoint(ep)
 
@@ -71,22 +79,25 @@ async def exchange(node: Node, row: LinkRow, running: Running) -> None:
 async def _stage_watch(node: Node, ep: Endpoint, running: Running, stage: Stage, changed: asyncio.Event) -> None:
     pause = node.config.node.poll_seconds if stage in _WORKING else STAGE_SECONDS
     running.look.clear()
-    while await stage_now(node, ep.row) is stage and (stage is not Stage.RESYNC or not await is_stopped(node, ep.row)):
+    while not await _is_over(node, ep, stage):
         await event_or(running.look, pause)
         running.look.clear()
     changed.set()
 
 
-async def _receiving(ep: Endpoint, running: Running, poll: float) -> None:
+async def _is_over(node: Node, ep: Endpoint, stage: Stage) -> bool:
+    return await stage_now(node, ep.row) is not stage or (stage is Stage.RESYNC and await is_stopped(node, ep.row))
+
+
+async def _receiving(ep: Endpoint, running: Running, persisting: Persisting, poll: float) -> None:
     noticing = Noticing(ep)
     while True:
         running.receive.clear()
-        async with running.taking:
-            report = await inbound.receive(ep)
-            if report.count:
-                running.resting["receive"] = False
-            await pairing.take_documents(ep, report.documents)
-            await pairing.take_probes(ep, report.special)
+        report = await _take(ep, running)
+        if isinstance(report, ChannelError):
+            await persisting.failed(report)
+            continue
+        await persisting.worked()
         if await noticing.take():
             running.work.set()
         if report.count:
@@ -96,6 +107,20 @@ async def _receiving(ep: Endpoint, running: Running, poll: float) -> None:
             continue
         settled(running, "receive")
         await event_or(running.receive, poll)
+
+
+async def _take(ep: Endpoint, running: Running) -> inbound.Report | ChannelError:
+    """What came, or why nothing can. Raises what the channel says to an answer of the handshake."""
+    async with running.taking:
+        try:
+            report = await inbound.receive(ep)
+        except ChannelError as error:
+            return error
+        if report.count:
+            running.resting["receive"] = False
+        await pairing.take_documents(ep, report.documents)
+        await pairing.take_probes(ep, report.special)
+        return report
 
 
 async def _working(ep: Endpoint, running: Running, poll: float) -> None:
@@ -110,7 +135,8 @@ async def _working(ep: Endpoint, running: Running, poll: float) -> None:
         done += await resyncing.apply(ep)
         if await outbound.backlog(ep) < outbound.BACKLOG:
             done += await gathering.capture()
-        if done:
+        owed = await receipting.give(ep, quiet=not done)
+        if done or owed == 0.0:
             running.resting["work"] = False
             running.send.set()
             await asyncio.sleep(0)
@@ -119,7 +145,7 @@ async def _working(ep: Endpoint, running: Running, poll: float) -> None:
             running.resting["work"] = False
         else:
             settled(running, "work")
-        await event_or(running.work, gathering.seconds or poll)
+        await event_or(running.work, min(gathering.seconds or poll, poll if owed is None else owed))
 
 
 async def _controlling(ep: Endpoint, running: Running) -> None:
@@ -133,19 +159,31 @@ async def _controlling(ep: Endpoint, running: Running) -> None:
         await running.work.wait()
 
 
-async def _repeating(ep: Endpoint, running: Running, *, at_once: bool) -> None:
-    if at_once:
-        await pairing.begin(ep)
+async def _repeating(ep: Endpoint, running: Running, persisting: Persisting, *, at_once: bool) -> None:
+    step = pairing.begin if at_once else None
     while True:
+        try:
+            if step is not None:
+                await step(ep)
+        except ChannelError as error:
+            await persisting.failed(error)
+            continue
+        await persisting.worked()
         running.resting["handshake"] = True
         await asyncio.sleep(max(pairing.REPEATED_AFTER_SECONDS, ep.timing.resend_floor))
-        await pairing.repeat(ep)
+        step = pairing.repeat
 
 
-async def _sending(ep: Endpoint, running: Running) -> None:
+async def _sending(ep: Endpoint, running: Running, persisting: Persisting) -> None:
     while True:
         running.send.clear()
-        wait = await outbound.send(ep)
+        try:
+            wait = await outbound.send(ep)
+        except ChannelError as error:
+            running.resting["send"] = False
+            await persisting.failed(error)
+            continue
+        await persisting.worked()
         if wait <= 0.0:
             running.resting["send"] = False
             continue

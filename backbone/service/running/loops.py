@@ -25,19 +25,41 @@ class Running:
     taking: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while parcels are received and what they say of the handshake is carried out."""
     resting: dict[str, bool] = field(default_factory=dict)
-    trouble: str = ""
+    troubles: dict[str, str] = field(default_factory=dict)
+    """Which loops are in trouble and why; ``link`` when all of it is."""
+    pauses: dict[str, float] = field(default_factory=dict)
+    """How long a loop in trouble waited the last time, in seconds."""
+    shown: str = ""
+    """What the store says of the loops' troubles."""
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    """A command asked for something since the link was opened."""
     stepped: bool = False
     """The handshake came to its stage by a step of this process, which has sent what belongs to it."""
 
     def wake(self) -> None:
         """Somebody asked for something."""
-        for event in (self.receive, self.work, self.send, self.look):
+        for event in (self.receive, self.work, self.send, self.look, self.asked):
             event.set()
 
     @property
+    def trouble(self) -> str:
+        """Why the link, or a loop of it, does not work at the moment."""
+        return "; ".join(sorted(set(self.troubles.values())))
+
+    @property
+    def halves(self) -> str:
+        """The same of single loops, while the others go on."""
+        return "; ".join(sorted({why for name, why in self.troubles.items() if name != "link"}))
+
+    def begin_anew(self) -> None:
+        """Other loops will run: what troubled these says nothing of them."""
+        self.troubles = {name: why for name, why in self.troubles.items() if name == "link"}
+        self.pauses.clear()
+
+    @property
     def rests(self) -> bool:
-        """Whether nothing is left to do here and now."""
-        return bool(self.resting) and all(self.resting.values())
+        """Whether nothing is left to do here and now, as far as there is no trouble."""
+        return bool(self.resting) and all(rests or name in self.troubles for name, rests in self.resting.items())
 
 
 async def stage_now(node: Node, row_id: int) -> Stage:
@@ -58,10 +80,10 @@ async def hinting(hints: AsyncIterator[None], event: asyncio.Event) -> None:
 
 
 def settled(running: Running, loop: str) -> None:
-    """The loop has nothing left to do here and now, and what troubled the link is over."""
+    """The loop has nothing left to do here and now, and what troubled the link as a whole is over."""
     running.resting[loop] = True
     running.resting["link"] = True
-    running.trouble = ""
+    running.troubles.pop("link", None)
 
 
 async def event_or(event: asyncio.Event, seconds: float) -> None:

@@ -10,9 +10,11 @@ from backbone.model import Cell, Write
 from backbone.replication.identity import marker
 from backbone.replication.message import Kind
 from backbone.service.endpoint import Endpoint
-from backbone.service.flow import quarantine
+from backbone.service.flow import looking, quarantine, resting
 from backbone.service.flow.outbound import post, unnumbered
 from backbone.service.healing import audit, repair, scrubbing
+from backbone.service.healing.walk import NAMED_MAX
+from backbone.service.links import agreeing
 from backbone.store import counts, links, lists
 from backbone.store.engine import Connection
 from backbone.store.shadows import Book
@@ -37,7 +39,7 @@ async def carry_out(ep: Endpoint) -> int:
             await _WITH_THE_TRACKER[kind](ep, item, arguments)
     if not ready:
         return len(due)
-    return len(due) + await _audit_by_schedule(ep) + await quarantine.retry_due(ep)
+    return len(due) + await resting.wake(ep) + await _audit_by_schedule(ep) + await quarantine.retry_due(ep)
 
 
 async def _audit_by_schedule(ep: Endpoint) -> int:
@@ -72,9 +74,11 @@ async def _audit(ep: Endpoint, item: int, arguments: dict[str, Any]) -> None:
     share = arguments.get("share")
     scrubbed = await scrubbing.scrub(ep, share)
 
+    walk = {"ours": scrubbed.count, "drift_here": scrubbed.drift[:NAMED_MAX]}
+
     def ask(tx: Connection) -> None:
         audit.begin(tx, ep, item, scrubbed, share)
-        later = {**arguments, "tries": tries + 1, "not_before": ep.clock() + 0.1 * 2**tries}
+        later = {**arguments, "walk": walk, "tries": tries + 1, "not_before": ep.clock() + 0.1 * 2**tries}
         lists.answer(tx, item, {}, state="sent", arguments=later)
 
     await ep.store.run(ask)
@@ -151,6 +155,12 @@ _WITH_THE_TRACKER: Mapping[str, Callable[[Endpoint, int, dict[str, Any]], Awaita
     "say": _say,
     "retry": _retry,
     "take": _take,
+    "add": resting.add,
+    "cut": resting.cut,
+    "look": looking.look,
     "repair": repair.begin,
     "settle": repair.settle,
+    "propose": agreeing.propose,
+    "withdraw": agreeing.withdraw,
+    "decide": agreeing.decide,
 }

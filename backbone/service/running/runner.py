@@ -87,7 +87,7 @@ async def _watch(
             seen = await node.store.read(lambda tx, n=one.name: _progress(tx, n))  # type: ignore[misc]
             holding |= seen.holding
             progress(seen)
-        rest = not holding and all(one.rests or one.trouble for one in running)
+        rest = not holding and all(one.rests for one in running)
         quiet = quiet + 1 if rest else 0
         if until is not None and await until():
             return

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 
 from backbone.config import load_link
 from backbone.errors import BackboneError
@@ -16,19 +16,13 @@ from backbone.service.node import Node
 from backbone.service.parties import open_channel, open_keyring, voice
 from backbone.service.running.exchanging import exchange
 from backbone.service.running.loops import Running, event_or, hinting, is_stopped, settled, stage_now
+from backbone.service.running.pausing import pause_after
 from backbone.store import links
 from backbone.store.links import LinkRow
-from channels.base import Channel, ChannelError, ChannelUnavailable
+from channels.base import Channel, ChannelError
 from handshake.base import KeyRing
 from handshake.errors import HandshakeError, KeyRingError
 from handshake.events import Stage
-
-BACK_OFF_SECONDS = 1.0
-BACK_OFF_SECONDS_MAX = 60.0
-"""A tracker or share that comes back is noticed within a minute."""
-PERSON_SECONDS = 15.0
-PERSON_SECONDS_MAX = 900.0
-"""What waits for a person is tried seldom: a few wrong log-ins lock an account. A command wakes us."""
 
 _OUTSIDE = (BackboneError, ChannelError, KeyRingError, HandshakeError, OSError)
 _PAIRED = (Stage.CONFIRMED, Stage.TESTED, Stage.ACTIVE)
@@ -49,10 +43,10 @@ async def run_link(node: Node, row_id: int, running: Running) -> None:
             await _serve(node, row, running)
         except* _OUTSIDE as group:
             errors = _leaves(group)
-            running.trouble = "; ".join(sorted({str(error) for error in errors}))
+            running.troubles = {"link": "; ".join(sorted({str(error) for error in errors}))}
         except* Exception as group:
             errors = _leaves(group)
-            running.trouble = f"a fault in Backbone itself: {errors[0]!r}"
+            running.troubles = {"link": f"a fault in Backbone itself: {errors[0]!r}"}
             log.exception("fault")
         task = asyncio.current_task()
         if task is not None and task.cancelling():  # a task group that has errors of its own forgets that it was ended
@@ -65,15 +59,6 @@ async def run_link(node: Node, row_id: int, running: Running) -> None:
         log.warning("trouble", reason=reason, again_in_seconds=round(pause, 1))
         await node.store.run(lambda tx, r=reason: troubled(tx, row_id, r))  # type: ignore[misc]
         await event_or(running.look, pause * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
-
-
-def pause_after(errors: Sequence[BaseException], last: float, served_seconds: float) -> float:
-    """Seconds until the link is served again; ``last`` is how long we waited the time before."""
-    for_a_person = any(isinstance(e, ChannelError) and not isinstance(e, ChannelUnavailable) for e in errors)
-    first, most = (PERSON_SECONDS, PERSON_SECONDS_MAX) if for_a_person else (BACK_OFF_SECONDS, BACK_OFF_SECONDS_MAX)
-    if served_seconds > BACK_OFF_SECONDS_MAX:  # what was wrong before is over
-        return first
-    return min(max(2 * last, first), most)
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:

@@ -15,6 +15,7 @@ from backbone.replication.agreement import Agreement
 from backbone.replication.alarm import FREE_BYTES_MIN, KEY_DAYS
 from backbone.replication.mapping import Rules, Translation
 from backbone.replication.merge import Side
+from backbone.replication.scope.judging import Scope
 from backbone.richtext import CONVERT
 from backbone.service.links.progress import load
 from backbone.service.node import Node, judge, open_node
@@ -206,6 +207,7 @@ async def _mapping(node: Node, row: LinkRow) -> list[Finding]:
     finally:
         await tracker.close()
     words = Translation(agreement, rules, node.name, tracker.user, Side(row.side), str(file), CONVERT)
+    Scope(rules.scope, agreement, node.name, row.side, str(file))
     problems = words.problems(schema)
     fits = Finding(what, "ok", f"{len(rules.fields)} fields fit tracker {config.link.tracker}")
     return [Finding(what, "problem", f"{file}: {sentence}") for sentence in problems] or [fits]

@@ -66,8 +66,8 @@ def _link(tx: Connection, row: LinkRow, slow: Slow) -> LinkPicture:
     waiting, oldest, heard = 0, None, None
     if row.peer is not None:
         state = links.state(tx, row.id)
-        waiting = sum(out.last - out.applied for out in state.out.values())
-        oldest, heard = messages.oldest_waiting(tx, row.id, state), state.heard_at
+        waiting, oldest = messages.awaited(tx, row.id, state)
+        heard = state.heard_at
     return LinkPicture(
         name=row.name,
         state=pairing.shown,

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from backbone.replication.alarm import TOLD_ONLY
+from backbone.replication.merge import Side
 from backbone.service.links.progress import load
+from backbone.service.links.talks import talks_in
 from backbone.store import alarms, counts, links, lists
 from backbone.store.engine import Connection, Store
 from backbone.store.links import LinkRow
@@ -43,6 +45,10 @@ class LinkStatus:
     conflicts: int
     heard_at: float | None
     holding: bool
+    agreement_version: int
+    """Of the agreement by which we write."""
+    proposed: str
+    """That another agreement is proposed, and what is to be done; empty otherwise."""
     alarms: tuple[str, ...]
     """What a running node found wrong with it at its last look: the partner's silence, for one."""
 
@@ -76,9 +82,25 @@ def _link(tx: Connection, row: LinkRow) -> LinkStatus:
         "quarantined": lists.set_aside_count(tx, row.id),
         "conflicts_open": conflicts.get("open", 0),
         "conflicts": sum(conflicts.values()),
+        "agreement_version": talks_in(tx, row).present.version,
+        "proposed": _proposed(tx, row),
         "alarms": _alarms(tx, row.name),
     }
     return LinkStatus(**shown, **_numbers(tx, row))
+
+
+def _proposed(tx: Connection, row: LinkRow) -> str:
+    talks = talks_in(tx, row)
+    if talks.turning:
+        return f"version {talks.present.version} of the agreement takes effect when the partner has heard it"
+    if talks.proposed is None:
+        return ""
+    version = talks.proposed.version
+    if talks.accepted:
+        return f"version {version} of the agreement is accepted, and takes effect soon"
+    if talks.side is Side.MASTER:
+        return f"we have proposed version {version} of the agreement, and the partner has not answered"
+    return f"the partner proposes version {version} of the agreement: backbone link review {row.name}"
 
 
 def _alarms(tx: Connection, name: str) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """The fields of a memory tracker to which nobody gave others: one of each type."""
 
-from backbone.model import Field, FieldType, Schema
+from backbone.model import ISSUE, Field, FieldType, Schema
 
 DEFAULT_SCHEMA = Schema(
     {
@@ -20,5 +20,7 @@ DEFAULT_SCHEMA = Schema(
             Field("depends", FieldType.RELATION),
             Field("duplicate_of", FieldType.RELATION, single=True),
         )
-    }
+    },
+    visibilities=("internal", "managers"),
+    references={ISSUE: ("#{id}",), "user": ("@{login}",)},
 )

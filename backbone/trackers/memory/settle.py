@@ -12,6 +12,7 @@ Normalise: TypeAlias = Callable[[Cell, Value], Value]
 SideEffect: TypeAlias = Callable[[Cells, Cells], Cells]
 
 NEW = "+"
+VISIBILITY = "visibility"
 _NONE_CREATED: Mapping[str, str] = {}
 
 
@@ -100,7 +101,7 @@ class Rules:
             "created": str(value.get("created") or wanted.at),
         }
         if cell[0] == COMMENT:
-            return self._normal(cell, {"text": str(value["text"]), **record})
+            return self._normal(cell, {"text": str(value["text"]), **record, **self._visibility(value)})
         content = wanted.contents.get(str(value["sha256"]))
         if content is None:
             raise Impossible(f"the content of {value.get('name')!r} is not here")
@@ -117,8 +118,18 @@ class Rules:
         old = before.get(cell)
         if not isinstance(old, dict):
             raise Impossible(f"there is no {cell[0]} {cell[1]!r}")
-        editable = "text" if cell[0] == COMMENT else "name"
-        return self._normal(cell, {**old, editable: str(value[editable])})
+        if cell[0] == ATTACHMENT:
+            return self._normal(cell, {**old, "name": str(value["name"])})
+        seen_by = self._visibility(value) if VISIBILITY in value else self._visibility(old)
+        kept = {key: part for key, part in old.items() if key != VISIBILITY}
+        return self._normal(cell, {**kept, "text": str(value["text"]), **seen_by})
+
+    def _visibility(self, value: Record) -> Record:
+        """Who may see a comment; nothing for everybody."""
+        word = str(value.get(VISIBILITY, ""))
+        if word and word not in self.schema.visibilities:
+            raise Impossible(f"there is no visibility {word!r}")
+        return {VISIBILITY: word} if word else {}
 
     def _author(self, login: str, otherwise: str) -> str:
         return login if not self.schema.people or login in self.schema.people else otherwise

@@ -30,8 +30,18 @@ from backbone.model import (
     Write,
 )
 from backbone.trackers.memory.journal import Commit, JournalFile
+from backbone.trackers.memory.query import parse_query, wanted_in
 from backbone.trackers.memory.schema import DEFAULT_SCHEMA
-from backbone.trackers.memory.settle import Impossible, Normalise, Settled, SideEffect, Wanted, rules_of, with_values
+from backbone.trackers.memory.settle import (
+    VISIBILITY,
+    Impossible,
+    Normalise,
+    Settled,
+    SideEffect,
+    Wanted,
+    rules_of,
+    with_values,
+)
 from backbone.trackers.memory.state import State
 
 POLL_SECONDS = 0.02
@@ -85,13 +95,18 @@ class MemoryTracker:
         """Change cells of an issue in one commit. Raises ``Impossible``."""
         self._by_person(local, Wanted(cells, author, at or self._now()))
 
-    def comment(self, local: str, text: str, author: str = "alice", at: str | None = None) -> str:
+    def comment(self, local: str, text: str, author: str = "alice", at: str | None = None, visibility: str = "") -> str:
         """Add a comment and give its id."""
-        wanted = Wanted({Cell(COMMENT, "+c"): {"text": text}}, author, at or self._now())
+        wanted = Wanted({Cell(COMMENT, "+c"): {"text": text, VISIBILITY: visibility}}, author, at or self._now())
         return self._by_person(local, wanted)[1]["+c"]
 
-    def edit_comment(self, local: str, comment: str, text: str, author: str = "alice", at: str | None = None) -> None:
-        self.edit(local, {Cell(COMMENT, comment): {"text": text}}, author, at)
+    def edit_comment(
+        self, local: str, comment: str, text: str, author: str = "alice", at: str | None = None,
+        visibility: str | None = None,
+    ) -> None:  # fmt: skip
+        """``visibility``: who may see it from now on, empty for everybody; without one, whoever did."""
+        seen_by = {} if visibility is None else {VISIBILITY: visibility}
+        self.edit(local, {Cell(COMMENT, comment): {"text": text, **seen_by}}, author, at)
 
     def remove_comment(self, local: str, comment: str, author: str = "alice", at: str | None = None) -> None:
         self.edit(local, {Cell(COMMENT, comment): None}, author, at)
@@ -165,6 +180,12 @@ class MemoryTracker:
     async def written(self, issues: Sequence[str]) -> Mapping[str, Sequence[Applied]]:
         self._catch_up()
         return self._state.written(set(issues))
+
+    async def matching(self, query: str, issues: Sequence[str]) -> Sequence[str]:
+        """As ``trackers.base.Searchable``: ``field=value``, several with ``&``. A set has the value as a member."""
+        wanted = parse_query(query, self._rules.schema)
+        found = await self.read(issues)
+        return [local for local, issue in found.items() if all(wanted_in(issue.cells, *one) for one in wanted)]
 
     async def open_attachment(self, local: str, destination: Path) -> None:
         self._catch_up()

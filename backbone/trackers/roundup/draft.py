@@ -69,6 +69,8 @@ def _draft_property(db: Any, draft: Draft, known: Property, cell: Cell, value: V
 def _draft_comment(db: Any, shape: Shape, draft: Draft, cell: Cell, value: Value) -> None:
     if shape.comments is None:
         raise ValueError(f"a {shape.issue_class} has no messages")
+    if isinstance(value, dict) and value.get("visibility"):
+        raise ValueError("a message is for everybody who sees the issue, and this comment is not")
     if cell.element.startswith(NEW):
         assert isinstance(value, dict), "a comment is a record"
         author = user_node(db, str(value.get("author") or ""))

@@ -8,7 +8,7 @@ from roundup import hyperdb
 from roundup.roundupdb import IssueClass
 
 from backbone.errors import TrackerUnavailable
-from backbone.model import Field, FieldType, Person, Schema
+from backbone.model import ATTACHMENT, COMMENT, ISSUE, Field, FieldType, Person, Schema
 
 _SIMPLE = (
     (hyperdb.String, FieldType.TEXT),
@@ -86,8 +86,18 @@ def describe(db: Any, shape: Shape) -> Schema:
     people = {}
     for node in db.user.list():
         login = db.user.get(node, "username")
-        people[login] = Person(login, db.user.get(node, "realname") or login, db.user.get(node, "address") or "")
-    return Schema(fields, people)
+        name, address = db.user.get(node, "realname") or login, db.user.get(node, "address") or ""
+        people[login] = Person(login, name, address, _roles(db, node))
+    usual: dict[str, tuple[str, ...]] = {ISSUE: (f"{shape.issue_class}{{id}}",)}
+    usual |= {COMMENT: (f"{MESSAGE_CLASS}{{id}}",)} if shape.comments else {}
+    usual |= {ATTACHMENT: tuple(f"{kind}{{id}}" for kind in dict.fromkeys(shape.attachments.values()))}
+    return Schema(fields, people, references=usual)
+
+
+def _roles(db: Any, user: str) -> tuple[str, ...]:
+    """Roundup keeps them as words with commas; a tracker may have taken the property out."""
+    said = db.user.get(user, "roles") if "roles" in db.user.getprops() else None
+    return tuple(role.strip() for role in (said or "").split(",") if role.strip())
 
 
 def _property(db: Any, issue_class: str, name: str, prop: Any) -> Property | None:

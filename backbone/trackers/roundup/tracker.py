@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from backbone.errors import TrackerUnavailable
 from backbone.model import Applied, Issue, Outcome, Position, Refused, Schema, Touched, Write
-from backbone.trackers.roundup import capture, feed, markers, prepare, shape
+from backbone.trackers.roundup import capture, feed, markers, prepare, search, shape
 from backbone.trackers.roundup.cells import content_id, read_issue
 from backbone.trackers.roundup.connection import Connection
 from backbone.trackers.roundup.contents import settled_path
@@ -78,6 +78,10 @@ class RoundupTracker:
 
     async def written(self, issues: Sequence[str]) -> Mapping[str, Sequence[Applied]]:
         return await self._run(self._written, issues)
+
+    async def matching(self, query: str, issues: Sequence[str]) -> Sequence[str]:
+        """As ``trackers.base.Searchable``."""
+        return await self._run(self._matching, query, issues)
 
     async def open_attachment(self, local: str, destination: Path) -> None:
         await self._run(self._copy_attachment, local, destination)
@@ -204,6 +208,10 @@ class RoundupTracker:
         with self._connection.reading() as db:
             found = {local: markers.written(db, local) for local in issues}
             return {local: answers for local, answers in found.items() if answers}
+
+    def _matching(self, query: str, issues: Sequence[str]) -> list[str]:
+        with self._connection.reading() as db:
+            return search.matching(db, self._settings.issue_class, query, issues)
 
     def _copy_attachment(self, local: str, destination: Path) -> None:
         with self._connection.reading() as db:

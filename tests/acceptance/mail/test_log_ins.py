@@ -95,3 +95,35 @@ async def test_a_certificate_of_somebody_else_gets_no_password(link: MailLink, c
         await alice.send(parcel(1))
         assert await alice.receive(10) == []
     await link.arrived(link.bob, 1)
+
+
+@pytest.mark.parametrize("security", ["tls", "starttls"])
+async def test_a_client_certificate_lets_in_where_the_servers_require_one(link: MailLink, security: str) -> None:
+    stack = link.stack
+    proof = {"password_file": str(link.secret_file(link.alice, link.alice.password)), "security": security}
+    ports = {} if security == "tls" else {"smtp_port": stack.ports.smtp, "imap_port": stack.ports.imap}
+    certificate = {
+        "client_cert_file": str(stack.client_certificate_file),
+        "client_key_file": str(stack.client_key_file),
+    }
+    with stack.changed(client_certificate=True):
+        async with link.end(link.alice, proof=proof, **ports) as alice:
+            for attempt in (alice.send(parcel(1)), alice.receive(10)):
+                with pytest.raises(ChannelError) as caught:
+                    await attempt
+                plain(caught.value, "certificate")
+        async with link.end(link.alice, proof=proof | certificate, **ports) as alice:
+            assert await alice.check() == []
+            await alice.send(parcel(1))
+            assert await alice.receive(10) == []
+        await link.arrived(link.bob, 1)
+
+
+async def test_a_client_certificate_that_cannot_be_used_is_said(link: MailLink) -> None:
+    wrong = {"client_cert_file": str(link.stack.client_certificate_file), "client_key_file": str(link.stack.ca_file)}
+    proof = {"password_file": str(link.secret_file(link.alice, link.alice.password))}
+    async with link.end(link.alice, proof=proof | wrong) as alice:
+        for attempt in (alice.send(parcel(1)), alice.receive(10)):
+            with pytest.raises(ChannelError) as caught:
+                await attempt
+            plain(caught.value, str(link.stack.client_certificate_file), "name certificate and key in PEM form")

@@ -44,7 +44,7 @@ def test_issues_travel_and_an_audit_finds_both_sides_equal(pairs: tuple[Company,
         found = acme.json("audit", "beta", "--timeout", 60)
         said = acme.run("audit", "beta", "--timeout", 60).stdout
     nothing: dict[str, object] = {"differences": [], "details": [], "drift_here": [], "drift_there": [], "in_flight": 0}
-    assert found == {"issues": 1, "theirs": 1, **nothing, "equal": True}
+    assert found == {"issues": 1, "theirs": 1, **nothing, "more": False, "equal": True}
     assert said.strip() == "1 issues compared, all equal"
 
 

@@ -7,7 +7,11 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import zstandard
+
 from backbone.model import Cell
+from backbone.replication import receipt
+from backbone.replication.agreement import Agreement
 from backbone.replication.merge import Stamp
 from backbone.replication.message import (
     LANE_OF,
@@ -16,7 +20,6 @@ from backbone.replication.message import (
     Kind,
     Message,
     Operation,
-    compress,
     digest_of,
     encode,
     encode_change_set,
@@ -24,9 +27,13 @@ from backbone.replication.message import (
     encode_record,
 )
 from backbone.replication.origin import Origin
-from tests.unit.replication.headers import ack, header, lane_ack
+from backbone.replication.proposal import Agreed, Proposed, encode_agreed, spell
+from backbone.replication.proposal import digest_of as digest_of_proposal
+from tests.unit.replication.headers import LINK, ack, header, lane_ack
 
 GOLDEN = Path(__file__).parents[2] / "golden"
+LEVEL = 3
+"""Of zstd, when the files were written; a sender may take any."""
 CONTENT = b"%PDF-1.7 attached\n"
 CHANGE_SETS = (
     ChangeSet(
@@ -58,12 +65,30 @@ AFAR = (
 """The first came over two trackers."""
 
 
-def message(kind: Kind, raw: bytes, **said: Any) -> Message:
-    """Bob's message of one kind; compressed where that pays, with its digest."""
-    encoding, body = compress(raw)
+RECEIPT = receipt.write(
+    receipt.Receipt(
+        "ab" * 16, 3, 17, "0f" * 32, "2026-11-21T04:19:00Z",
+        (
+            receipt.Outcome("1a" * 32, receipt.Became.APPLIED),
+            receipt.Outcome("2b" * 32, receipt.Became.REFUSED, "Grüße: no such status"),
+        ),
+    )
+)  # fmt: skip
+
+
+def message(kind: Kind, raw: bytes, *, readable: bool = False, **said: Any) -> Message:
+    """Bob's message of one kind; compressed where that pays (unless it is to be read with gpg), with its digest."""
+    packed = zstandard.ZstdCompressor(level=LEVEL).compress(raw)
+    encoding, body = ("zstd", packed) if len(packed) < len(raw) and not readable else ("none", raw)
     lane = {"lane": LANE_OF[kind], "seq": 3} if kind in LANE_OF else {}
     draft = header(kind=kind, body_enc=encoding, raw_len=len(raw), ts=1_795_234_740, **lane | said)
     return Message(draft.model_copy(update={"dig": digest_of(Message(draft, body))}), body)
+
+
+def _proposed() -> dict[str, Any]:
+    terms = Agreement.parse({"fields": {"title": {"type": "text"}}}, "terms")
+    digest = digest_of_proposal(LINK, 2, b"\x04" * 32, terms)
+    return Proposed(version=2, base=b"\x04" * 32, digest=digest, agreement=spell(terms)).model_dump()
 
 
 def samples() -> dict[str, Message]:
@@ -76,7 +101,10 @@ def samples() -> dict[str, Message]:
         "BLOB": message(Kind.BLOB, CONTENT, chunk=part),
         "ACK": message(Kind.ACK, b"", ack=ack(known, no=77, boot=4), high={"c": 3, "b": 1, "k": 2**40}, att=2),
         "NACK": message(Kind.NACK, encode_record({"c": ((1, 2), (9, 9)), "b": ()})),
+        "AGREED": message(Kind.AGREED, encode_agreed(Agreed(version=2, digest=b"\x05" * 32)), prev=b"\x02" * 32),
+        "PROPOSE": message(Kind.CTRL, encode_record(_proposed())),
         "CTRL": message(Kind.CTRL, encode_record({"type": "tested", "sizes": (1_024, 262_144), "ok": True})),
+        "RECEIPTS": message(Kind.RECEIPTS, receipt.encode(RECEIPT), readable=True),
     }
 
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from backbone.errors import ConfigError, PeerError
-from backbone.model import Cell, Value
-from backbone.replication.agreement import Agreement
+from backbone.model import ATTACHMENT, COMMENT, Cell, Value
+from backbone.replication.agreement import Agreement, Direction
 from backbone.replication.merge import NEVER, Policy, Side
 from backbone.replication.message import ChangeSet, Operation
 
@@ -171,3 +171,16 @@ def test_comments_have_a_limit_and_attachments_their_types() -> None:
     for field, value in (("comment", WORDS | {"text": "tt"}), ("attachment", FILE | {"type": "text/html"})):
         with pytest.raises(PeerError):
             check(agreement, field, "g", value)
+
+
+def test_a_one_way_link_goes_one_way_throughout() -> None:
+    data = {"fields": {"title": {"type": "text"}, "status": {"type": "choice", "direction": "to_slave"}}}
+    agreement = Agreement.parse(data, "agreement.toml").one_way(Direction.TO_SLAVE)
+    assert {agreement.direction_of(name) for name in ("title", "status", COMMENT, ATTACHMENT)} == {Direction.TO_SLAVE}
+    assert Agreement.parse(agreement.model_dump(mode="json"), "agreement") == agreement
+
+
+def test_a_field_that_goes_the_other_way_has_no_place_in_a_one_way_link() -> None:
+    data = {"fields": {"title": {"type": "text", "direction": "to_master"}}}
+    with pytest.raises(ConfigError, match="the link goes to_slave only, but title goes to_master"):
+        Agreement.parse(data, "agreement.toml").one_way(Direction.TO_SLAVE)

@@ -1,8 +1,5 @@
 """Digests of shared state."""
 
-from hypothesis import given
-from hypothesis import strategies as st
-
 from backbone.model import Cell
 from backbone.replication import digest
 from backbone.replication.merge import Register, Stamp
@@ -40,20 +37,7 @@ def test_records_are_equal_in_any_order_of_their_keys() -> None:
     assert len(digest.of_value(None)) == 8
 
 
-@given(st.dictionaries(st.text(max_size=5), st.binary(min_size=16, max_size=16), max_size=20))
-def test_buckets_name_the_issues_that_differ_and_no_others(issues: dict[str, bytes]) -> None:
-    listed = list(issues.items())
-    ours = digest.of_buckets(listed)
-    assert ours == digest.of_buckets(reversed(listed))
-    assert set(ours) == {digest.bucket(gid) for gid in issues}
-    for gid, value in issues.items():
-        changed = digest.of_buckets([*((g, d) for g, d in listed if g != gid), (gid, b"other digest....")])
-        differing = {number for number in ours.keys() | changed.keys() if ours.get(number) != changed.get(number)}
-        assert differing <= {digest.bucket(gid)}
-        assert bool(differing) == (value != b"other digest....")
-
-
-def test_what_only_one_side_has_differs() -> None:
-    ours = {"same": b"1", "changed": b"2", "ours": b"3"}
-    theirs = {"same": b"1", "changed": b"4", "theirs": b"5"}
-    assert digest.differing(ours, theirs) == {"changed", "ours", "theirs"}
+def test_issues_fall_into_the_same_parts_on_both_sides() -> None:
+    parts = {digest.bucket(f"issue {number}") for number in range(2_000)}
+    assert parts <= set(range(256))
+    assert len(parts) > 200

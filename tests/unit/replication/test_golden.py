@@ -2,11 +2,12 @@
 
 import pytest
 
+from backbone.replication import receipt
 from backbone.replication.message import Kind, decode, decode_change_sets, decode_record, encode, inflate
-from tests.unit.replication.samples import AFAR, CHANGE_SETS, CONTENT, GOLDEN, samples
+from tests.unit.replication.samples import AFAR, CHANGE_SETS, CONTENT, GOLDEN, RECEIPT, samples
 
 KINDS = {"AFAR": "DATA"}
-NAMES = ("DATA", "AFAR", "BLOB", "ACK", "NACK", "CTRL")
+NAMES = ("DATA", "AFAR", "BLOB", "ACK", "NACK", "CTRL", "RECEIPTS")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -25,4 +26,5 @@ def test_its_body_says_what_it_said() -> None:
     assert raw["BLOB"] == CONTENT
     assert decode_record(raw["NACK"]) == {"c": ((1, 2), (9, 9)), "b": ()}
     assert decode_record(raw["CTRL"])["type"] == "tested"
+    assert receipt.decode(raw["RECEIPTS"]) == RECEIPT
     assert raw["ACK"] == b""

@@ -14,6 +14,7 @@ from backbone.replication.link import (
     LinkState,
     Phase,
     Reborn,
+    Received,
     Receiving,
     Refuse,
     Say,
@@ -22,6 +23,7 @@ from backbone.replication.link import (
     Stopped,
     Store,
     Tick,
+    Timing,
     Took,
     acknowledgement,
     foreign,
@@ -258,7 +260,25 @@ class TestAcknowledgements:
         told = after(state, Spoke(20.0, state.into))
         assert (told.ack_due, told.ack_no, told.spoke_at) == (None, 1, 20.0)
         late = after(state, Spoke(20.0, FRESH.into))
-        assert late.ack_due == 21.0
+        assert late.ack_due == 20.0 + TIMING.ack_delay * limits.ack_gathered
+        applied = after(state, Took(19.0, "c", digest(1), bytes(32)), Spoke(20.0, FRESH.into))
+        assert applied.ack_due == 21.0
+
+    def test_it_gathers_while_messages_wait_to_be_applied_and_a_repetition_is_answered_soon(self) -> None:
+        waiting = replace(heard(1), ack_due=None)
+        second = after(waiting, Received(10.0, numbered(2)))
+        assert second.ack_due == 10.0 + TIMING.ack_delay * limits.ack_gathered
+        assert after(second, Received(10.0, numbered(2), known=digest(2))).ack_due == 10.0 + TIMING.ack_delay
+
+    @pytest.mark.parametrize(
+        ("delay", "floor", "gathered"), [(0.02, 30.0, 1.0), (30.0, 900.0, 225.0), (0.0, 1.0, 0.25), (5.0, 10.0, 5.0)]
+    )
+    def test_gathering_is_worth_a_second_and_nothing_is_sent_again_for_it(
+        self, delay: float, floor: float, gathered: float
+    ) -> None:
+        timing = Timing(delay, 1.0, floor)
+        state, _ = step(replace(heard(1), ack_due=None), Received(10.0, numbered(2)), IDENTITY, timing)
+        assert state.ack_due == 10.0 + gathered
 
 
 class TestApplying:
@@ -272,6 +292,13 @@ class TestApplying:
         assert one.ack_due == 20.0 + TIMING.ack_delay * limits.ack_gathered
         two = after(one, Took(21.0, "c", digest(2), one.into["c"].chain))
         assert two.ack_due == 21.0 + TIMING.ack_delay
+
+    def test_nobody_waits_for_the_acknowledgement_of_a_receipt(self) -> None:
+        quiet = replace(FRESH, ack_due=None)
+        stored, effects = hear(quiet, header(kind=Kind.RECEIPTS, lane="k", seq=1, dig=digest(1)))
+        assert (stored.ack_due, effects) == (None, (Store(),))
+        taken = after(stored, Took(20.0, "k", digest(1), bytes(32), unhurried=True))
+        assert (taken.ack_due, taken.into["k"].applied) == (None, 1)
 
     def test_a_chain_that_does_not_fit_stops_the_link(self) -> None:
         state, effects = step(heard(1), Took(20.0, "c", digest(1), b"x" * 32), IDENTITY, TIMING)
@@ -409,6 +436,16 @@ class TestTime:
         state = after(FRESH, Spoke(10.0, FRESH.into))
         assert tick(state, 9.0 + limits.heartbeat_seconds)[1] == ()
         assert said(tick(state, 10.0 + limits.heartbeat_seconds)[1]) == [Kind.ACK]
+
+    def test_when_the_clock_is_set_back_what_was_due_is_due_now(self) -> None:
+        times: dict[str, Any] = {"heard_at": 90_000.0, "spoke_at": 90_001.0, "ack_due": 90_002.0, "ask_due": 90_010.0}
+        state, effects = tick(replace(FRESH, **times), 1_000.0)
+        assert said(effects) == [Kind.NACK, Kind.ACK]
+        assert (state.heard_at, state.spoke_at, state.ack_due) == (1_000.0, 1_000.0, 1_000.0)
+
+    def test_as_long_as_the_clock_goes_on_what_is_due_later_waits(self) -> None:
+        state = replace(FRESH, heard_at=1_000.0, spoke_at=1_000.0, ack_due=1_002.0)
+        assert tick(state, 1_000.0) == (state, ())
 
 
 class TestStopped:

@@ -23,6 +23,7 @@ from backbone.replication.message import (
     chain,
     compress,
     decode,
+    decode_asked,
     decode_change_sets,
     decode_record,
     digest,
@@ -208,6 +209,18 @@ class TestHeaders:
 
 
 class TestBodies:
+    @pytest.mark.parametrize("lists", [True, False], ids=["lists", "maps"])
+    def test_what_holds_more_values_than_fit_into_memory_is_refused_while_it_is_read(
+        self, lists: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Each empty one costs as much as several values."""
+        many: Any = tuple([()] * 200) if lists else tuple([{}] * 100)
+        record = encode_record({"many": many})
+        assert decode_record(record) == {"many": many}
+        monkeypatch.setattr(limits, "message_values_max", 800)
+        with pytest.raises(PeerError, match="well-formed"):
+            decode_record(record)
+
     @given(st.binary(max_size=2_000))
     def test_what_is_compressed_inflates_to_the_same(self, raw: bytes) -> None:
         encoding, body = compress(raw)
@@ -373,3 +386,9 @@ class TestRecords:
     def test_anything_else_is_refused(self, raw: bytes) -> None:
         with pytest.raises(PeerError):
             decode_record(raw)
+
+
+@pytest.mark.parametrize("record", [{"x": ((1, 2),)}, {"c": "all"}])
+def test_a_question_for_what_is_missing_that_is_none_is_refused(record: dict[str, Any]) -> None:
+    with pytest.raises(PeerError, match="the partner asks for messages"):
+        decode_asked(encode_record(record))

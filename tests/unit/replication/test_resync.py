@@ -6,8 +6,8 @@ from backbone.errors import PeerError
 from backbone.model import Cell, Value
 from backbone.replication.digest import of_value
 from backbone.replication.merge import Policy, Register, Stamp
-from backbone.replication.message import ChangeSet, Operation
-from backbone.replication.resync import Met, Standing, Told, decode_told, encode_told, meet
+from backbone.replication.message import ChangeSet, Operation, encode_record
+from backbone.replication.resync import Met, Standing, Told, decode_told, decode_welcome, encode_told, meet
 
 TITLE = Cell("title")
 OLD, NEW = Stamp(1, 1), Stamp(1, 1, 1, 5)
@@ -41,6 +41,13 @@ def test_a_write_that_the_peer_does_not_know_is_lacking_there() -> None:
     assert met("old", {}, ours=ours).lacking == (Operation(TITLE, "old", Stamp(1, 9), Stamp(1, 9)),)
 
 
+def test_what_cannot_be_said_and_our_own_notes_are_left_as_they_are() -> None:
+    note = Cell("~note")
+    standing = Standing({TITLE: "odd"}, {TITLE: "odd"}, {}, unsaid=(TITLE,))
+    found = meet({TITLE: OURS, note: OURS}, [], {}, standing, {"title": Policy.NEWEST}, lambda _: True)
+    assert (found.registers, found.operations, found.conflicts) == ({}, (), ())
+
+
 def test_a_state_reads_as_it_was_written() -> None:
     told = Told(
         ("g",), (ChangeSet("g", "", "", (Operation(TITLE, "x", OLD, OLD),)),), {"g": {TITLE: (b"8 bytes!",)}}, True
@@ -48,3 +55,9 @@ def test_a_state_reads_as_it_was_written() -> None:
     assert decode_told(encode_told(told)) == told
     with pytest.raises(PeerError, match="malformed"):
         decode_told(b"\x80")
+
+
+def test_a_welcome_that_is_none_is_refused() -> None:
+    for record in ({"life": 1}, {"life": (1, bytes(8)), "lanes": {"c": (0, bytes(32))}}):
+        with pytest.raises(PeerError, match="welcome"):
+            decode_welcome(encode_record(record))

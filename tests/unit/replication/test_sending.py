@@ -57,10 +57,10 @@ def test_what_the_peer_asks_for_again_after_applying_it_costs_no_credit() -> Non
 
 
 def test_each_resend_waits_twice_as_long_as_the_one_before_up_to_a_day() -> None:
-    waits = [due_at(RUNNING, Waiting("c", 1, 10, 0.0, attempts), TIMING) for attempts in range(1, 14)]
+    waits = [due_at(RUNNING, Waiting("c", 1, 10, 0.0, attempts), 0.0, TIMING) for attempts in range(1, 14)]
     assert waits[:4] == [100.0, 200.0, 400.0, 800.0]
     assert waits[-1] == limits.resend_seconds_max
-    assert due_at(RUNNING, Waiting("c", 1, 10, 0.0, 10**6), TIMING) == limits.resend_seconds_max
+    assert due_at(RUNNING, Waiting("c", 1, 10, 0.0, 10**6), 0.0, TIMING) == limits.resend_seconds_max
 
 
 def test_a_resend_leaves_when_its_time_has_come() -> None:
@@ -71,5 +71,19 @@ def test_a_resend_leaves_when_its_time_has_come() -> None:
 
 def test_what_is_stored_is_not_sent_again_unless_asked_for() -> None:
     state = replace(RUNNING, out={**FRESH.out, "c": Sending(last=50, stored=1)})
-    assert due_at(state, Waiting("c", 1, 10, 0.0, 1), TIMING) == float("inf")
-    assert due_at(state, Waiting("c", 1, 10, 0.0, 1, asked=True), TIMING) == 100.0 * limits.asked_share
+    assert due_at(state, Waiting("c", 1, 10, 0.0, 1), 0.0, TIMING) == float("inf")
+    assert due_at(state, Waiting("c", 1, 10, 0.0, 1, asked=True), 0.0, TIMING) == 100.0 * limits.asked_share
+
+
+def test_what_left_before_the_clock_was_set_back_may_leave_again_at_once() -> None:
+    later = Waiting("c", 1, 10, sent_at=90_000.0, attempts=3)
+    assert due(RUNNING, [later], 1_000.0, TIMING) == [later]
+    state = replace(RUNNING, out={**FRESH.out, "c": Sending(last=50, stored=1)})
+    assert due(state, [later], 1_000.0, TIMING) == []
+
+
+def test_a_receipt_is_repeated_by_time_only_when_a_heartbeat_could_have_acknowledged_it() -> None:
+    once = Waiting("k", 1, 10, sent_at=1_000.0, attempts=1, unhurried=True)
+    assert limits.receipts_resend_seconds > limits.heartbeat_seconds
+    assert due_at(FRESH, once, 1_000.0, TIMING) == 1_000.0 + limits.receipts_resend_seconds
+    assert due_at(FRESH, replace(once, asked=True), 1_000.0, TIMING) < 2_000.0

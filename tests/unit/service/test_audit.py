@@ -16,7 +16,7 @@ def test_equal_nodes_are_found_equal() -> None:
         for number in range(5):
             issue(pair, f"issue {number}")
         result = await audited(pair, pair.alice)
-        nothing: dict[str, Any] = {"differences": [], "details": [], "drift_here": [], "drift_there": []}
+        nothing: dict[str, Any] = {"differences": [], "details": [], "drift_here": [], "drift_there": [], "more": False}
         assert result == {"issues": 5, "theirs": 5, "in_flight": 0, **nothing}
 
     run(story)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from backbone.errors import TrackerUnavailable
-from backbone.service.running.serving import BACK_OFF_SECONDS_MAX, PERSON_SECONDS, PERSON_SECONDS_MAX, pause_after
+from backbone.service.running.pausing import BACK_OFF_SECONDS_MAX, PERSON_SECONDS, PERSON_SECONDS_MAX, pause_after
 from channels.base import ChannelError, ChannelRefused, ChannelUnavailable
 
 

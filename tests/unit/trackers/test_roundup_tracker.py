@@ -339,3 +339,25 @@ async def test_a_busy_database_is_tried_again(classic: RoundupHarness, monkeypat
     other.close()
     (outcome,) = await classic.tracker.apply([write])
     assert isinstance(outcome, Applied)
+
+
+async def test_people_have_their_roles_for_groups(classic: RoundupHarness) -> None:
+    people = (await classic.tracker.describe()).people
+    assert people["alice"].groups == ("User",)
+    assert people["anonymous"].groups == ("Anonymous",)
+
+
+async def test_a_comment_for_a_few_is_refused_as_all_would_see_it(classic: RoundupHarness) -> None:
+    local = classic.create("title", "alice")
+    secret: Value = {"text": "secret", "author": "alice", "created": "", "visibility": "internal"}
+    (outcome,) = await classic.tracker.apply([Write("k1", local, None, {Cell(COMMENT, "+a"): secret})])
+    assert isinstance(outcome, Refused)
+    assert "a message is for everybody who sees the issue" in outcome.words
+
+
+async def test_nobody_becomes_a_user_because_somebody_named_them(classic: RoundupHarness) -> None:
+    local = classic.create("title", "alice")
+    cells: dict[Cell, Value] = {Cell("nosy", "mallory"): True}
+    (outcome,) = await classic.tracker.apply([Write("k1", local, None, cells)])
+    assert isinstance(outcome, Refused)
+    assert "mallory" not in (await classic.tracker.describe()).people

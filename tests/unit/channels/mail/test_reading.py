@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from channels.base import Label
 from channels.mail import mime
+from channels.mail.decoding import Text
 from channels.mail.reading import Glance, glance, read
 from tests.unit.channels.mail.accounts import TAG
 from tests.unit.channels.mail.gateways import HARMLESS, LABEL, PARCEL, mail
@@ -43,10 +44,11 @@ Content-Type: message/rfc822
 """
 
 
+@pytest.mark.parametrize("text", [bytes, memoryview])
 @pytest.mark.parametrize("change", HARMLESS.values(), ids=HARMLESS.keys())
-def test_a_parcel_survives(change: Callable[[bytes], bytes]) -> None:
+def test_a_parcel_survives(change: Callable[[bytes], bytes], text: Callable[[bytes], Text]) -> None:
     changed = change(mail())
-    [found] = read(changed).parcels
+    [found] = read(text(changed)).parcels
     assert (found.label, found.data, found.problem) == (LABEL, PARCEL.data, None)
     assert glance(changed.split(b"\n\n")[0][:4000], TAG, PARTNER) is Glance.WHOLE
 

@@ -17,6 +17,7 @@ PLACE = "mail.example:465"
         (421, "4.7.0 Try again later", ChannelUnavailable),
         (452, "4.2.2 Mailbox full", ChannelUnavailable),
         (552, "5.2.2 Mailbox is full", ChannelUnavailable),
+        (552, "5.3.1 Insufficient system storage", ChannelUnavailable),
         (550, "5.4.5 Daily user sending limit exceeded", ChannelUnavailable),
         (552, "5.3.4 Message size exceeds fixed limit", ChannelRefused),
         (554, "5.7.1 Content refused", ChannelRefused),
@@ -34,6 +35,20 @@ def test_an_address_that_is_refused_waits_for_a_person() -> None:
     assert type(trouble.recipient(450, "4.7.1 Greylisted", PLACE, "bob@b.example")) is ChannelUnavailable
     assert type(trouble.sender(553, "5.7.1 not owned", PLACE, "alice@a.example")) is ChannelError
     assert type(trouble.sender(552, "5.3.4 too big", PLACE, "alice@a.example")) is ChannelRefused
+
+
+@pytest.mark.parametrize("words", ["5.2.2 Mailbox is full", "5.2.2 Over quota", "Quota exceeded"])
+@pytest.mark.parametrize("code", [452, 552])
+def test_whose_mailbox_is_full_is_said_where_the_answer_tells(code: int, words: str) -> None:
+    """RCPT is about the partner's, MAIL about ours, the end of the content about either."""
+    said = {
+        "the partner's mailbox is full": trouble.recipient(code, words, PLACE, "bob@b.example"),
+        "your own mailbox there is full": trouble.sender(code, words, PLACE, "alice@a.example"),
+        "the partner's or your own": trouble.sending(code, words, PLACE),
+    }
+    assert [sentence for sentence, error in said.items() if sentence not in str(error)] == []
+    assert {type(error) for error in said.values()} == {ChannelUnavailable}
+    assert "full" not in str(trouble.sender(550, "5.4.5 Daily sending quota exceeded", PLACE, "alice@a.example"))
 
 
 def test_the_cause_behind_a_network_error_is_found() -> None:

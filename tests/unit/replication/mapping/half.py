@@ -1,6 +1,6 @@
 """One side of a link without store and channel: a tracker's issue, its shadow, and the rules between them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from backbone.model import ATTACHMENT, COMMENT, Cell, Cells, Field, FieldType, Person, Schema, Value
@@ -34,14 +34,17 @@ SCHEMA = Schema(
             Field("depends", FieldType.RELATION),
         )
     },
-    {"ann": Person("ann", "Ann Example"), "bot": Person("bot", "Robot")},
-)
+    {"ann": Person("ann", "Ann Example", "ann@acme.example", ("Support",)), "bot": Person("bot", "Robot"),
+     "eve": Person("eve", "Eve Other", "eve@acme.example", ("Sales",))},
+    visibilities=("internal", "managers"),
+)  # fmt: skip
 
 
-def names() -> Names:
+def names(born_here: Callable[[str], bool] = lambda _: False) -> Names:
     """Everything is called on the wire as it is called here."""
     return Names(lambda kind, local: local if local.startswith("~") else f"{kind[0]}-{local}",
-                 lambda gid: gid[2:] or None, lambda _: False, lambda *_: False)  # fmt: skip
+                 lambda gid: gid[2:] or None, born_here, lambda *_: False,
+                 lambda kind, local: f"{kind[0]}-{local}")  # fmt: skip
 
 
 def translation(fields: Mapping[str, Any], agreed: Mapping[str, Any], **more: Any) -> Translation:
@@ -64,6 +67,9 @@ class Half:
         self.known = False
         self.clock = 0
         self.problems: tuple[str, ...] = ()
+        self.heard: set[str] = set()
+        """The gids of the partner's comments and attachments."""
+        self.names = names(lambda gid: gid not in self.heard)
 
     def edit(self, **fields: Value | list[str]) -> Cells:
         """Somebody edits local fields, a list is a set; returns what is said to the partner."""
@@ -79,7 +85,7 @@ class Half:
     def capture(self, cells: Cells) -> Cells:
         """The same with cells."""
         self.shown.update(cells)
-        out = self.words.to_agreed(cells, self.schema, names(), self.shadow, fresh=not self.known, number=NUMBER)
+        out = self.words.to_agreed(cells, self.schema, self.names, self.shadow, fresh=not self.known, number=NUMBER)
         self.known = True
         self.problems = out.problems
         self.clock += 1
@@ -90,18 +96,20 @@ class Half:
     def hear(self, said: Cells) -> Cells:
         """The partner says something; returns what is written here. What reading back says is sent must be nothing."""
         self.clock += 1
+        self.heard |= {c.element for c in said if c.field in (COMMENT, ATTACHMENT) and c not in self.shadow}
         stamp = Stamp(1, self.clock, 1, self.clock)
         operations = [Operation(cell, value, stamp, stamp) for cell, value in said.items()]
         plan = diff.plan(self.shadow, operations, self.words.agreement.policies())
         inward = self.words.to_local(
-            plan.targets, self.schema, names(), self.shadow, bool, Occasion(f"k{self.clock}", "then", not self.known)
+            plan.targets, self.schema, self.names, self.shadow, bool, Occasion(f"k{self.clock}", "then", not self.known)
         )
         self.problems = inward.problems
         cells = inward.cells if self.known else {**self.words.on_create, **inward.cells}
         self.shadow.update(plan.registers)
-        self.shown.update(cells)
+        answered = {_made(cell): value for cell, value in cells.items()}
+        self.shown.update(answered)
         self.known = True
-        seen = self.words.to_agreed(cells, self.schema, names(), self.shadow).cells
+        seen = self.words.to_agreed(answered, self.schema, self.names, self.shadow).cells
         registers, _ = diff.read_back(self.shadow, {c: plan.targets[c] for c in inward.at}, seen)
         self.shadow.update(registers)
         return cells
@@ -121,6 +129,16 @@ class Half:
     def comments(self) -> list[str]:
         """The texts of the comments here."""
         return [str(v["text"]) for c, v in self.shown.items() if c.field == COMMENT and isinstance(v, dict)]
+
+
+def _made(cell: Cell) -> Cell:
+    """A comment or attachment that was to be made, under the id that it got."""
+    if cell.field not in (COMMENT, ATTACHMENT):
+        return cell
+    marker = cell.element.removeprefix("+")
+    if marker == cell.element or marker.startswith("~"):
+        return Cell(cell.field, marker)
+    return Cell(cell.field, marker[2:])
 
 
 __all__ = ["ATTACHMENT", "SCHEMA", "Half", "names", "translation"]

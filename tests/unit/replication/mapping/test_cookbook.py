@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from backbone.model import COMMENT, Cell, Value
+from backbone.model import ATTACHMENT, COMMENT, Cell, Cells, Record, Value
 from backbone.replication.agreement import Agreement
 from backbone.replication.mapping import Rules, Translation
+from backbone.replication.mapping.content_rules import Attachments, Comments, Files, Leaving, Texts
+from backbone.replication.mapping.people import PeopleRules
 from backbone.replication.merge import Side
 from backbone.richtext import CONVERT
 from tests.unit.replication.mapping.half import SCHEMA, Half
@@ -46,7 +48,7 @@ def agreement(names: set[str]) -> Agreement:
 
 
 def half(mapping: str) -> Half:
-    rules = Rules.parse(tomllib.loads(mapping), "docs/mapping.md")
+    rules = Rules.parse({"fields": {}, **tomllib.loads(mapping)}, "docs/mapping.md")
     side = None if "supplier" in rules.fields else Side.MASTER
     words = Translation(agreement(set(rules.fields)), rules, "acme", "bot", side, convert=CONVERT)
     assert words.problems(SCHEMA) == []
@@ -68,12 +70,29 @@ def cells(values: dict[str, Any]) -> dict[Cell, Value]:
     return found
 
 
-def shown(written: dict[Cell, Value]) -> dict[Cell, Value]:
-    """As the page writes it: a comment is its text."""
-    return {
-        Cell(COMMENT) if isinstance(value, dict) else cell: str(value["text"]) if isinstance(value, dict) else value
-        for cell, value in written.items()
+def with_contents(values: dict[str, Any], elements: dict[str, str]) -> dict[Cell, Value]:
+    """Cells, with the records of a comment and an attachment; the page says what is special about them."""
+    usual: dict[str, Record] = {
+        COMMENT: {"text": "", "author": "ann", "created": "2026-11-21T09:30:00Z"},
+        ATTACHMENT: {"name": "", "type": "text/plain", "size": 5, "sha256": "0" * 64, "author": "ann", "created": ""},
     }
+    found = cells({name: value for name, value in values.items() if name not in usual})
+    for name in usual.keys() & values.keys():
+        value = values[name]
+        short = {"text" if name == COMMENT else "name": value} if isinstance(value, str) else value
+        found[Cell(name, elements[name])] = {**usual[name], **short} if value != "" else None
+    return found
+
+
+def shown(written: Cells) -> dict[Cell, Value]:
+    """As the page writes it: a comment is its text, an attachment its name."""
+    found: dict[Cell, Value] = dict(written)
+    for cell, value in written.items():
+        if cell.field in (COMMENT, ATTACHMENT):
+            del found[cell]
+            key = {COMMENT: "text", ATTACHMENT: "name"}[cell.field]
+            found[Cell(cell.field)] = str(value[key]) if isinstance(value, dict) else value
+    return found
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.title.replace(" ", "-"))
@@ -87,17 +106,26 @@ def test_a_recipe_does_what_it_says(recipe: Recipe) -> None:
         if not goes_on:
             alice = half(recipe.mapping)
         if arrow == "->":
+            contents = with_contents(said(ours), {COMMENT: "1", ATTACHMENT: "1"})
             edit = {name: None if value == "" else value for name, value in said(ours).items()}
-            assert dict(alice.edit(**edit)) == cells(said(theirs)), line
+            own = {cell: value for cell, value in contents.items() if cell.field in (COMMENT, ATTACHMENT)}
+            fields = {name: value for name, value in edit.items() if name not in (COMMENT, ATTACHMENT)}
+            sent = {**alice.capture(own), **alice.edit(**fields)} if own else alice.edit(**fields)
+            assert shown(sent) == cells(said(theirs)), line
         else:
-            assert shown(dict(alice.hear(cells(said(theirs))))) == cells(said(ours)), line
+            element = "1" if "our_" in theirs else "9"
+            heard = with_contents(
+                said(theirs.replace("our_", "")), {COMMENT: f"c-{element}", ATTACHMENT: f"a-{element}"}
+            )
+            assert shown(alice.hear(heard)) == cells(said(ours)), line
         assert alice.problems == (), line
 
 
 def test_the_page_has_a_recipe_for_each_thing_that_can_be_said() -> None:
     rule = {name for field in Rules.model_fields["fields"].annotation.__args__[1:]  # type: ignore[union-attr]
             for name in field.model_fields}  # fmt: skip
-    tables = set(Rules.model_fields) - {"users"}
+    tables = set(Rules.model_fields) - {"users", "scope"}
+    tables |= {n for model in (Comments, Leaving, Attachments, Files, Texts, PeopleRules) for n in model.model_fields}
     used = {word for recipe in RECIPES for word in re.findall(r"\w+", recipe.mapping)}
     assert (rule | tables) - used == set()
 

@@ -6,7 +6,8 @@ import pytest
 
 from backbone.errors import ConfigError
 from backbone.model import Field, FieldType, Schema
-from backbone.replication.mapping import Inward, Translation, proving
+from backbone.replication.agreement import Agreement
+from backbone.replication.mapping import Inward, Rules, Translation, proving
 from backbone.replication.merge import Side
 from tests.unit.replication.mapping.half import SCHEMA, translation
 
@@ -187,3 +188,30 @@ def test_what_was_missed_is_taken_out_of_what_was_written() -> None:
     inward = Inward({one: "1", other: "2", fixed: "3"}, {Cell("x"): one, Cell("y"): other}, {}, ("p",))
     left = inward.without({Cell("x")}, {Cell("x"): "g"})
     assert left == Inward({other: "2", fixed: "3"}, {Cell("y"): other}, {Cell("x"): "g"}, ("p",))
+
+
+def test_rules_of_fields_that_are_not_agreed_upon_wait_unless_a_name_may_be_misspelt() -> None:
+    rules = Rules.parse({"fields": {"text": {"local": "subject"}, "later": {"local": "state"}}}, "here")
+    assert rules.within({"text"}).fields.keys() == {"text"}
+    assert rules.within({"text", "latr"}) is rules
+
+
+def test_a_transition_that_the_workflow_does_not_have_is_named() -> None:
+    workflow = frozenset({("new", "open"), ("open", "done"), ("done", "open")})
+    schema = Schema({"state": Field("state", FieldType.CHOICE, ("new", "open", "done"), transitions=workflow)})
+
+    def said(values: list[str], **rule: Any) -> list[str]:
+        agreement = Agreement.parse({"fields": {"status": {"type": "choice", "values": values}}}, "x")
+        rules = Rules.parse({"fields": {"status": {"local": "state", **rule}}}, "x")
+        return [str(one) for one in proving.impossible(Translation(agreement, rules, "us", side=Side.MASTER), schema)]
+
+    assert said(["open", "done"]) == []
+    (first, second) = said(["new", "open", "done"])
+    assert "cannot be changed to 'new' from 'open', 'done': the workflow has no such transition" in first
+    assert "to 'done' from 'new'" in second
+    assert len(said([])) == 2
+    assert said(["new", "open", "done"], direction="to_remote") == []
+    free = Schema({"state": Field("state", FieldType.CHOICE, ("new", "open", "done"))})
+    agreement = Agreement.parse({"fields": {"status": {"type": "choice"}}}, "x")
+    rules = Rules.parse({"fields": {"status": {"local": "state"}}}, "x")
+    assert list(proving.impossible(Translation(agreement, rules, "us"), free)) == []

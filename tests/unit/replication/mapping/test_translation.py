@@ -132,7 +132,7 @@ class TestPeople:
         assert words.person("joe", SCHEMA) == "joe"
         assert words.person("gone", SCHEMA) == "gone"
         assert words.person("", SCHEMA) == "a user of alice's"
-        assert (words.login("ann@example.com"), words.login("eve")) == ("ann", None)
+        assert (words.login("ann@example.com", SCHEMA), words.login("eve", SCHEMA)) == ("ann", None)
 
     def test_hidden_authors_are_a_user_of_the_node(self) -> None:
         words = translation(authors="hidden")
@@ -195,8 +195,8 @@ class TestOut:
 
     def test_an_attachment_that_is_too_large_stays_at_home(self) -> None:
         about: Value = {"name": "f", "type": "t", "size": 5, "sha256": "0" * 64, "author": "ann", "created": "now"}
-        assert out({Cell(ATTACHMENT, "a1"): about}, attachment_bytes_max=4) == {}
-        assert len(out({Cell(ATTACHMENT, "a1"): about}, attachment_bytes_max=5)) == 1
+        assert out({Cell(ATTACHMENT, "a2"): about}, attachment_bytes_max=4) == {}
+        assert len(out({Cell(ATTACHMENT, "a2"): about}, attachment_bytes_max=5)) == 1
 
     def test_content_that_was_not_agreed_upon_stays_at_home(self) -> None:
         cells: Cells = {Cell(COMMENT, "c1"): None, Cell(ATTACHMENT, "a1"): None}

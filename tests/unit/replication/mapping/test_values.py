@@ -223,7 +223,7 @@ class TestForms:
         alice = Half(translation({"text": {"local": "subject"}}, TEXT, terms={"comment_characters_max": 3}))
         long: Value = {"text": "four", "author": "ann", "created": "now"}
         assert alice.capture({Cell("comment", "c1"): long}) == {}
-        assert alice.problems == ("comment c1: it is longer than the agreement allows",)
+        assert alice.problems == ("comment c1: the value 'four' is longer than the agreement allows",)
 
     def test_a_file_of_another_type_stays_at_home(self) -> None:
         alice = Half(translation({"text": {"local": "subject"}}, TEXT, terms={"attachment_types": ["image/*"]}))

@@ -1,23 +1,24 @@
-"""Cells that waited for their other end, and can be completed."""
+"""Cells that waited for something that has come since: another issue, a content, an issue that rested."""
 
 from backbone.replication.identity import marker
 from backbone.replication.message import ChangeSet, Operation
 from backbone.service.endpoint import Endpoint
 from backbone.service.flow.tasks import Task
-from backbone.store import links, lists, shadows
+from backbone.store import links, lists, shadows, standing
 from backbone.store.engine import Connection
 from backbone.store.ledger import unpack_source
 from backbone.store.shadows import Book
 
-LATE_AT_ONCE = 500
+COMPLETED_AT_ONCE = 500
 
 
-def late(tx: Connection, ep: Endpoint) -> list[Task]:
-    """A task for each issue, under a key that is the same however often it is asked for."""
+def completable(tx: Connection, ep: Endpoint) -> list[Task]:
+    """Their writes, under keys of their own."""
     tasks: list[Task] = []
-    stuck, life = lists.held_gids(tx, ep.row), links.state(tx, ep.row).life[0]
-    for gid, (source, cells) in shadows.ready(tx, ep.row, LATE_AT_ONCE).items():
-        if gid in stuck:
+    stuck, life = lists.held_gids(tx, ep.row) | standing.resting(tx, ep.row), links.state(tx, ep.row).life[0]
+    for gid, (source, come) in shadows.ready(tx, ep.row, COMPLETED_AT_ONCE).items():
+        cells = [cell for cell in come if cell.field in ep.theirs.policies]  # what joined waits for the partner's turn
+        if gid in stuck or not cells:
             continue
         book = Book(tx, ep.row)
         book.load_cells({gid: cells})

@@ -1,0 +1,153 @@
+"""The tables ``owed``, ``receipt_chain``, ``evidence`` and ``original``: what was said, and what became of it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, literal, select
+
+from backbone.replication.message import Kind
+from backbone.replication.receipt import Became, Outcome, Place
+from backbone.store.engine import upsert
+from backbone.store.tables import evidence, original, outbox, owed, receipt_chain
+
+_KEPT = ("link", "ours", "life", "lane", "seq", "at")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message that is kept as evidence. ``life`` is its sender's; ``names`` see ``evidence``.
+
+    ``content`` is a parcel of the peer's, or our body; ``None`` where it is forgotten.
+    """
+
+    ours: bool
+    life: int
+    lane: str
+    seq: int
+    at: float
+    names: str
+    body_enc: str
+    raw_len: int
+    content: bytes | None
+
+
+# what is owed
+
+
+def owe(tx: Connection, link: int, outcomes: Iterable[Outcome], now: float) -> None:
+    """The peer is to be told what became of these; the last word on each counts."""
+    rows = [(link, o.digest, str(o.became), o.reason, now) for o in outcomes]
+    upsert(tx, owed, ("link", "digest", "became", "reason", "at"), rows, keys=2)
+
+
+def debt(tx: Connection, link: int) -> tuple[int, float]:
+    """How many outcomes the peer has not been told, and since when the oldest."""
+    query = select(func.count(), func.coalesce(func.min(owed.c.at), 0.0)).where(owed.c.link == link)
+    count, since = tx.execute(query).one()
+    return int(count), float(since)
+
+
+def pay(tx: Connection, link: int, limit: int) -> list[Outcome]:
+    """The oldest of them; they are owed no longer."""
+    query = select(owed).where(owed.c.link == link).order_by(owed.c.at, owed.c.digest).limit(limit)
+    found = [Outcome(row.digest, Became(row.became), row.reason) for row in tx.execute(query)]
+    chosen = select(owed.c.digest).where(owed.c.link == link).order_by(owed.c.at, owed.c.digest).limit(limit)
+    tx.execute(delete(owed).where(owed.c.link == link, owed.c.digest.in_(chosen)))
+    return found
+
+
+# chains
+
+
+def place(tx: Connection, link: int, *, ours: bool) -> Place | None:
+    """The last receipt that we wrote, or that the peer did."""
+    chain = and_(receipt_chain.c.link == link, receipt_chain.c.ours == int(ours))
+    row = tx.execute(select(receipt_chain).where(chain)).one_or_none()
+    return None if row is None else Place(row.life, row.number, row.digest)
+
+
+def set_place(tx: Connection, link: int, at: Place, *, ours: bool) -> None:
+    """Another one was written."""
+    upsert(tx, receipt_chain, ("link", "ours", "life", "number", "digest"), [(link, int(ours), *at)], keys=2)
+
+
+# what is kept
+
+
+def keep(tx: Connection, link: int, keys: Iterable[tuple[int, str, int, str]], now: float, *, ours: bool) -> None:
+    """Messages, ``(life, lane, seq, names)``, by what they prove."""
+    rows = [(link, int(ours), life, lane, seq, now, names) for life, lane, seq, names in keys]
+    upsert(tx, evidence, (*_KEPT, "names"), rows, keys=5)
+
+
+def keep_parcel(tx: Connection, link: int, key: tuple[int, str, int], parcel: bytes, now: float) -> None:
+    """A parcel of the peer's as it came."""
+    upsert(tx, original, (*_KEPT, "content"), [(link, 0, *key, now, parcel)], keys=5)
+
+
+def keep_bodies(tx: Connection, link: int, *leaving: ColumnElement[bool]) -> None:
+    """Our change sets are about to leave the outbox: those of which that is so, or all."""
+    columns = ("link", "ours", "life", "lane", "seq", "at", "body_enc", "raw_len", "content")
+    o = outbox.c
+    values = select(o.link, literal(1), o.life, o.lane, o.seq, o.created_at, o.body_enc, o.raw_len, o.body)
+    tx.execute(original.insert().from_select(columns, values.where(o.link == link, o.kind == Kind.DATA, *leaving)))
+
+
+def about(tx: Connection, link: int, words: str, lanes: Sequence[str]) -> list[Said]:
+    """What names this gid, or this digest, in these lanes: in the order in which it was kept."""
+    of_evidence = _same(evidence, original)
+    of_outbox = and_(
+        evidence.c.ours == 1, outbox.c.link == evidence.c.link, outbox.c.life == evidence.c.life,
+        outbox.c.lane == evidence.c.lane, outbox.c.seq == evidence.c.seq,
+    )  # fmt: skip
+    query = (
+        select(
+            evidence,
+            func.coalesce(original.c.body_enc, outbox.c.body_enc, "").label("body_enc"),
+            func.coalesce(original.c.raw_len, outbox.c.raw_len, 0).label("raw_len"),
+            func.coalesce(original.c.content, outbox.c.body).label("content"),
+        )
+        .outerjoin(original, of_evidence)
+        .outerjoin(outbox, of_outbox)
+        .where(evidence.c.link == link, evidence.c.lane.in_(lanes), func.instr(evidence.c.names, words) > 0)
+        .order_by(evidence.c.at, evidence.c.life, evidence.c.seq)
+    )
+    return [
+        Said(bool(r.ours), r.life, r.lane, r.seq, r.at, r.names, r.body_enc, r.raw_len, r.content)
+        for r in tx.execute(query)
+    ]
+
+
+def forget(tx: Connection, link: int, before: float, bytes_max: int) -> int:
+    """Drop what is older than that, and the oldest beyond so many bytes; returns how many messages went."""
+    size = int(tx.execute(select(func.coalesce(func.sum(func.length(original.c.content)), 0)).where(
+        original.c.link == link)).scalar_one())  # fmt: skip
+    if size > bytes_max:
+        rows = tx.execute(
+            select(original.c.at, func.length(original.c.content))
+            .where(original.c.link == link)
+            .order_by(original.c.at)
+        )
+        for at, length in rows:
+            if size <= bytes_max:
+                break
+            size, before = size - length, max(before, at + 1e-6)
+    tx.execute(delete(original).where(original.c.link == link, original.c.at < before))
+    gone = tx.execute(delete(evidence).where(evidence.c.link == link, evidence.c.at < before))
+    return int(gone.rowcount)
+
+
+def older(tx: Connection, link: int, before: float) -> int:
+    """How many messages ``forget`` would drop for their age."""
+    query = select(func.count()).where(evidence.c.link == link, evidence.c.at < before)
+    return int(tx.execute(query).scalar_one())
+
+
+def drop_old_life(tx: Connection, link: int) -> None:
+    """Our store begins a new life: its receipts begin anew, and of the peer's we do not know how far they were."""
+    for table in (owed, receipt_chain):
+        tx.execute(delete(table).where(table.c.link == link))
+
+
+def _same(one: Table, other: Table) -> ColumnElement[bool]:
+    return and_(*(getattr(one.c, name) == getattr(other.c, name) for name in ("link", "ours", "life", "lane", "seq")))

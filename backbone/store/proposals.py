@@ -1,0 +1,153 @@
+"""The ``proposal`` table: every version of a link's agreement.
+
+Version 1 is the handshake's; it has no row until another one is proposed.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, select
+
+from backbone.model import ATTACHMENT, COMMENT
+from backbone.replication.message import ChangeSet
+from backbone.replication.proposing import Named, Stage
+from backbone.store import lists
+from backbone.store.codec import pack_registers, unpack_registers
+from backbone.store.tables import former, proposal, shadow, waiting
+
+_CHANGED_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version. ``ours_from`` and ``theirs_from`` are the numbers, in the lane of change sets, of the messages with
+    which each side went over to it. ``said_up_to`` is the last issue of which we have said what is new in it; ``None``
+    where nothing is left to say.
+    """
+
+    version: int
+    stage: Stage
+    agreement: dict[str, Any]
+    digest: bytes
+    reason: str
+    ours_from: int | None
+    theirs_from: int | None
+    said_up_to: str | None
+    changed_at: float
+
+
+def every(tx: Connection, link: int) -> list[Version]:
+    """All versions of this link, the oldest first; none before the first proposal."""
+    rows = tx.execute(select(proposal).where(proposal.c.link == link).order_by(proposal.c.version))
+    return [
+        Version(
+            r.version, Stage(r.stage), json.loads(r.agreement), bytes(r.digest), r.reason, r.ours_from, r.theirs_from,
+            r.said_up_to, r.changed_at,
+        )
+        for r in rows
+    ]  # fmt: skip
+
+
+def present_of(every: Sequence[Version]) -> Version | None:
+    """The one by which we write."""
+    return next((one for one in reversed(every) if one.stage in (Stage.TURNING, Stage.IN_EFFECT)), None)
+
+
+def before(every: Sequence[Version], one: Version) -> Version | None:
+    """The one that was in effect before it."""
+    earlier = [other for other in every if other.version < one.version and other.ours_from is not None]
+    return earlier[-1] if earlier else None
+
+
+def open_one(every: Sequence[Version]) -> Version | None:
+    """What is proposed, or accepted, and not in effect yet."""
+    return next((one for one in every if one.stage in (Stage.PROPOSED, Stage.ACCEPTED)), None)
+
+
+def told_one(every: Sequence[Version]) -> Version | None:
+    """What a partner told after our store was put back, until our admin has said that it is so."""
+    return next((one for one in every if one.stage is Stage.TOLD), None)
+
+
+def put_told(tx: Connection, link: int, named: Named, agreement: str, now: float) -> None:
+    """One is told at a time; a version of the same number that we remember otherwise gives way."""
+    for one in every(tx, link):
+        if one.stage is Stage.TOLD and one.version != named.version:
+            tx.execute(delete(proposal).where(proposal.c.link == link, proposal.c.version == one.version))
+    tx.execute(delete(proposal).where(proposal.c.link == link, proposal.c.version == named.version))
+    add(tx, link, named.version, agreement, named.digest, now, stage=Stage.TOLD)
+
+
+def last_two(tx: Connection, link: int) -> tuple[Version, Version]:
+    """The version before the one by which we write, and that one; only where it was changed."""
+    found = every(tx, link)
+    present = present_of(found)
+    assert present is not None, "nothing was ever proposed"
+    earlier = before(found, present)
+    assert earlier is not None, "the agreement was never changed"
+    return earlier, present
+
+
+def add(tx: Connection, link: int, version: int, agreement: str, digest: bytes, now: float, **values: Any) -> None:
+    """A new version; ``agreement`` is JSON."""
+    tx.execute(
+        proposal.insert().values(
+            link=link, version=version, agreement=agreement, digest=digest, created_at=now, changed_at=now, **values
+        )
+    )
+
+
+def change(tx: Connection, link: int, version: int, now: float, **values: Any) -> None:
+    """Set columns of one version."""
+    named = (proposal.c.link == link, proposal.c.version == version)
+    tx.execute(proposal.update().where(*named).values(changed_at=now, **values))
+
+
+def forget_words(tx: Connection, link: int, version: int, reason: str) -> None:
+    """Of a version that never took effect only that it was, and why it was refused."""
+    named = (proposal.c.link == link, proposal.c.version == version, proposal.c.ours_from.is_(None))
+    tx.execute(proposal.update().where(*named).values(agreement=json.dumps({"fields": {}}), reason=reason))
+
+
+def forget_fields(tx: Connection, link: int, fields: Collection[str]) -> list[tuple[str, ChangeSet, bool]]:
+    """What this link knows of fields (and kinds of content) that are no longer shared: registers, what waits, and what
+    of them stands in change sets that a person has to release. Returns the key of each of these, what it was, and
+    whether anything else is in it.
+    """
+    if not fields:
+        return []
+    for kind in {COMMENT, ATTACHMENT} & set(fields):
+        tx.execute(delete(shadow).where(shadow.c.link == link, shadow.c.part.startswith(f"{kind}:")))
+    _forget_registers(tx, link, set(fields))
+    tx.execute(delete(waiting).where(waiting.c.link == link, waiting.c.field.in_(fields)))
+    tx.execute(delete(former).where(former.c.link == link, former.c.field.in_(fields)))
+    changed: list[tuple[str, ChangeSet, bool]] = []
+    for key, change_set in lists.held_change_sets(tx, link):
+        kept = tuple(operation for operation in change_set.operations if operation.cell.field not in fields)
+        if len(kept) < len(change_set.operations):
+            lists.amend_held(tx, link, key, change_set._replace(operations=kept))
+            changed.append((key, change_set, bool(kept)))
+    return changed
+
+
+def _forget_registers(tx: Connection, link: int, fields: set[str]) -> None:
+    after = ""
+    while rows := tx.execute(
+        select(shadow.c.gid, shadow.c.registers)
+        .where(shadow.c.link == link, shadow.c.part == "", shadow.c.gid > after)
+        .order_by(shadow.c.gid)
+        .limit(_CHANGED_AT_ONCE)
+    ).all():
+        _keep_the_others(tx, link, [(r.gid, r.registers) for r in rows], fields)
+        after = rows[-1].gid
+
+
+def _keep_the_others(tx: Connection, link: int, rows: Iterable[tuple[str, bytes]], fields: set[str]) -> None:
+    for gid, packed in rows:
+        registers = unpack_registers(packed)
+        kept = {cell: register for cell, register in registers.items() if cell.field not in fields}
+        if len(kept) < len(registers):
+            named = (shadow.c.link == link, shadow.c.gid == gid, shadow.c.part == "")
+            tx.execute(shadow.update().where(*named).values(registers=pack_registers(kept)))
