@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
 import msgpack
@@ -64,8 +65,9 @@ def pack_state(state: LinkState) -> bytes:
     return pack(plain)
 
 
+@lru_cache(maxsize=64)
 def unpack_state(data: bytes) -> LinkState:
-    """The inverse."""
+    """The inverse. Every step reads its link's state, most of them the same one again."""
     plain: dict[str, Any] = unpack(data)
     plain["phase"] = Phase(plain["phase"])
     plain["out"] = {n: Sending(*x) for n, x in plain["out"].items()}
