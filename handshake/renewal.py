@@ -13,7 +13,7 @@ from pathlib import Path
 from handshake import home as homes
 from handshake.certificate import Certificate, Subkey
 from handshake.errors import KeyRingError, WrongKey
-from handshake.limits import CERTIFICATE_BYTES_MAX, FILE_BYTES_MAX, SUBKEY_YEARS
+from handshake.limits import CERTIFICATE_BYTES_MAX, FILE_BYTES_MAX
 from handshake.process import run
 
 Listed = Callable[[Path], Sequence[Certificate]]
@@ -29,9 +29,7 @@ def extend(home: Path, own: Certificate, listed: Listed, passphrase: str | None)
     shutil.rmtree(stage, ignore_errors=True)
     try:
         shutil.copytree(home, stage, ignore=_not_keys)
-        for algorithm, use in (("ed25519", "sign"), ("cv25519", "encr")):
-            arguments = ("--quick-add-key", own.fingerprint, algorithm, use, f"{SUBKEY_YEARS}y")
-            run(stage, arguments, output_bytes_max=FILE_BYTES_MAX, passphrase=passphrase or "")
+        homes.add_subkeys(stage, own.fingerprint, passphrase)
         found = {known.fingerprint: known for known in listed(stage)}[own.fingerprint]
         if len(found.subkeys) != len(own.subkeys) + 2 or found.subkeys[: len(own.subkeys)] != own.subkeys:
             raise KeyRingError(f"gpg could not make new subkeys in {stage}: is the key's passphrase right?")

@@ -19,7 +19,7 @@ from backbone.replication.scope.judging import Scope
 from backbone.richtext import CONVERT
 from backbone.service.links.progress import Progress, save
 from backbone.service.node import Node
-from backbone.service.parties import channel_settings, open_tracker
+from backbone.service.parties import channel_settings, key_passphrase, open_tracker
 from backbone.store import links
 from backbone.store.engine import Connection
 from channels.base import ChannelError
@@ -56,7 +56,7 @@ async def new_keys(node: Node, name: str, home: str, *, first: bool = True) -> A
     folder.parent.mkdir(exist_ok=True, mode=0o700)
     try:
         try:
-            keys = await keyring.create(folder, node.name)
+            keys = await keyring.create(folder, node.name, passphrase=await key_passphrase(node))
         except KeyRingError as error:
             raise Unreachable(str(error)) from error
         try:
