@@ -27,6 +27,9 @@ ack_gathered_seconds = 1.0
 ack_gathered_share = 0.25
 """... but never more than this share of the time after which the peer sends again what was not acknowledged."""
 
+clock_slack_seconds = 1.0
+"""Who looked at the clock first may be recorded last; a clock that was set back is further off than this."""
+
 parcels_aside_max = 1_000
 """Parcels that could not be opened and are on the list; of more only the number is kept. Nobody reads more."""
 
@@ -89,8 +92,8 @@ challenges_max = 5
 challenge_growth = 8.0
 """Each challenge waits so many times as long as the one before: from half a minute in a directory to days."""
 
-receipt_outcomes_max = 1_000
-"""Change sets named in one receipt: as many as a message holds. In words 90 KB."""
+receipt_outcomes_max = 5_000
+"""Change sets named in one receipt, which costs a seal on one side and an opening on the other. In words 400 KB."""
 
 receipt_reason_max = 200
 """Characters of a reason in a receipt: a tracker's words are told whole, beside it, where an issue waits for them."""
@@ -157,3 +160,9 @@ agreement_versions_max = 10_000
 
 reason_characters_max = 1_000
 """What an admin says to a refused proposal."""
+
+certificate_bytes_max = 32 * 2**10
+"""A partner's certificate with all the subkeys that it ever had: some forty of them."""
+
+key_overlap_seconds = 30 * 86_400.0
+"""So long what the partner's old key signed may be under way; what comes later is asked for and signed anew."""

@@ -26,6 +26,7 @@ from backbone.service.running import pruning
 from backbone.store import links, lists, messages, shadows
 from backbone.store import resync as store_resync
 from backbone.trackers.memory import MemoryTracker
+from tests.simulation import keys as locks
 from tests.simulation import missing
 from tests.simulation.world import Restored, run
 
@@ -46,6 +47,8 @@ class Mutant:
     """Whose store is put back to an older copy in the worlds that shall catch it."""
     changing: bool = False
     """The admins change the agreement in them."""
+    rotating: bool = False
+    """The admins change their keys in them."""
 
 
 def _echo_by_sent_value() -> AbstractContextManager[Any]:
@@ -300,6 +303,10 @@ MUTANTS = (
            known=2, changing=True),
     Mutant("overlap_unsettled", "writes that met while their order changed are settled", missing.overlap_unsettled,
            known=7, changing=True),
+    Mutant("no_overlap", "the old key counts until the new one signs", locks.no_overlap, rotating=True),
+    Mutant("turned_at_once", "the new key signs when the partner knows it", locks.turned_at_once, rotating=True),
+    Mutant("old_key_for_ever", "the old key counts for what was under way, and no more", locks.old_key_for_ever,
+           rotating=True),
     Mutant("left_remembered", "what left the agreement is forgotten", missing.left_remembered, changing=True),
 )  # fmt: skip
 
@@ -308,7 +315,7 @@ def caught(mutant: Mutant, seed: int) -> str:
     """How this seed catches the mutant; empty when it does not."""
     with mutant.mutate():
         try:
-            broken, _ = run(seed, restored=mutant.restored, changing=mutant.changing)
+            broken, _ = run(seed, restored=mutant.restored, changing=mutant.changing, rotating=mutant.rotating)
         except Exception as fault:  # noqa: BLE001 - a fault is one way to be caught
             return f"{type(fault).__name__}: {str(fault).splitlines()[0] if str(fault) else ''}"
     return broken[0] if broken else ""

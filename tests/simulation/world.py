@@ -6,6 +6,7 @@ import itertools
 import random
 import tempfile
 from collections import Counter
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from backbone.errors import TrackerUnavailable
 from backbone.replication.merge import Side
 from backbone.store.engine import StoreError
 from channels.base import ChannelUnavailable
-from tests.simulation import promises
+from tests.simulation import keys, promises
 from tests.simulation.channel import DIRECTORY, Air, Carrier, SimulatedChannel, Weather
 from tests.simulation.faults import Cancelled, Crash, Ended
 from tests.simulation.node import AGREEMENTS, Habits, Node, remove
@@ -30,6 +31,7 @@ class Restored(StrEnum):
 
 RESTORED_CHANCE = 0.03
 CHANGED_CHANCE = 0.2
+ROTATED_CHANCE = 0.1
 EXCLUSIVE = ("capture", "apply", "requests")
 ACTIONS = ("capture", "apply", "send", "receive", "parts", "control", "send", "receive", "requests", "receipts")
 TROUBLE = (Ended, TrackerUnavailable, ChannelUnavailable, StoreError)
@@ -50,10 +52,11 @@ class World:
         restored: Restored = Restored.NEVER,
         cutting: bool = False,
         changing: bool = False,
+        rotating: bool = False,
     ) -> None:
         """``habits`` are those of both trackers; otherwise the dice decide. ``restored``: whose store is put back.
         ``cutting``: people take issues out of the link and add them again; at the end all take part. ``changing``: the
-        admins change the agreement.
+        admins change the agreement. ``rotating``: they change their keys, and somebody has kept the first ones.
         """
         self.pace = carrier.limits.resend_floor_seconds / DIRECTORY.limits.resend_floor_seconds
         self.dice = random.Random(seed)
@@ -66,6 +69,8 @@ class World:
         self.broom = random.Random(seed)
         self.changing = changing
         self.law = random.Random(seed + 3)
+        self.rotating = rotating
+        self.locksmith = random.Random(seed + 4)
         self.now = 1_000_000.0
         self.ahead = [0.0, 0.0]
         """Seconds by which each node's clock is wrong."""
@@ -119,9 +124,13 @@ class World:
             Person(n, node.tracker, self.dice, counter) for n, node in zip(("alice", "bob"), self.nodes, strict=True)
         ]
         self.busy: list[tuple[Node, str]] = []
+        self.ending: dict[str, Ended] = {}
+        """Of a node's actions one ended in trouble, and those around it end too: nothing of it goes on meanwhile."""
 
     async def point(self, node: str, name: str) -> None:
         """Between any two effects: a crash, somebody's edit, or another task."""
+        if node in self.ending:
+            raise self.ending[node]
         if self.calm:
             return
         if self.dice.random() < self.crash:
@@ -197,6 +206,8 @@ class World:
             await self._restore()
         if self.changing and self.law.random() < CHANGED_CHANCE:
             await self._change()
+        if self.rotating and self.locksmith.random() < ROTATED_CHANCE:
+            await self._rotate()
         if self.dice.random() < 0.15:
             await self._person()
         else:
@@ -217,6 +228,22 @@ class World:
         self.restores += 1
         node.restore()
         await self._restart(node, process=True)
+
+    async def _rotate(self) -> None:
+        """An admin asks for a new key, or a thief uses an old one."""
+        index = self.locksmith.randrange(2)
+        node, other = self.nodes[index], self.nodes[1 - index]
+        forged = await keys.forged(node, other) if self.locksmith.random() < 0.5 else None
+        if forged is not None:
+            self._tell(f"a thief speaks for {node.name}")
+            self.count("forged")
+            with suppress(ChannelUnavailable):
+                await node.channel.send(forged)
+            await self._act(other, "receive")
+            return
+        self._tell(f"{node.name} asks for a new key")
+        node.ask("rotate")
+        await self._hurry(node, other)
 
     async def _change(self) -> None:
         """An admin proposes another agreement, takes that back, or answers."""
@@ -273,7 +300,7 @@ class World:
         node = self.dice.choice(self.nodes)
         what = self.dice.choice(ACTIONS)
         running = [w for n, w in self.busy if n is node]
-        if running and self.busy[-1][0] is not node:
+        if node.name in self.ending or (running and self.busy[-1][0] is not node):
             return
         if what in running or (what in EXCLUSIVE and any(w in EXCLUSIVE for w in running)):
             return
@@ -288,7 +315,8 @@ class World:
             return await node.act(what)
         except TROUBLE as end:
             if sum(n is node for n, _ in self.busy) > 1:
-                raise (end if isinstance(end, Ended) else Cancelled) from None
+                self.ending[node.name] = end if isinstance(end, Ended) else Cancelled()
+                raise self.ending[node.name] from None
             await self._restart(node, process=isinstance(end, Crash))
             return 1.0
         finally:
@@ -298,6 +326,7 @@ class World:
     async def _restart(self, node: Node, *, process: bool) -> None:
         self.busy.append((node, "apply"))
         while True:
+            self.ending.pop(node.name, None)
             try:
                 await (node.start() if process else node.open())
                 await node.recover()
@@ -320,7 +349,8 @@ class World:
                 for issue in node.cut():
                     node.choose("add", issue)
             if not await self._round() and promises.quiet(self):
-                return promises.finally_(self) + promises.always(self)
+                unlocked = keys.broken(*self.nodes) if self.rotating else []
+                return promises.finally_(self) + promises.always(self) + unlocked
             self.now += 45.0 * self.pace
         return ["no quiescence: " + "; ".join(self.story[-20:])]
 
@@ -348,7 +378,8 @@ def run(
     restored: Restored = Restored.NEVER,
     cutting: bool = False,
     changing: bool = False,
+    rotating: bool = False,
 ) -> tuple[list[str], World]:
     """One seed: the promises that it broke, and its world. The same seed gives the same story."""
-    world = World(seed, carrier=carrier, restored=restored, cutting=cutting, changing=changing)
+    world = World(seed, carrier=carrier, restored=restored, cutting=cutting, changing=changing, rotating=rotating)
     return asyncio.run(world.run(steps)), world

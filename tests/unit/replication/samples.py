@@ -29,6 +29,7 @@ from backbone.replication.message import (
 from backbone.replication.origin import Origin
 from backbone.replication.proposal import Agreed, Proposed, encode_agreed, spell
 from backbone.replication.proposal import digest_of as digest_of_proposal
+from backbone.replication.rekeying import Rekey, Turned
 from tests.unit.replication.headers import LINK, ack, header, lane_ack
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -75,6 +76,9 @@ RECEIPT = receipt.write(
     )
 )  # fmt: skip
 
+REKEY = Rekey(certificate=b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n", signing="AB" * 20, sealing="CD" * 20)
+TURNED = Turned(signing="AB" * 20, up_to={"b": 0, "c": 2**40, "k": 7})
+
 
 def message(kind: Kind, raw: bytes, *, readable: bool = False, **said: Any) -> Message:
     """Bob's message of one kind; compressed where that pays (unless it is to be read with gpg), with its digest."""
@@ -103,6 +107,8 @@ def samples() -> dict[str, Message]:
         "NACK": message(Kind.NACK, encode_record({"c": ((1, 2), (9, 9)), "b": ()})),
         "AGREED": message(Kind.AGREED, encode_agreed(Agreed(version=2, digest=b"\x05" * 32)), prev=b"\x02" * 32),
         "PROPOSE": message(Kind.CTRL, encode_record(_proposed())),
+        "REKEY": message(Kind.CTRL, encode_record(REKEY.model_dump())),
+        "TURNED": message(Kind.CTRL, encode_record(TURNED.model_dump())),
         "CTRL": message(Kind.CTRL, encode_record({"type": "tested", "sizes": (1_024, 262_144), "ok": True})),
         "RECEIPTS": message(Kind.RECEIPTS, receipt.encode(RECEIPT), readable=True),
     }

@@ -4,10 +4,13 @@ import pytest
 
 from backbone.replication import receipt
 from backbone.replication.message import Kind, decode, decode_change_sets, decode_record, encode, inflate
-from tests.unit.replication.samples import AFAR, CHANGE_SETS, CONTENT, GOLDEN, RECEIPT, samples
+from backbone.replication.rekeying import read_rekey, read_turned
+from tests.unit.replication.samples import AFAR, CHANGE_SETS, CONTENT, GOLDEN, RECEIPT, REKEY, TURNED, samples
 
-KINDS = {"AFAR": "DATA"}
-NAMES = ("DATA", "AFAR", "BLOB", "ACK", "NACK", "CTRL", "RECEIPTS")
+NAMES = ("DATA", "AFAR", "BLOB", "ACK", "NACK", "CTRL", "RECEIPTS", "REKEY", "TURNED")
+
+RECORDS = {"AFAR": "DATA", "REKEY": "CTRL", "TURNED": "CTRL"}
+"""Kinds of messages that say more than one thing have a file for each."""
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -16,7 +19,7 @@ def test_a_message_of_version_1_decodes_to_what_it_was_and_back_to_its_bytes(nam
     message = decode(data)
     assert message == samples()[name]
     assert encode(message) == data
-    assert (message.header.v, message.header.kind) == (1, Kind(KINDS.get(name, name)))
+    assert (message.header.v, message.header.kind) == (1, Kind(RECORDS.get(name, name)))
 
 
 def test_its_body_says_what_it_said() -> None:
@@ -26,5 +29,7 @@ def test_its_body_says_what_it_said() -> None:
     assert raw["BLOB"] == CONTENT
     assert decode_record(raw["NACK"]) == {"c": ((1, 2), (9, 9)), "b": ()}
     assert decode_record(raw["CTRL"])["type"] == "tested"
+    assert read_rekey(decode_record(raw["REKEY"])) == REKEY
+    assert read_turned(decode_record(raw["TURNED"])) == TURNED
     assert receipt.decode(raw["RECEIPTS"]) == RECEIPT
     assert raw["ACK"] == b""
