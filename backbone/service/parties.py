@@ -18,6 +18,7 @@ from backbone.replication.scope.judging import Scope
 from backbone.richtext import CONVERT
 from backbone.service.endpoint import Endpoint, Voice
 from backbone.service.flow.contents import Contents
+from backbone.service.links.meeting import pairing_of
 from backbone.service.logs import logger
 from backbone.service.node import Node
 from backbone.store.links import LinkRow
@@ -183,6 +184,7 @@ async def open_endpoint(node: Node, row: LinkRow) -> Endpoint:
     problems = translation.problems(schema)
     if problems:
         raise ConfigError(f"{file}: {'; '.join(problems)}")
+    pairing = pairing_of(node, row, Rules.parse(config.rules, file), agreement, schema)
     channel = open_channel(node, row.name, row.link_id, config, row.peer)
     return Endpoint(
         name=row.name,
@@ -192,6 +194,7 @@ async def open_endpoint(node: Node, row: LinkRow) -> Endpoint:
         schema=schema,
         tracker=tracker,
         scope=judge(agreement),
+        pairing=pairing,
         translate=translate,
         judge=judge,
         audit_seconds=node.config.node.audit_hours * 3600.0,

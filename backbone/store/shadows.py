@@ -19,6 +19,7 @@ from backbone.store import evidence
 from backbone.store.codec import pack_registers, unpack_registers
 from backbone.store.engine import among, upsert
 from backbone.store.tables import former, identity, shadow, waiting
+from backbone.store.twins import Twin
 
 _FIELDS = ""
 _CONTENT = (COMMENT, ATTACHMENT)
@@ -53,6 +54,8 @@ class Book:
         self._dirty_parts: set[tuple[str, str]] = set()
         self._former: set[tuple[str, Cell, bytes]] = set()
         self._owed: list[Outcome] = []
+        self.twins: dict[str, Twin] = {}
+        """Of the issues that are planned, those with a twin here, by their gid."""
 
     def within(self, tx: Connection) -> Self:
         """Go on in another transaction."""

@@ -18,6 +18,7 @@ from backbone.replication.agreement import Agreement
 from backbone.replication.link import Identity, LinkState, Started, step
 from backbone.replication.mapping import Rules, Translation
 from backbone.replication.merge import Side
+from backbone.replication.twins import Pairing
 from backbone.service.endpoint import Endpoint
 from backbone.service.evidence import receipting
 from backbone.service.flow import applying, control, inbound, outbound
@@ -31,7 +32,8 @@ from backbone.store import engine, links, lists, proposals, standing
 from backbone.store.engine import Store, Transaction
 from backbone.store.tables import metadata
 from backbone.trackers.memory import MemoryTracker
-from handshake.events import Pairing, Role, Stage
+from handshake import events
+from handshake.events import Role, Stage
 from handshake.memory import MemoryKeyRing
 from tests.simulation.channel import SimulatedChannel
 from tests.simulation.faults import Pointed, PointedStore, PointedTracker
@@ -65,7 +67,9 @@ RULES = {"fields": {name: {"local": name} for name in AGREEMENT["fields"]}}
 PAIRED = {
     side: save(
         Progress(
-            Pairing(Role(side), Stage.ACTIVE, sizes=frozenset(), peer="peer", transcript="words", peer_tested=True)
+            events.Pairing(
+                Role(side), Stage.ACTIVE, sizes=frozenset(), peer="peer", transcript="words", peer_tested=True
+            )
         )
     )
     for side in Side
@@ -200,6 +204,7 @@ class Node:
         self.store = CountedStore()
         self.shows = habits.shows
         self.rules: dict[str, Any] = RULES
+        self.pairing: Pairing | None = None
         self.tracker = MemoryTracker(
             normalise=self.shows,
             side_effect=habits.effect,
@@ -259,7 +264,7 @@ class Node:
             row=1, name="peer", link_id=LINK, tag=LINK[:16], side=self.side, identity=identity,
             timing=timing(self.channel),
             agreement=agreement, translation=self.translate(agreement), translate=self.translate,
-            schema=await self.tracker.describe(), store=self.store,
+            schema=await self.tracker.describe(), store=self.store, pairing=self.pairing,
             tracker=self._pointed(PointedTracker, self.tracker, "tracker"),
             channel=self._pointed(Pointed, self.channel, "channel"), keyring=self._pointed(Pointed, keys, "keys"),
             contents=Contents(self.folder / self.name),

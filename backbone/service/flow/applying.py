@@ -23,7 +23,7 @@ from backbone.replication.mapping import Names
 from backbone.replication.message import ChangeSet, Kind
 from backbone.service.endpoint import Endpoint
 from backbone.service.evidence import receipting
-from backbone.service.flow import planning
+from backbone.service.flow import planning, twinning
 from backbone.service.flow.asking import fits
 from backbone.service.flow.completing import completable
 from backbone.service.flow.inbound import follows, stop, take
@@ -33,6 +33,7 @@ from backbone.service.flow.planning import Planned
 from backbone.service.flow.recording import NotFetched, emit, record
 from backbone.service.flow.restating import say_more
 from backbone.service.flow.tasks import Task, as_task, rounds
+from backbone.service.flow.twinning import sight
 from backbone.service.links.agreeing import meet
 from backbone.store import links, lists, messages, shadows
 from backbone.store.engine import Connection, Transaction
@@ -56,6 +57,7 @@ async def resume(ep: Endpoint) -> None:
 
     def finish(tx: Connection) -> None:
         book = planning.load(tx, ep, tasks)
+        twinning.load(tx, ep, book, tasks)
         planned = planning.plan_again(tx, ep, book, tasks, found)
         _finish(tx, ep, book, planned, [found[p.write.key] for p in planned])
         lists.ended(tx, ep.row)
@@ -164,11 +166,12 @@ async def _attempt(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object
     """
     book, touched, life = await _read(ep, tasks)
     asked = await fits(ep, touched)
+    sights = await sight(ep, book, tasks)
 
     def plan(tx: Connection) -> list[Planned]:
         if links.state(tx, ep.row).life != life:
             return []
-        planned = planning.plan(tx, ep, book.within(tx), tasks, touched, asked, complete=complete)
+        planned = planning.plan(tx, ep, book.within(tx), tasks, touched, asked, sights, complete=complete)
         if not planned:
             then(tx)
         return planned
@@ -275,6 +278,7 @@ def _applied(tx: Connection, ep: Endpoint, book: Book, names: Names, one: Planne
             if cell.element in outcome.created:
                 book.name(Known(cell.element[1:], cell.field, outcome.created[cell.element]))
     planning.settle(tx, ep, book, one)
+    twinning.wrote(tx, ep, book, gid)
     shadow = book.fields(gid, one.inward.at)
     book.load_locals(ep.named_in(outcome.cells))
     agreed = ep.theirs.translation.to_agreed(outcome.cells, ep.schema, names, shadow).cells

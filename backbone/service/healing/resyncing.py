@@ -19,7 +19,7 @@ from backbone.replication.merge import NEVER, Register
 from backbone.replication.message import ChangeSet, Kind, Operation, encode_change_set, inflate
 from backbone.replication.resync import Standing, Told, decode_told, encode_told, meet
 from backbone.service.endpoint import Endpoint
-from backbone.service.flow import applying, control, inbound, resending, resting
+from backbone.service.flow import applying, control, holding, inbound, resending, resting
 from backbone.service.flow.outbound import fetch_contents
 from backbone.service.flow.recording import emit, number, record
 from backbone.service.flow.tasks import Task, rounds
@@ -36,6 +36,8 @@ _CONTENT = (COMMENT, ATTACHMENT)
 
 async def apply(ep: Endpoint) -> int:
     """As ``applying.apply``, or a step of joining or telling; returns how much there was."""
+    if ep.unlooked:
+        return await holding.look(ep)
     done = await advance(ep)
     if done is None:
         return await agreeing.advance(ep) or await applying.apply(ep)
@@ -114,6 +116,8 @@ async def _tell(ep: Endpoint, after: str) -> int:
         number(tx, ep, [(Kind.STATE, encode_told(told), 0, None) for told in _in_messages(ep, said, last=last)])
         state, _ = step(links.state(tx, ep.row), Telling(None if last else page[-1]), ep.identity, ep.timing)
         links.save_state(tx, ep.row, state)
+        if last:
+            holding.announce(tx, ep)
         if last and state.phase.works:
             resending.ask(tx, ep)
 
