@@ -27,6 +27,9 @@ ack_gathered_seconds = 1.0
 ack_gathered_share = 0.25
 """... but never more than this share of the time after which the peer sends again what was not acknowledged."""
 
+clock_slack_seconds = 1.0
+"""Who looked at the clock first may be recorded last; a clock that was set back is further off than this."""
+
 parcels_aside_max = 1_000
 """Parcels that could not be opened and are on the list; of more only the number is kept. Nobody reads more."""
 

@@ -65,6 +65,8 @@ _TIMES = (
 def step(state: LinkState, given: Input, identity: Identity, timing: Timing) -> tuple[LinkState, tuple[Effect, ...]]:
     """One input. Raises nothing for anything a peer can send."""
     effects: tuple[Effect, ...] = ()
+    if isinstance(given, Started | Received | Took | Tick | Spoke):
+        state = _on_the_clock(state, given.now, timing)
     match given:
         case Started():
             state = _start(state, given, timing)
@@ -376,7 +378,6 @@ def _ack_delay(timing: Timing, lanes: Iterable[Receiving]) -> float:
 
 
 def _tick(state: LinkState, now: float, timing: Timing) -> tuple[LinkState, tuple[Effect, ...]]:
-    state = _on_the_clock(state, now)
     if state.phase in (Phase.STOPPED, Phase.AWAITING):
         return _challenge(state, now, timing)
     effects: list[Effect] = []
@@ -399,10 +400,14 @@ def _tick(state: LinkState, now: float, timing: Timing) -> tuple[LinkState, tupl
     return state, tuple(effects)
 
 
-def _on_the_clock(state: LinkState, now: float) -> LinkState:
-    """Where the clock was set back, nothing waits until it is the old time again: what was to come is due now."""
-    lately = [at for at in (state.heard_at, state.spoke_at) if at is not None]
-    if max(lately, default=now) <= now:
+def _on_the_clock(state: LinkState, now: float, timing: Timing) -> LinkState:
+    """Where the clock was set back, nothing waits until it is the old time again: what was to come is due now.
+
+    Two who look at the clock one after the other may come here in the other order: that is no step back.
+    """
+    lately = max((at for at in (state.heard_at, state.spoke_at) if at is not None), default=now)
+    held = now if state.hold_until is None else state.hold_until - timing.resend_floor
+    if max(lately, held) <= now + limits.clock_slack_seconds:
         return state
     ahead: dict[str, Any] = {name: now for name in _TIMES if (at := getattr(state, name)) is not None and at > now}
     return replace(state, **ahead)

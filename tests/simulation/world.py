@@ -119,9 +119,13 @@ class World:
             Person(n, node.tracker, self.dice, counter) for n, node in zip(("alice", "bob"), self.nodes, strict=True)
         ]
         self.busy: list[tuple[Node, str]] = []
+        self.ending: dict[str, Ended] = {}
+        """Of a node's actions one ended in trouble, and those around it end too: nothing of it goes on meanwhile."""
 
     async def point(self, node: str, name: str) -> None:
         """Between any two effects: a crash, somebody's edit, or another task."""
+        if node in self.ending:
+            raise self.ending[node]
         if self.calm:
             return
         if self.dice.random() < self.crash:
@@ -273,7 +277,7 @@ class World:
         node = self.dice.choice(self.nodes)
         what = self.dice.choice(ACTIONS)
         running = [w for n, w in self.busy if n is node]
-        if running and self.busy[-1][0] is not node:
+        if node.name in self.ending or (running and self.busy[-1][0] is not node):
             return
         if what in running or (what in EXCLUSIVE and any(w in EXCLUSIVE for w in running)):
             return
@@ -288,7 +292,8 @@ class World:
             return await node.act(what)
         except TROUBLE as end:
             if sum(n is node for n, _ in self.busy) > 1:
-                raise (end if isinstance(end, Ended) else Cancelled) from None
+                self.ending[node.name] = end if isinstance(end, Ended) else Cancelled()
+                raise self.ending[node.name] from None
             await self._restart(node, process=isinstance(end, Crash))
             return 1.0
         finally:
@@ -298,6 +303,7 @@ class World:
     async def _restart(self, node: Node, *, process: bool) -> None:
         self.busy.append((node, "apply"))
         while True:
+            self.ending.pop(node.name, None)
             try:
                 await (node.start() if process else node.open())
                 await node.recover()

@@ -443,6 +443,16 @@ class TestTime:
         assert said(effects) == [Kind.NACK, Kind.ACK]
         assert (state.heard_at, state.spoke_at, state.ack_due) == (1_000.0, 1_000.0, 1_000.0)
 
+    def test_a_hold_that_began_before_the_clock_was_set_back_ends(self) -> None:
+        state = after(FRESH, Started(90_000.0, boot=2, clean=False))
+        assert state.phase is Phase.HOLD
+        assert tick(state, 1_000.0)[0].phase is Phase.RUNNING
+
+    def test_what_comes_in_after_the_clock_was_set_back_hides_nothing(self) -> None:
+        times: dict[str, Any] = {"heard_at": 90_000.0, "ack_due": 90_002.0, "ask_due": 90_010.0}
+        state, _ = hear(replace(FRESH, **times), header(kind=Kind.ACK), now=1_000.0)
+        assert (state.heard_at, state.ack_due) == (1_000.0, 1_000.0)
+
     def test_as_long_as_the_clock_goes_on_what_is_due_later_waits(self) -> None:
         state = replace(FRESH, heard_at=1_000.0, spoke_at=1_000.0, ack_due=1_002.0)
         assert tick(state, 1_000.0) == (state, ())
