@@ -18,6 +18,7 @@ from tests.simulation.channel import DIRECTORY, Air, Carrier, SimulatedChannel, 
 from tests.simulation.faults import Cancelled, Crash, Ended
 from tests.simulation.node import AGREEMENTS, Habits, Node, remove
 from tests.simulation.people import Person
+from tests.simulation.twins import fill
 
 
 class Restored(StrEnum):
@@ -50,10 +51,11 @@ class World:
         restored: Restored = Restored.NEVER,
         cutting: bool = False,
         changing: bool = False,
+        pairing: bool = False,
     ) -> None:
         """``habits`` are those of both trackers; otherwise the dice decide. ``restored``: whose store is put back.
         ``cutting``: people take issues out of the link and add them again; at the end all take part. ``changing``: the
-        admins change the agreement.
+        admins change the agreement. ``pairing``: both trackers hold issues before the link, some of them the same.
         """
         self.pace = carrier.limits.resend_floor_seconds / DIRECTORY.limits.resend_floor_seconds
         self.dice = random.Random(seed)
@@ -118,6 +120,8 @@ class World:
         self.people = [
             Person(n, node.tracker, self.dice, counter) for n, node in zip(("alice", "bob"), self.nodes, strict=True)
         ]
+        if pairing:
+            fill(self.nodes, self.people, random.Random(seed + 4))
         self.busy: list[tuple[Node, str]] = []
         self.ending: dict[str, Ended] = {}
         """Of a node's actions one ended in trouble, and those around it end too: nothing of it goes on meanwhile."""
@@ -354,7 +358,8 @@ def run(
     restored: Restored = Restored.NEVER,
     cutting: bool = False,
     changing: bool = False,
+    pairing: bool = False,
 ) -> tuple[list[str], World]:
     """One seed: the promises that it broke, and its world. The same seed gives the same story."""
-    world = World(seed, carrier=carrier, restored=restored, cutting=cutting, changing=changing)
+    world = World(seed, carrier=carrier, restored=restored, cutting=cutting, changing=changing, pairing=pairing)
     return asyncio.run(world.run(steps)), world

@@ -20,7 +20,7 @@ from backbone.service.flow.twinning import shown
 from backbone.store import links, lists, twins
 from backbone.store.engine import Connection
 from backbone.store.shadows import Book
-from backbone.store.twins import FREE, LEFT, TOLD, WAITS, Progress
+from backbone.store.twins import FREE, LEFT, PAIRED, TOLD, WAITS, Progress
 
 LOOKED_AT_ONCE = 200
 
@@ -76,7 +76,7 @@ def known_only(tx: Connection, ep: Endpoint, book: Book, edits: Iterable[Edit]) 
 
 
 def release(tx: Connection, ep: Endpoint) -> list[str]:
-    """Which issues were kept back and are nobody's twin by now: to be said."""
+    """Which issues were kept back and are nobody's twin by now, or were paired and said nothing yet: to be said."""
     waiting = twins.in_state(tx, ep.row, WAITS)
     held = lists.held_gids(tx, ep.row) if waiting else set()
     book = Book(tx, ep.row)
@@ -87,14 +87,14 @@ def release(tx: Connection, ep: Endpoint) -> list[str]:
         if book.by_gid(one.gid) is not None or (one.gid not in held and not book.load_whole(one.gid))
     ]
     twins.put(tx, ep.row, over)
-    return [one.local for one in twins.in_state(tx, ep.row, LEFT)]
+    return [one.local for one in twins.in_state(tx, ep.row, LEFT, PAIRED)]
 
 
 def unsay(tx: Connection, ep: Endpoint, book: Book, issues: Collection[str]) -> None:
     """What the twins among these show and nobody has said is news to whoever looks: ``record`` says it."""
     book.load_locals((ISSUE, local) for local in issues)
-    rows = [one for one in twins.of_locals(tx, ep.row, issues) if one.is_unsaid or one.state == LEFT]
+    rows = [one for one in twins.of_locals(tx, ep.row, issues) if one.state in (PAIRED, LEFT)]
     for one in rows:
-        if one.is_unsaid:
+        if one.state == PAIRED:
             book.put(one.gid, dict(unsaid(book.load_whole(one.gid))))
-    twins.put(tx, ep.row, [one._replace(state=TOLD if one.is_unsaid else FREE) for one in rows])
+    twins.put(tx, ep.row, [one._replace(state=TOLD if one.state == PAIRED else FREE) for one in rows])

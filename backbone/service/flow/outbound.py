@@ -174,7 +174,9 @@ def _left_to_the_feed(tx: Connection, ep: Endpoint, page: Sequence[Issue], curso
     if ep.pairing is None:
         return left
     rows = twins.of_locals(tx, ep.row, [issue.local for issue in page])
-    return (left - {one.local for one in rows if one.is_unsaid}) | {o.local for o in rows if o.state == twins.WAITS}
+    return (left - {one.local for one in rows if one.state == twins.PAIRED}) | {
+        o.local for o in rows if o.state == twins.WAITS
+    }
 
 
 def _as_edit(issue: Issue) -> Edit:

@@ -102,7 +102,7 @@ def _plan_one(tx: Connection, ep: Endpoint, book: Book, names: Names, task: Task
     known = book.by_gid(gid)
     refusal = _why_not(ep, task, known, about.touched)
     if refusal is not None:
-        twinning.keep_back(tx, ep, gid, about.sights)
+        twinning.keep_back(tx, ep, book, gid, about.sights)
         refuse(tx, ep, task, refusal, heals=False)
         return None
     twinning.name_contents(ep, book, task.change_set, about.sights)
@@ -124,12 +124,12 @@ def _met(tx: Connection, ep: Endpoint, book: Book, names: Names, planned: Planne
     task = planned.task
     gid = task.change_set.gid
     if not _is_wanted(tx, ep, book, planned):
-        twinning.keep_back(tx, ep, gid, sights)
+        twinning.keep_back(tx, ep, book, gid, sights)
         return None
     try:
         has_twin = twinning.adopted(tx, ep, book, gid, sights)
     except Doubt as doubt:
-        twinning.keep_back(tx, ep, gid, sights)
+        twinning.keep_back(tx, ep, book, gid, sights)
         refuse(tx, ep, task, f"{doubt}; {twinning.advice(ep)}", heals=False)
         return None
     if not has_twin:
@@ -174,8 +174,9 @@ def _why_not(ep: Endpoint, task: Task, known: Known | None, touched: Mapping[str
 def _join(tx: Connection, ep: Endpoint, book: Book, names: Names, task: Task) -> Planned:
     change_set = task.change_set
     known = book.by_gid(change_set.gid)
-    shadow = book.fields(change_set.gid, [o.cell for o in change_set.operations])
     begun = twinning.is_begun(book, change_set.gid)
+    cells = [o.cell for o in change_set.operations]
+    shadow = book.load_whole(change_set.gid) if begun else book.fields(change_set.gid, cells)
     stored = (known is None or begun) and bool(shadow)
     operations = with_stored(book, change_set) if stored else change_set.operations
     terms, anew = ep.theirs, twinning.greeted(tx, ep, book, change_set, shadow, operations)

@@ -126,7 +126,7 @@ def _found(
             continue
         cut = standing.get(tx, ep.row, ep.names(book).gid_of(ISSUE, local)).ours == CUT
         out_of_scope = outside or cut or not _is_in_scope(ep, values, asked.get(local))
-        yield Found(local, out_of_scope, taken=book.by_local(ISSUE, local) is not None)
+        yield Found(local, out_of_scope)
 
 
 def shown(ep: Endpoint, book: Book, issue: Issue) -> tuple[Cells, bool]:
@@ -159,13 +159,14 @@ def advice(ep: Endpoint) -> str:
     return f"give all but one another {ep.pairing.key}, or {where}, then retry; nothing of them is sent until then"
 
 
-def keep_back(tx: Connection, ep: Endpoint, gid: str, sights: Sights) -> None:
+def keep_back(tx: Connection, ep: Endpoint, book: Book, gid: str, sights: Sights) -> None:
     """Whatever may be the twin of an issue that is not made here now says nothing either: else it would be a double
     there.
     """
     seen = sights.get(gid)
     if seen is not None:
-        rows = [Twin(one.local, seen.word, gid, WAITS) for one in seen.found if not one.taken]
+        free = [one.local for one in seen.found if book.by_local(ISSUE, one.local) is None]
+        rows = [Twin(local, seen.word, gid, WAITS) for local in free]
         twins.put(tx, ep.row, rows)
 
 
@@ -174,7 +175,8 @@ def adopted(tx: Connection, ep: Endpoint, book: Book, gid: str, sights: Sights) 
     seen = sights.get(gid)
     if ep.pairing is None or seen is None:
         return False
-    local = choose(ep.pairing, seen.word, seen.found)
+    found = [one._replace(taken=book.by_local(ISSUE, one.local) is not None) for one in seen.found]
+    local = choose(ep.pairing, seen.word, found)
     if local is None:
         return False
     issue = seen.issues[local]
