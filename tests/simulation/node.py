@@ -54,11 +54,11 @@ AGREEMENT: dict[str, Any] = {
 }
 AGREEMENTS: tuple[dict[str, Any], ...] = (
     AGREEMENT,
-    {"fields": {n: f for n, f in AGREEMENT["fields"].items() if n != "estimate"}},
-    {"fields": {n: f for n, f in AGREEMENT["fields"].items() if n not in ("labels", "status", "priority")}},
-    {"fields": {**AGREEMENT["fields"], "title": {"type": "text", "policy": "slave"},
+    {**AGREEMENT, "fields": {n: f for n, f in AGREEMENT["fields"].items() if n != "estimate"}},
+    {**AGREEMENT, "fields": {n: AGREEMENT["fields"][n] for n in ("title", "description", "estimate", "depends")}},
+    {**AGREEMENT, "fields": {**AGREEMENT["fields"], "title": {"type": "text", "policy": "slave"},
                 "estimate": {"type": "number", "policy": "newest"}, "status": {"type": "text", "policy": "master"}}},
-    {"fields": {n: {**f, "policy": "master"} for n, f in AGREEMENT["fields"].items() if n != "depends"}},
+    {**AGREEMENT, "fields": {n: {**f, "policy": "master"} for n, f in AGREEMENT["fields"].items() if n != "depends"}},
 )  # fmt: skip
 """What the admins of a world that changes go over to: fields leave and join, types and policies change."""
 RULES = {"fields": {name: {"local": name} for name in AGREEMENT["fields"]}}

@@ -56,8 +56,7 @@ def test_every_promise_is_kept_in_every_world(first: int) -> None:
 def test_every_promise_is_kept_while_the_agreement_changes(first: int) -> None:
     failures = []
     changed = 0
-    seeds = set(range(first, min(first + SEEDS_AT_ONCE, SEEDS // 5)))
-    for seed in sorted(seeds - KNOWN_WHILE_CHANGING.keys()):
+    for seed in range(first, min(first + SEEDS_AT_ONCE, SEEDS // 5)):
         broken, world = run(seed, changing=True)
         changed += world.nodes[0].ep.version > 1
         if broken:
@@ -66,36 +65,11 @@ def test_every_promise_is_kept_while_the_agreement_changes(first: int) -> None:
     assert changed > 0, "nothing took effect in any of these worlds"
 
 
-KNOWN_FAULTS = {
-    63: "a comment's name stands under two gids, and the link does not go on",
-    88: "a state that comes when nobody waits for it is set aside as unknown",
-}
-"""Seeds with both stores put back that still fail, and how (RELIABILITY.md): whoever mends one takes it out here."""
-KNOWN_WHILE_CHANGING = {
-    55: "a content that was under way when attachments left the agreement never comes when they join"
-}
-
-
-@pytest.mark.parametrize("seed", KNOWN_FAULTS)
-@pytest.mark.xfail(strict=True, reason="see KNOWN_FAULTS")
-def test_faults_that_are_known_and_not_mended_yet(seed: int) -> None:
-    broken, world = run(seed, restored=Restored.BOTH)
-    assert not broken, explained(seed, broken, world)
-
-
-@pytest.mark.parametrize("seed", KNOWN_WHILE_CHANGING)
-@pytest.mark.xfail(strict=True, reason="see KNOWN_WHILE_CHANGING")
-def test_faults_while_the_agreement_changes_that_are_known(seed: int) -> None:
-    broken, world = run(seed, changing=True)
-    assert not broken, explained(seed, broken, world)
-
-
 @pytest.mark.parametrize("restored", [Restored.ONE, Restored.BOTH])
 @pytest.mark.parametrize("first", range(0, SEEDS // 5, SEEDS_AT_ONCE))
 def test_every_promise_is_kept_where_stores_are_put_back(first: int, restored: Restored) -> None:
     failures = []
-    seeds = set(range(first, min(first + SEEDS_AT_ONCE, SEEDS // 5)))
-    for seed in sorted(seeds - KNOWN_FAULTS.keys() if restored is Restored.BOTH else seeds):
+    for seed in range(first, min(first + SEEDS_AT_ONCE, SEEDS // 5)):
         broken, world = run(seed, restored=restored)
         if broken:
             failures.append(explained(seed, broken, world))

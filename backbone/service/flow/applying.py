@@ -96,8 +96,8 @@ async def apply_next(ep: Endpoint) -> int:
     incoming, *behind = found
     if not await follows(ep, incoming):
         return 1
-    if incoming.kind == Kind.AGREED:
-        await meet(ep, incoming)
+    if incoming.kind != Kind.DATA:
+        await _take_other(ep, incoming)
         return 1
     tasks = await _tasks(ep, incoming)
     if tasks is None:
@@ -122,9 +122,6 @@ def _next(tx: Connection, ep: Endpoint, limit: int = 1) -> list[Incoming]:
 async def _tasks(ep: Endpoint, incoming: Incoming) -> list[Task] | None:
     """The change sets of one message; ``None`` when the message is beyond repair, and the link stopped."""
     header = incoming.message.header
-    if incoming.kind != Kind.DATA:
-        await ep.store.run(lambda tx: _keep_unknown(tx, ep, incoming))
-        return None
     try:
         change_sets = ep.ahead.take(incoming)
     except PeerError as error:
@@ -135,6 +132,25 @@ async def _tasks(ep: Endpoint, incoming: Incoming) -> list[Task] | None:
         Task(marker(ep.link_id, change_set.gid, header.inc[0], header.seq, index), change_set)
         for index, change_set in enumerate(change_sets)
     ]
+
+
+async def _take_other(ep: Endpoint, incoming: Incoming) -> None:
+    """What stands among the change sets and is none."""
+    match incoming.kind:
+        case Kind.AGREED:
+            await meet(ep, incoming)
+        case Kind.STATE:
+            await ep.store.run(lambda tx: _pass_over(tx, ep, incoming))
+        case _:
+            await ep.store.run(lambda tx: _keep_unknown(tx, ep, incoming))
+
+
+def _pass_over(tx: Connection, ep: Endpoint, incoming: Incoming) -> None:
+    """A state that nobody waits for any more: our store has joined with that of the partner's life before, and the
+    partner, who began a new one too, joins with ours.
+    """
+    if take(tx, ep, incoming):
+        ep.log.info("a state that nobody waits for", seq=incoming.seq)
 
 
 def _keep_unknown(tx: Connection, ep: Endpoint, incoming: Incoming) -> None:

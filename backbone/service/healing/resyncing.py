@@ -380,8 +380,7 @@ async def _strays(ep: Endpoint) -> None:
     back, so that they are not taken for new ones of ours. All that they show is said as ours: nobody knows better.
     """
     row = await ep.store.read(lambda tx: links.get(tx, ep.row))
-    since = row.cursor if row.populated else None
-    locals_ = {local async for local in _made(ep, since)} if row.cursor is not None else set()
+    locals_ = {local async for local in _made(ep, row.cursor if row.populated else None)}
     unknown = await ep.store.read(lambda tx: _unknown(tx, ep, locals_))
     for first in range(0, len(unknown), READ_AT_ONCE):
         written = await ep.tracker.written(unknown[first : first + READ_AT_ONCE])
