@@ -29,11 +29,13 @@ class PairingRules(Strict):
     """The agreed field by which issues that both sides have are known to be the same."""
     table: Annotated[str, Field(min_length=1)] | None = None
     """A CSV file: the partner's value of ``key``, and what our tracker calls the issue that is the same."""
+    wait: bool = False
+    """Nothing that comes is applied while this stands: so that somebody looks first (``backbone link pair``)."""
 
     @model_validator(mode="after")
     def _names_the_key(self) -> Self:
-        if self.table is not None and self.key is None:
-            raise ValueError("table needs key: the agreed field whose values stand in the table's first column")
+        if self.key is None and (self.table is not None or self.wait):
+            raise ValueError("needs key: the agreed field by which the partner's issues are known")
         return self
 
 
@@ -71,6 +73,8 @@ class Pairing(NamedTuple):
     key: str
     table: Mapping[str, tuple[str, ...]] | None = None
     """Where the admin gives one: the partner's word, and what we call each issue that it stands for."""
+    wait: bool = False
+    """Somebody looks first: nothing is applied."""
 
     def word_of(self, values: Mapping[Cell, Value]) -> str:
         """The key of an issue with these agreed values, as it is compared; empty where it has none."""

@@ -46,6 +46,8 @@ class Mutant:
     """Whose store is put back to an older copy in the worlds that shall catch it."""
     changing: bool = False
     """The admins change the agreement in them."""
+    pairing: bool = False
+    """Both trackers were filled before the link."""
 
 
 def _echo_by_sent_value() -> AbstractContextManager[Any]:
@@ -300,6 +302,10 @@ MUTANTS = (
            known=2, changing=True),
     Mutant("overlap_unsettled", "writes that met while their order changed are settled", missing.overlap_unsettled,
            known=7, changing=True),
+    Mutant("twins_unseen", "what both had is paired", missing.twins_unseen, pairing=True),
+    Mutant("twins_not_waited_for", "whoever pairs speaks last", missing.twins_not_waited_for, pairing=True),
+    Mutant("equal_contents_made", "what both twins say is there once", missing.equal_contents_made, pairing=True),
+    Mutant("twins_unsaid", "what a twin shows and nobody has said is said", missing.twins_unsaid, pairing=True),
     Mutant("left_remembered", "what left the agreement is forgotten", missing.left_remembered, changing=True),
 )  # fmt: skip
 
@@ -308,7 +314,7 @@ def caught(mutant: Mutant, seed: int) -> str:
     """How this seed catches the mutant; empty when it does not."""
     with mutant.mutate():
         try:
-            broken, _ = run(seed, restored=mutant.restored, changing=mutant.changing)
+            broken, _ = run(seed, restored=mutant.restored, changing=mutant.changing, pairing=mutant.pairing)
         except Exception as fault:  # noqa: BLE001 - a fault is one way to be caught
             return f"{type(fault).__name__}: {str(fault).splitlines()[0] if str(fault) else ''}"
     return broken[0] if broken else ""

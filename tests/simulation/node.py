@@ -28,7 +28,7 @@ from backbone.service.links import agreeing
 from backbone.service.links.progress import Progress, save
 from backbone.service.parties import timing
 from backbone.service.running import pruning, requests
-from backbone.store import engine, links, lists, proposals, standing
+from backbone.store import engine, links, lists, proposals, standing, twins
 from backbone.store.engine import Store, Transaction
 from backbone.store.tables import metadata
 from backbone.trackers.memory import MemoryTracker
@@ -317,6 +317,10 @@ class Node:
             return sorted(lists.local_names(tx, gids).values())
 
         return self.store.read_now(read)
+
+    def paired(self) -> int:
+        """How many issues of the partner's have a twin here of which all was said."""
+        return self.store.read_now(lambda tx: twins.counts(tx, 1)).get(twins.TOLD, 0)
 
     def ask(self, kind: str, **arguments: object) -> None:
         """What an admin asks for on the command line."""

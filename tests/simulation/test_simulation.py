@@ -89,6 +89,20 @@ def test_every_promise_is_kept_where_issues_are_cut_and_added(first: int) -> Non
     assert {"cut", "added"} <= set(met)
 
 
+@pytest.mark.parametrize("restored", [Restored.NEVER, Restored.ONE])
+@pytest.mark.parametrize("first", range(0, SEEDS // 5, SEEDS_AT_ONCE))
+def test_nothing_is_there_twice_where_both_trackers_were_filled_before_the_link(first: int, restored: Restored) -> None:
+    failures = []
+    paired = 0
+    for seed in range(first, min(first + SEEDS_AT_ONCE, SEEDS // 5)):
+        broken, world = run(seed, restored=restored, pairing=True)
+        paired += world.nodes[1].paired()
+        if broken:
+            failures.append(explained(seed, broken, world))
+    assert not failures, "\n\n".join(failures)
+    assert paired > 0
+
+
 MAIL_SEEDS = 100
 
 

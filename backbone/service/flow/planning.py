@@ -175,8 +175,8 @@ def _join(tx: Connection, ep: Endpoint, book: Book, names: Names, task: Task) ->
     change_set = task.change_set
     known = book.by_gid(change_set.gid)
     begun = twinning.is_begun(book, change_set.gid)
-    cells = [o.cell for o in change_set.operations]
-    shadow = book.load_whole(change_set.gid) if begun else book.fields(change_set.gid, cells)
+    said = [o.cell for o in change_set.operations]
+    shadow = book.load_whole(change_set.gid) if begun else book.fields(change_set.gid, said)
     stored = (known is None or begun) and bool(shadow)
     operations = with_stored(book, change_set) if stored else change_set.operations
     terms, anew = ep.theirs, twinning.greeted(tx, ep, book, change_set, shadow, operations)

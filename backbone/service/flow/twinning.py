@@ -216,23 +216,25 @@ def wrote(tx: Connection, ep: Endpoint, book: Book, gid: str) -> None:
 def name_contents(ep: Endpoint, book: Book, change_set: ChangeSet, sights: Sights) -> None:
     """Comments and attachments of the partner's that stand in the twin already are those that stand there."""
     twin, seen = book.twins.get(change_set.gid), sights.get(change_set.gid)
-    if twin is None or not twin.is_unsaid or seen is None or twin.local not in seen.issues:
-        return
-    theirs = {o.cell: o.value for o in change_set.operations if _is_new_content(book, o)}
-    cells = {c: v for c, v in seen.issues[twin.local].cells.items() if c.field in _CONTENT} if theirs else {}
+    if twin is not None and twin.is_unsaid and seen is not None and twin.local in seen.issues:
+        name_equal(ep, book, change_set, seen.issues[twin.local])
+
+
+def name_equal(ep: Endpoint, book: Book, change_set: ChangeSet, issue: Issue) -> None:
+    """The same for an issue as it stands here."""
+    content = {o.cell: o.value for o in change_set.operations if o.cell.field in _CONTENT}
+    theirs = {c: v for c, v in content.items() if not ep.born_here(c.element) and book.by_gid(c.element) is None}
+    cells = {c: v for c, v in issue.cells.items() if c.field in _CONTENT} if theirs else {}
     book.load_locals(cells)
     names = ep.names(book)
     ours = {Cell(c.field, names.gid_of(*c)): c for c in cells if book.by_local(*c) is None}
+    ours = {c: own for c, own in ours.items() if c not in content}
     said = ep.translation.to_agreed({c: cells[c] for c in ours.values()}, ep.schema, names, {}).cells
     for cell, own in same_contents({c: v for c, v in said.items() if c in ours}, theirs).items():
         book.name(shadows.Known(cell.element, cell.field, ours[own].element))
         as_theirs = {cell: EMPTY._replace(value=theirs[cell])}
         image = ep.translation.to_agreed({ours[own]: cells[ours[own]]}, ep.schema, names, as_theirs).cells[cell]
         book.put(change_set.gid, {cell: EMPTY._replace(image=image)})
-
-
-def _is_new_content(book: Book, operation: Operation) -> bool:
-    return operation.cell.field in _CONTENT and book.by_gid(operation.cell.element) is None
 
 
 def greeted(
@@ -258,5 +260,5 @@ def after_greeting(book: Book, gid: str, shadow: Shadow, plan: Plan) -> Plan:
 
 __all__ = [
     "NOTHING_SEEN", "Doubt", "Sight", "Sights", "adopted", "advice", "after_greeting", "greeted", "is_begun",
-    "keep_back", "load", "name_contents", "shown", "sight", "wrote",
+    "keep_back", "load", "name_contents", "name_equal", "shown", "sight", "wrote",
 ]  # fmt: skip

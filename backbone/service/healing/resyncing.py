@@ -19,7 +19,7 @@ from backbone.replication.merge import NEVER, Register
 from backbone.replication.message import ChangeSet, Kind, Operation, encode_change_set, inflate
 from backbone.replication.resync import Standing, Told, decode_told, encode_told, meet
 from backbone.service.endpoint import Endpoint
-from backbone.service.flow import applying, control, holding, inbound, resending, resting
+from backbone.service.flow import applying, control, holding, inbound, resending, resting, twinning
 from backbone.service.flow.outbound import fetch_contents
 from backbone.service.flow.recording import emit, number, record
 from backbone.service.flow.tasks import Task, rounds
@@ -39,6 +39,8 @@ async def apply(ep: Endpoint) -> int:
     if ep.unlooked:
         return await holding.look(ep)
     done = await advance(ep)
+    if done is None and ep.pairing is not None and ep.pairing.wait:
+        return 0
     if done is None:
         return await agreeing.advance(ep) or await applying.apply(ep)
     return done
@@ -313,6 +315,8 @@ def _meet_one(
         one for one in here.written.get(known.local, ()) if known.seen is None or not covers(known.seen, one.position)
     ]
     _name_contents(tx, ep, book, later)
+    if ep.pairing is not None:
+        twinning.name_equal(ep, book, theirs, issue)
     shadow = book.load_whole(known.gid)
     standing = _standing(ep, book, issue, later, shadow, theirs)
     _name_own_contents(ep, book, issue)
@@ -484,6 +488,7 @@ def _push(tx: Connection, ep: Endpoint, untold: Sequence[Known], born: Mapping[s
         )
         if operations:
             emit(tx, ep, [ChangeSet(known.gid, *born.get(known.gid, ("", "")), operations)])
+    holding.announce(tx, ep)
     resending.ask(tx, ep)
     resting.say_again(tx, ep)
     state, _ = step(links.state(tx, ep.row), Joined(ep.clock()), ep.identity, ep.timing)

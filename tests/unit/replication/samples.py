@@ -28,6 +28,7 @@ from backbone.replication.message import (
 )
 from backbone.replication.proposal import Agreed, Proposed, encode_agreed, spell
 from backbone.replication.proposal import digest_of as digest_of_proposal
+from backbone.replication.twins import populated
 from tests.unit.replication.headers import LINK, ack, header, lane_ack
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -96,6 +97,7 @@ def samples() -> dict[str, Message]:
         "NACK": message(Kind.NACK, encode_record({"c": ((1, 2), (9, 9)), "b": ()})),
         "AGREED": message(Kind.AGREED, encode_agreed(Agreed(version=2, digest=b"\x05" * 32)), prev=b"\x02" * 32),
         "PROPOSE": message(Kind.CTRL, encode_record(_proposed())),
+        "POPULATED": message(Kind.CTRL, encode_record(populated(41))),
         "CTRL": message(Kind.CTRL, encode_record({"type": "tested", "sizes": (1_024, 262_144), "ok": True})),
         "RECEIPTS": message(Kind.RECEIPTS, receipt.encode(RECEIPT), readable=True),
     }
