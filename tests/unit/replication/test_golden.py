@@ -4,10 +4,11 @@ import pytest
 
 from backbone.replication import receipt, twins
 from backbone.replication.message import Kind, decode, decode_change_sets, decode_record, encode, inflate
-from tests.unit.replication.samples import CHANGE_SETS, CONTENT, GOLDEN, RECEIPT, samples
+from backbone.replication.resync import decode_told
+from tests.unit.replication.samples import CHANGE_SETS, CONTENT, GOLDEN, INTERNAL, RECEIPT, RESTING, TOLD, samples
 
-NAMES = ("DATA", "BLOB", "ACK", "NACK", "CTRL", "RECEIPTS", "POPULATED")
-KINDS = {"POPULATED": Kind.CTRL}
+NAMES = ("DATA", "BLOB", "ACK", "NACK", "CTRL", "RECEIPTS", "POPULATED", "STATE", "RESTING", "INTERNAL")
+KINDS = {"POPULATED": Kind.CTRL, "RESTING": Kind.STATE, "INTERNAL": Kind.DATA}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -27,4 +28,7 @@ def test_its_body_says_what_it_said() -> None:
     assert decode_record(raw["CTRL"])["type"] == "tested"
     assert receipt.decode(raw["RECEIPTS"]) == RECEIPT
     assert twins.read_populated(decode_record(raw["POPULATED"])).after == 41
+    assert decode_change_sets(raw["INTERNAL"]) == [INTERNAL]
+    assert decode_told(raw["STATE"]) == TOLD
+    assert decode_told(raw["RESTING"]) == RESTING
     assert raw["ACK"] == b""
