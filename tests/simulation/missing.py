@@ -11,9 +11,10 @@ from backbone.replication.link import LinkState
 from backbone.replication.merge import NEVER, Join, Policy, Side, Stamp
 from backbone.replication.message import Kind
 from backbone.service.endpoint import Endpoint
-from backbone.service.flow import applying, holding, inbound, outbound, planning, twinning
+from backbone.service.flow import applying, holding, inbound, outbound, planning, recording, twinning
 from backbone.service.flow.inbound import Report
 from backbone.service.flow.recording import emit, record
+from backbone.service.flow.scoping import Ruling
 from backbone.service.flow.tasks import Task, rounds
 from backbone.service.links import talks
 from backbone.store import links, lists, messages, proposals, shadows, twins
@@ -253,6 +254,15 @@ def overlap_unsettled() -> AbstractContextManager[Any]:
         return plan, {}
 
     return patch.object(planning, "renew", unsettled)
+
+
+def scope_unasked() -> AbstractContextManager[Any]:
+    """Every edit is in scope."""
+
+    def inside(_ep: Endpoint, _standing: Any, _shadow: Any, _cells: Any, quiet: Any, *_: Any, **__: Any) -> Ruling:
+        return Ruling(quiet)
+
+    return patch.object(recording, "rule", inside)
 
 
 def twins_unseen() -> AbstractContextManager[Any]:

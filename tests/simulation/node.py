@@ -18,6 +18,8 @@ from backbone.replication.agreement import Agreement
 from backbone.replication.link import Identity, LinkState, Started, step
 from backbone.replication.mapping import Rules, Translation
 from backbone.replication.merge import Side
+from backbone.replication.scope.judging import Scope
+from backbone.replication.scope.rules import ScopeRules
 from backbone.replication.twins import Pairing
 from backbone.service.endpoint import Endpoint
 from backbone.service.evidence import receipting
@@ -205,6 +207,7 @@ class Node:
         self.shows = habits.shows
         self.rules: dict[str, Any] = RULES
         self.pairing: Pairing | None = None
+        self.scope: dict[str, Any] = {}
         self.tracker = MemoryTracker(
             normalise=self.shows,
             side_effect=habits.effect,
@@ -265,6 +268,7 @@ class Node:
             timing=timing(self.channel),
             agreement=agreement, translation=self.translate(agreement), translate=self.translate,
             schema=await self.tracker.describe(), store=self.store, pairing=self.pairing,
+            scope=self.judge(agreement), judge=self.judge,
             tracker=self._pointed(PointedTracker, self.tracker, "tracker"),
             channel=self._pointed(Pointed, self.channel, "channel"), keyring=self._pointed(Pointed, keys, "keys"),
             contents=Contents(self.folder / self.name),
@@ -274,6 +278,10 @@ class Node:
         await agreeing.refresh(ep)
         ep.store = PointedStore(self.store, self.world, self.name)
         self.ep = ep
+
+    def judge(self, agreement: Agreement) -> Scope:
+        """Its ``[scope]`` for one agreement."""
+        return Scope(ScopeRules.model_validate(self.scope), agreement, self.name, self.side)
 
     def translate(self, agreement: Agreement) -> Translation:
         """The link's file for one agreement."""

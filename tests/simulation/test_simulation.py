@@ -103,6 +103,19 @@ def test_nothing_is_there_twice_where_both_trackers_were_filled_before_the_link(
     assert paired > 0
 
 
+@pytest.mark.parametrize("first", range(0, SEEDS // 5, SEEDS_AT_ONCE))
+def test_nothing_of_an_issue_out_of_scope_leaves_and_all_of_it_comes_when_it_is_back(first: int) -> None:
+    failures = []
+    kept = 0
+    for seed in range(first, min(first + SEEDS_AT_ONCE, SEEDS // 5)):
+        broken, world = run(seed, scoped=True)
+        kept += world.secrets.kept if world.secrets is not None else 0
+        if broken:
+            failures.append(explained(seed, broken, world))
+    assert not failures, "\n\n".join(failures)
+    assert kept > 0, "nobody edited an issue out of scope"
+
+
 MAIL_SEEDS = 100
 
 

@@ -18,6 +18,7 @@ from tests.simulation.channel import DIRECTORY, Air, Carrier, SimulatedChannel, 
 from tests.simulation.faults import Cancelled, Crash, Ended
 from tests.simulation.node import AGREEMENTS, Habits, Node, remove
 from tests.simulation.people import Person
+from tests.simulation.secrets import Secrets
 from tests.simulation.twins import fill
 
 
@@ -52,10 +53,12 @@ class World:
         cutting: bool = False,
         changing: bool = False,
         pairing: bool = False,
+        scoped: bool = False,
     ) -> None:
         """``habits`` are those of both trackers; otherwise the dice decide. ``restored``: whose store is put back.
         ``cutting``: people take issues out of the link and add them again; at the end all take part. ``changing``: the
         admins change the agreement. ``pairing``: both trackers hold issues before the link, some of them the same.
+        ``scoped``: closed issues take no part; at the end none is closed.
         """
         self.pace = carrier.limits.resend_floor_seconds / DIRECTORY.limits.resend_floor_seconds
         self.dice = random.Random(seed)
@@ -120,6 +123,7 @@ class World:
         self.people = [
             Person(n, node.tracker, self.dice, counter) for n, node in zip(("alice", "bob"), self.nodes, strict=True)
         ]
+        self.secrets = Secrets(self.nodes) if scoped else None
         if pairing:
             fill(self.nodes, self.people, random.Random(seed + 4))
         self.busy: list[tuple[Node, str]] = []
@@ -263,6 +267,8 @@ class World:
             return
         self._tell(f"{person.name} edits")
         await person.act()
+        if self.secrets is not None:
+            await self.secrets.look(self.nodes.index(node))
 
     async def _choose(self, node: Node) -> None:
         """Somebody takes an issue out of the link, or adds one that was."""
@@ -327,8 +333,11 @@ class World:
             for node in self.nodes:
                 for item in node.refused():
                     node.retry(item)
-                for issue in node.cut():
-                    node.choose("add", issue)
+                if self.secrets is not None:
+                    await self.secrets.open_all()
+                else:
+                    for issue in node.cut():
+                        node.choose("add", issue)
             if not await self._round() and promises.quiet(self):
                 return promises.finally_(self) + promises.always(self)
             self.now += 45.0 * self.pace
@@ -359,7 +368,10 @@ def run(
     cutting: bool = False,
     changing: bool = False,
     pairing: bool = False,
+    scoped: bool = False,
 ) -> tuple[list[str], World]:
     """One seed: the promises that it broke, and its world. The same seed gives the same story."""
-    world = World(seed, carrier=carrier, restored=restored, cutting=cutting, changing=changing, pairing=pairing)
+    world = World(
+        seed, carrier=carrier, restored=restored, cutting=cutting, changing=changing, pairing=pairing, scoped=scoped
+    )
     return asyncio.run(world.run(steps)), world
