@@ -15,6 +15,13 @@ class SignedFile(NamedTuple):
     certificate: bytes
 
 
+class Signed(NamedTuple):
+    """A message that the peer's primary key stands for, and which of its subkeys signed it."""
+
+    message: bytes
+    subkey: str
+
+
 class KeyRing(Protocol):
     """Signs, seals and opens for one link. Calls may run side by side."""
 
@@ -35,8 +42,15 @@ class KeyRing(Protocol):
 
         OpenPGP does not bind a message to a link or a receiver: ``signer`` may have written it for somebody else.
         The caller compares the signed header. Nothing is released before the verdict. A message that is only signed is
-        taken with ``encrypted=False`` only, and then an encrypted one is not. Raises ``Refused``, or ``KeyRingError``.
+        taken with ``encrypted=False`` only, and then an encrypted one is not. What a subkey signed that ``use`` does
+        not trust is refused as ``replaced_key``. Raises ``Refused``, or ``KeyRingError``.
         """
+        ...
+
+    async def open_signed(
+        self, parcel: bytes, *, signer: str, message_bytes_max: int, encrypted: bool = True
+    ) -> Signed:
+        """As ``open``, by any subkey that the peer ever had: the caller decides whether that one still counts."""
         ...
 
     async def open_stranger(self, parcel: bytes, *, message_bytes_max: int) -> bytes:
@@ -68,6 +82,30 @@ class KeyRing(Protocol):
 
     async def add_peer(self, certificate: bytes, fingerprint: str) -> None:
         """Pin the peer: exactly the named key, and from then on no other. Again with the same key: nothing happens.
+
+        Raises ``WrongKey`` (then nothing was changed), or ``KeyRingError``.
+        """
+        ...
+
+    @property
+    def signing(self) -> str:
+        """Our subkey that signs."""
+        ...
+
+    def use(self, *, signing: str = "", sealing: str = "", trusted: frozenset[str] | None = None) -> None:
+        """From here on: our subkey that signs, the peer's that is sealed to (empty: the newest), and those of the
+        peer's whose signatures ``open`` takes (``None``: all). An unknown name is noticed when it is needed.
+        """
+        ...
+
+    async def rotate(self) -> tuple[str, str]:
+        """A new pair of subkeys of ours, beside the one at work, which goes on; the names of the signing and of the
+        encryption subkey. Where there is a newer pair already, that one. Raises ``KeyRingError``; nothing was changed.
+        """
+        ...
+
+    async def renew_peer(self, certificate: bytes, *, signing: str, sealing: str) -> None:
+        """Take in what the pinned certificate has gained: it must hold these subkeys, and no other primary key.
 
         Raises ``WrongKey`` (then nothing was changed), or ``KeyRingError``.
         """

@@ -32,9 +32,9 @@ class Certificate:
     subkeys: tuple[Subkey, ...]
 
     def subkey(self, use: str) -> Subkey | None:
-        """The newest usable subkey for ``s`` or ``e``."""
+        """The newest usable subkey for ``s`` or ``e``; of two made in one second the one that was added later."""
         fit = [subkey for subkey in self.subkeys if subkey.usable and use in subkey.uses]
-        return max(fit, key=lambda subkey: subkey.created, default=None)
+        return max(reversed(fit), key=lambda subkey: subkey.created, default=None)
 
 
 def parse(listing: bytes) -> tuple[Certificate, ...]:

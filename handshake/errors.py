@@ -99,3 +99,7 @@ class Refused(Exception):
 
 class ImpossibleTransition(Exception):
     """The state of the link does not allow this input."""
+
+
+REPLACED = "the message is signed by a key that the partner has replaced"
+"""Whoever has the old key, it counts no more."""

@@ -108,6 +108,16 @@ def replace_public_keys(home: Path, stage: Path) -> None:
     _fsync(home)
 
 
+def add_secret_keys(home: Path, stage: Path) -> None:
+    """Put the secret keys that were made in ``stage`` beside those in ``home``: durable when it returns."""
+    there = home / "private-keys-v1.d"
+    for made in sorted((stage / "private-keys-v1.d").glob("*.key")):
+        if not (there / made.name).exists():
+            _fsync(made)
+            made.replace(there / made.name)
+    _fsync(there)
+
+
 def _call(*command: str) -> bytes:
     return subprocess.run(  # noqa: S603 (no shell; the arguments are ours)
         command, capture_output=True, check=True, timeout=10, env=environment()

@@ -16,9 +16,10 @@ from typing import TypeVar
 
 from handshake import certificate as certificates
 from handshake import home as homes
-from handshake import status
+from handshake import renewal, status
+from handshake.base import Signed
 from handshake.certificate import Certificate
-from handshake.errors import KeyRingError, Refused, UnusableKey, WrongKey
+from handshake.errors import REPLACED, KeyRingError, Refused, UnusableKey, WrongKey
 from handshake.limits import (
     CERTIFICATE_BYTES_MAX,
     FILE_BYTES_MAX,
@@ -69,7 +70,9 @@ class GnupgKeyRing:
         self._own = own
         self._peer = peer
         self._pool = pool
-        self._pinning = asyncio.Lock()
+        self._changing = asyncio.Lock()
+        self._signing = self._sealing = ""
+        self._trusted: frozenset[str] | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -86,28 +89,32 @@ class GnupgKeyRing:
         return self._own
 
     async def seal(self, message: bytes, *, recipient: str, encrypt: bool = True) -> bytes:
-        arguments = [*_ALGORITHMS, "--local-user", _address(self._own, "s"), "--sign"]
+        arguments = [*_ALGORITHMS, "--local-user", _address(self._own, "s", self._signing), "--sign"]
         if encrypt:
-            arguments += ["--encrypt", "--recipient", _address(self._pinned(recipient), "e")]
+            arguments += ["--encrypt", "--recipient", _address(self._pinned(recipient), "e", self._sealing)]
         return _made(await self._run(*arguments, data=message, output_bytes_max=_SEALED_BYTES_MAX))
 
     async def open(self, parcel: bytes, *, signer: str, message_bytes_max: int, encrypted: bool = True) -> bytes:
-        outcome = await self._decrypt(parcel, message_bytes_max)
-        try:
-            status.judge(outcome.status, outcome.code, signer=signer, now=time.time(), encrypted=encrypted)
-        except Refused as refused:
-            await self._excuse(refused, outcome)
-            raise
-        return outcome.output
+        opened = await self.open_signed(parcel, signer=signer, message_bytes_max=message_bytes_max, encrypted=encrypted)
+        if self._trusted is not None and opened.subkey not in self._trusted:
+            raise Refused("replaced_key", REPLACED)
+        return opened.message
+
+    async def open_signed(
+        self, parcel: bytes, *, signer: str, message_bytes_max: int, encrypted: bool = True
+    ) -> Signed:
+        def judge(outcome: Outcome) -> Signed:
+            proved = status.judge(outcome.status, outcome.code, signer=signer, now=time.time(), encrypted=encrypted)
+            return Signed(outcome.output, proved.subkey)
+
+        return await self._judged(parcel, message_bytes_max, judge)
 
     async def open_stranger(self, parcel: bytes, *, message_bytes_max: int) -> bytes:
-        outcome = await self._decrypt(parcel, message_bytes_max)
-        try:
+        def judge(outcome: Outcome) -> bytes:
             status.judge_stranger(outcome.status, outcome.code)
-        except Refused as refused:
-            await self._excuse(refused, outcome)
-            raise
-        return outcome.output
+            return outcome.output
+
+        return await self._judged(parcel, message_bytes_max, judge)
 
     async def unwrap(self, parcel: bytes, *, message_bytes_max: int) -> bytes:
         limit = f"--max-output={message_bytes_max + OUTPUT_SLACK_BYTES}"
@@ -118,7 +125,7 @@ class GnupgKeyRing:
         return outcome.output
 
     async def sign(self, text: bytes, *, passphrase: str | None = None) -> bytes:
-        arguments = [*_ALGORITHMS, "--armor", "--local-user", _address(self._own, "s"), "--sign"]
+        arguments = [*_ALGORITHMS, "--armor", "--local-user", _address(self._own, "s", self._signing), "--sign"]
         if passphrase is not None:
             arguments += [*_PASSPHRASE, "--symmetric"]
         outcome = await self._run(*arguments, data=text, output_bytes_max=4 * FILE_BYTES_MAX, passphrase=passphrase)
@@ -133,8 +140,35 @@ class GnupgKeyRing:
         return await self._in_thread(partial(homes.export, self.home, self._peer.fingerprint))
 
     async def add_peer(self, certificate: bytes, fingerprint: str) -> None:
-        async with self._pinning:
+        async with self._changing:
             self._peer = await self._in_thread(partial(_pin, self.home, self._own, certificate, fingerprint))
+
+    @property
+    def signing(self) -> str:
+        return _address(self._own, "s", self._signing).rstrip("!")
+
+    def use(self, *, signing: str = "", sealing: str = "", trusted: frozenset[str] | None = None) -> None:
+        self._signing, self._sealing, self._trusted = signing, sealing, trusted
+
+    async def rotate(self) -> tuple[str, str]:
+        async with self._changing:
+            if renewal.newest(self._own, self.signing) is None:
+                await self._in_thread(partial(renewal.extend, self.home, self._own, listed, None))
+                self._own, _ = await self._in_thread(partial(_inventory, self.home))
+            made = renewal.newest(self._own, self.signing)
+        if made is None:
+            raise KeyRingError(f"gpg made no new subkeys in {self.home}: run 'gpgconf --check-programs' to see why")
+        return made
+
+    async def renew_peer(self, certificate: bytes, *, signing: str, sealing: str) -> None:
+        async with self._changing:
+            if self._peer is None:
+                raise KeyRingError(f"the key folder {self.home} holds no partner's key")
+            await self._in_thread(partial(scan, self.home, certificate, self._peer.fingerprint))
+            names = (signing, sealing)
+            self._peer = await self._in_thread(
+                partial(renewal.merge, self.home, self._peer, certificate, names, listed)
+            )
 
     async def signature_seconds(self) -> float:
         """How long one signature takes here, the agent being warm; ``limits.SIGNATURE_SECONDS_WARN`` is too long."""
@@ -156,15 +190,33 @@ class GnupgKeyRing:
         outcome = await self._run(limit, "--decrypt", data=parcel, output_bytes_max=message_bytes_max)
         return _bounded(outcome, message_bytes_max)
 
-    async def _excuse(self, refused: Refused, outcome: Outcome) -> None:
-        """A message for our own key that we cannot open is the peer's fault only if our secret key is at work."""
+    async def _judged(self, parcel: bytes, message_bytes_max: int, judge: Callable[[Outcome], T]) -> T:
+        """The verdict. A parcel for our own key that does not open is tried once more: its agent may have been ended in
+        that moment, by a command that looked at the same key folder.
+        """
+        outcome = await self._decrypt(parcel, message_bytes_max)
+        try:
+            return judge(outcome)
+        except Refused as refused:
+            if refused.reason not in {"not_for_us", "damaged"} or not self._names_us(outcome):
+                raise
+        try:
+            return judge(await self._decrypt(parcel, message_bytes_max))
+        except Refused as refused:
+            await self._excuse(refused)
+            raise
+
+    def _names_us(self, outcome: Outcome) -> bool:
         ours = {subkey.fingerprint[-16:] for subkey in self._own.subkeys}
-        if refused.reason in {"not_for_us", "damaged"} and ours & status.recipients(outcome.status):
-            probe = await self._run("--sign", "--local-user", _address(self._own, "s"), output_bytes_max=FILE_BYTES_MAX)
-            if probe.code != 0:
-                raise KeyRingError(
-                    f"gpg's agent does not answer for {self.home}: is the folder readable and whole?"
-                ) from refused
+        return bool(ours & status.recipients(outcome.status))
+
+    async def _excuse(self, refused: Refused) -> None:
+        """A message for our own key that we cannot open is the peer's fault only if our secret key is at work."""
+        probe = await self._run("--sign", "--local-user", self.signing + "!", output_bytes_max=FILE_BYTES_MAX)
+        if probe.code != 0:
+            raise KeyRingError(
+                f"gpg's agent does not answer for {self.home}: is the folder readable and whole?"
+            ) from refused
 
     async def _run(
         self, *arguments: str, data: bytes = b"", output_bytes_max: int, passphrase: str | None = None
@@ -230,7 +282,10 @@ def _pin(home: Path, own: Certificate, certificate: bytes, fingerprint: str) -> 
     return peer
 
 
-def _address(certificate: Certificate, use: str) -> str:
+def _address(certificate: Certificate, use: str, named: str = "") -> str:
+    """The subkey of that name, or the newest."""
+    if named:
+        return named + "!"
     subkey = certificate.subkey(use)
     if subkey is None:
         raise UnusableKey(f"key {certificate.fingerprint} has no usable subkey any more: rotate the link's keys")

@@ -7,9 +7,10 @@ or signed by another key is refused as by GnuPG. Whoever wants to forge one can:
 import hashlib
 
 from handshake.armor import armor, dearmor
-from handshake.base import SignedFile
+from handshake.base import Signed, SignedFile
 from handshake.documents import read_object
 from handshake.errors import (
+    REPLACED,
     Altered,
     KeyRingError,
     NotAHandshake,
@@ -31,8 +32,13 @@ class MemoryKeyRing:
     """``KeyRing`` in memory; see ``base.py`` for what each method promises."""
 
     def __init__(self, name: str) -> None:
-        self._fingerprint = hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest().upper()
+        self._fingerprint = _name(name)
         self._peer: str | None = None
+        self._own = [self._fingerprint]
+        """Our subkeys, the first named as the primary key; each signs and is sealed to."""
+        self._theirs: list[str] = []
+        self._signing = self._sealing = ""
+        self._trusted: frozenset[str] | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -41,19 +47,29 @@ class MemoryKeyRing:
     async def seal(self, message: bytes, *, recipient: str, encrypt: bool = True) -> bytes:
         if encrypt and recipient != self._peer:
             raise UnusableKey(f"key {recipient} is not the one that is pinned for this link")
-        return _parcel(_SEALED if encrypt else _PLAIN, self._fingerprint, recipient if encrypt else _NOBODY, message)
+        receiver = self._sealing or self._theirs[-1] if encrypt else _NOBODY
+        return _parcel(_SEALED if encrypt else _PLAIN, self.signing, receiver, message)
 
     async def open(self, parcel: bytes, *, signer: str, message_bytes_max: int, encrypted: bool = True) -> bytes:
+        opened = await self.open_signed(parcel, signer=signer, message_bytes_max=message_bytes_max, encrypted=encrypted)
+        if self._trusted is not None and opened.subkey not in self._trusted:
+            raise Refused("replaced_key", REPLACED)
+        return opened.message
+
+    async def open_signed(
+        self, parcel: bytes, *, signer: str, message_bytes_max: int, encrypted: bool = True
+    ) -> Signed:
         kind, found, content = self._read(parcel, message_bytes_max)
         if encrypted and kind != _SEALED:
             raise Refused("not_encrypted", "the message is not encrypted")
         if not encrypted and kind != _PLAIN:
             raise Refused("encrypted", "the message is encrypted where only a signed one is expected")
-        if found not in {self._peer, self._fingerprint}:
+        primary = self._peer if found in self._theirs else self._fingerprint if found in self._own else None
+        if primary is None:
             raise Refused("unknown_signer", "the message is signed by a key that is not the peer's")
-        if found != signer:
+        if primary != signer:
             raise Refused("wrong_signer", "the message is signed by a key that is not the peer's")
-        return content
+        return Signed(content, found)
 
     async def open_stranger(self, parcel: bytes, *, message_bytes_max: int) -> bytes:
         kind, _, content = self._read(parcel, message_bytes_max)
@@ -69,32 +85,53 @@ class MemoryKeyRing:
 
     async def sign(self, text: bytes, *, passphrase: str | None = None) -> bytes:
         if passphrase is None:
-            return armor(_parcel(_PLAIN, self._fingerprint, _NOBODY, text))
-        return armor(_parcel(_LOCKED, self._fingerprint, _NOBODY, _lock(passphrase) + text))
+            return armor(_parcel(_PLAIN, self.signing, _NOBODY, text))
+        return armor(_parcel(_LOCKED, self.signing, _NOBODY, _lock(passphrase) + text))
 
     async def public_key(self) -> bytes:
-        return _CERTIFICATE + self._fingerprint.encode() + b"\n"
+        return _certificate(self._own)
 
     async def peer_key(self) -> bytes:
         if self._peer is None:
             raise KeyRingError("there is no partner's key")
-        return _CERTIFICATE + self._peer.encode() + b"\n"
+        return _certificate(self._theirs)
 
     async def add_peer(self, certificate: bytes, fingerprint: str) -> None:
-        if certificate != _CERTIFICATE + fingerprint.encode() + b"\n":
+        named = _named(certificate)
+        if named[0] != fingerprint:
             raise WrongKey(f"the certificate is not that of key {fingerprint}")
         if fingerprint == self._fingerprint:
             raise WrongKey("the peer's certificate is our own")
         if self._peer not in {None, fingerprint}:
             raise WrongKey(f"another key is pinned for this link, so {fingerprint} is refused: make a new handshake")
-        self._peer = fingerprint
+        self._peer, self._theirs = fingerprint, list(dict.fromkeys((*self._theirs, *named)))
+
+    @property
+    def signing(self) -> str:
+        return self._signing or self._own[-1]
+
+    def use(self, *, signing: str = "", sealing: str = "", trusted: frozenset[str] | None = None) -> None:
+        self._signing, self._sealing, self._trusted = signing, sealing, trusted
+
+    async def rotate(self) -> tuple[str, str]:
+        if self.signing == self._own[-1]:
+            self._own.append(_name(f"{self._fingerprint}/{len(self._own)}"))
+        return self._own[-1], self._own[-1]
+
+    async def renew_peer(self, certificate: bytes, *, signing: str, sealing: str) -> None:
+        named = _named(certificate)
+        if self._peer is None or named[0] != self._peer:
+            raise WrongKey("the certificate holds other keys than the one that is pinned: make a new handshake")
+        if not {signing, sealing} <= set(named):
+            raise WrongKey(f"key {self._peer} has no usable subkey {signing}")
+        await self.add_peer(certificate, self._peer)
 
     async def close(self) -> None:
         """Nothing runs."""
 
     def _read(self, parcel: bytes, message_bytes_max: int) -> tuple[bytes, str, bytes]:
         kind, signer, receiver, content = _parts(parcel)
-        if kind == _SEALED and receiver != self._fingerprint:
+        if kind == _SEALED and receiver not in self._own:
             raise Refused("not_for_us", "the message is not encrypted to our key")
         if len(content) > message_bytes_max:
             raise Refused("too_large", f"the message holds more than the {message_bytes_max} bytes that are allowed")
@@ -117,7 +154,19 @@ async def verify_file(data: bytes, bytes_max: int, *, passphrase: str | None = N
         content = content[len(_lock(passphrase)) :]
     if len(content) > bytes_max or read_object(content).get("fingerprint") != signer:
         raise WrongKey("the file is signed by another key than the one it names: do not use it")
-    return SignedFile(content, signer, _CERTIFICATE + signer.encode() + b"\n")
+    return SignedFile(content, signer, _certificate([signer]))
+
+
+def _name(text: str) -> str:
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest().upper()
+
+
+def _certificate(subkeys: list[str]) -> bytes:
+    return _CERTIFICATE + " ".join(subkeys).encode() + b"\n"
+
+
+def _named(certificate: bytes) -> list[str]:
+    return certificate.removeprefix(_CERTIFICATE).decode("ascii", "replace").split() or [""]
 
 
 def _parcel(kind: bytes, signer: str, receiver: str, content: bytes) -> bytes:

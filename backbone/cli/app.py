@@ -8,7 +8,21 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from backbone.cli import alarms, audits, backups, demo, evidences, handshakes, links, lists, mails, nodes, queues, runs
+from backbone.cli import (
+    alarms,
+    audits,
+    backups,
+    demo,
+    evidences,
+    handshakes,
+    keys,
+    links,
+    lists,
+    mails,
+    nodes,
+    queues,
+    runs,
+)
 from backbone.cli.here import Here
 from backbone.errors import BackboneError
 
@@ -63,7 +77,7 @@ def backbone(
     context.obj = Here(folder.expanduser().absolute(), debug=debug)
 
 
-for part in (nodes, mails, links, handshakes, runs, audits, queues, lists, alarms, backups, evidences, demo):
+for part in (nodes, mails, links, handshakes, keys, runs, audits, queues, lists, alarms, backups, evidences, demo):
     part.add_to(app)
 
 

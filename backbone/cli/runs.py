@@ -167,8 +167,8 @@ def status(
 
     JSON: a list with name, side, state, stage, reason, peer, issues, populated, sent, acknowledged, applied_there,
     received, applied_here, waiting, quarantined, conflicts_open, conflicts, heard_at (seconds since 1970),
-    agreement_version, proposed, alarms, and more; with --watch one line for each look. With --check and without
-    --json: "OK: ..." or "ALARM: ...".
+    agreement_version, proposed, key_change, alarms, and more; with --watch one line for each look. With --check and
+    without --json: "OK: ..." or "ALARM: ...".
     """
     look: Callable[[list[LinkStatus]], None] = _print if not json else _print_line if watch else _print_json
     if check and not json:
@@ -238,5 +238,7 @@ def _print(rows: "list[LinkStatus]") -> None:
             typer.echo(f"{row.name}: {show.printable(row.reason)}")
         if row.proposed:
             typer.echo(f"{row.name}: {row.proposed}")
+        if row.key_change:
+            typer.echo(f"{row.name}: {row.key_change}")
         for sentence in row.alarms:
             typer.echo(f"{row.name}: {show.printable(sentence)}")

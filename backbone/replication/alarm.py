@@ -13,7 +13,7 @@ DAY = 86_400.0
 HOUR = 3_600.0
 
 KEY_DAYS = (7, 30, 60)
-"""When the end of a key is spoken of, louder each time: a new handshake takes two people some weeks to arrange."""
+"""When the end of a key is spoken of, louder each time: the partner has to take the new one, and may be away."""
 FREE_BYTES_MIN = 500 * 2**20
 """Less free disk than this is worth a word: attachments and the store grow."""
 WORSE_SHARE = 0.1
@@ -166,8 +166,16 @@ def _keys(link: LinkPicture, now: float, limits: Thresholds) -> Iterator[Alarm]:
             continue
         louder = sum(days < earlier for earlier in (0, *KEY_DAYS) if earlier < limits.key_days)
         when = "has expired" if days < 0 else f"ends in {days:.0f} days"
-        sentence = f"{whose} key {when}: make a new handshake with the partner"
+        sentence = f"{whose} key {when}: {key_advice(link.name, whose, days)}"
         yield Alarm(Kind.KEY, f"{link.name} {whose}", 1 + louder, sentence)
+
+
+def key_advice(link: str, whose: str, days: float) -> str:
+    """What to do about a key that ends in so many days."""
+    if days < 0:
+        return f"no parcel is signed or taken until there is a new handshake: backbone link create {link} --again"
+    command = f"backbone key rotate {link}" if whose == "our" else "backbone key rotate, with its name for this link"
+    return command if whose == "our" else f"ask the partner's admin for {command}"
 
 
 def _handshake(link: LinkPicture, now: float, limits: Thresholds) -> Iterator[Alarm]:

@@ -157,3 +157,9 @@ agreement_versions_max = 10_000
 
 reason_characters_max = 1_000
 """What an admin says to a refused proposal."""
+
+certificate_bytes_max = 32 * 2**10
+"""A partner's certificate with all the subkeys that it ever had: some forty of them."""
+
+key_overlap_seconds = 30 * 86_400.0
+"""So long what the partner's old key signed may be under way; what comes later is asked for and signed anew."""

@@ -13,6 +13,7 @@ from backbone.replication.identity import born_at, gid
 from backbone.replication.link import Identity, Timing
 from backbone.replication.mapping import Names, Translation
 from backbone.replication.merge import Side
+from backbone.replication.rekeying import Keys
 from backbone.replication.scope.judging import EVERYTHING, Scope
 from backbone.replication.tree import Tree
 from backbone.replication.twins import Pairing
@@ -58,6 +59,13 @@ class Voice:
     standing: Mapping[str, Any] | None = None
     """By which agreement we write, where that is not the handshake's: for a partner that was put back."""
     random_bytes: Callable[[int], bytes] = secrets.token_bytes
+
+
+def use_keys(keyring: KeyRing, keys: Keys) -> None:
+    """Make a key ring work with these."""
+    theirs = keys.theirs
+    trusted = frozenset({theirs.signing, theirs.coming} - {""}) if theirs.signing else None
+    keyring.use(signing=keys.ours.signing, sealing=theirs.sealing, trusted=trusted)
 
 
 class Terms(Protocol):
@@ -116,6 +124,10 @@ class Endpoint(Voice):
     """Whether the agreement may be about to change: looked at before anything is applied."""
     unlooked: bool = field(init=False)
     """Whether our own issues are still to be looked at for twins, before anything is applied."""
+    keys: Keys = field(default_factory=Keys)
+    """Which of each side's keys are at work."""
+    rekeyed: bool = False
+    """Whether the store says something else of them, from the last transaction on."""
     unsaid: bool = False
     """Whether something joined the agreement that we have not said yet: it is, before anything is applied."""
 

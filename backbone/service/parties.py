@@ -16,7 +16,7 @@ from backbone.replication.mapping import Rules, Translation
 from backbone.replication.merge import Side
 from backbone.replication.scope.judging import Scope
 from backbone.richtext import CONVERT
-from backbone.service.endpoint import Endpoint, Voice
+from backbone.service.endpoint import Endpoint, Voice, use_keys
 from backbone.service.flow.contents import Contents
 from backbone.service.links.meeting import pairing_of
 from backbone.service.logs import logger
@@ -145,6 +145,7 @@ async def open_keyring(node: Node, row: LinkRow) -> KeyRing:
         raise HandshakeRefused(
             f"the key folder of link {row.name} holds another key than the one the link was made with"
         )
+    use_keys(keyring, row.keys)
     return keyring
 
 

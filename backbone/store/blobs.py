@@ -9,21 +9,31 @@ from sqlalchemy import Connection, select
 
 from backbone.model import ATTACHMENT
 from backbone.store.codec import unpack_change_set
+from backbone.store.prepared import prepared
 from backbone.store.tables import blob, held, outbox, waiting
 
 _WANTS = "sha256:"
+_ONE = prepared(lambda link, sha256: select(blob).where(blob.c.link == link, blob.c.sha256 == sha256))
+_EVERY = prepared(lambda link: select(blob.c.sha256).where(blob.c.link == link))
+_REMOVE = prepared(lambda link, sha256: blob.delete().where(blob.c.link == link, blob.c.sha256 == sha256))
+_SENT = prepared(
+    lambda link: select(outbox.c.sha256).where(outbox.c.link == link, outbox.c.sha256.is_not(None)).distinct()
+)
+_AWAITED = prepared(
+    lambda link: select(waiting.c.wants).where(waiting.c.link == link, waiting.c.wants.startswith(_WANTS)).distinct()
+)
+_HELD = prepared(lambda link: select(held.c.change_set).where(held.c.link == link))
 
 
 def add_sent(tx: Connection, link: int, sha256: str, total: int) -> None:
     """It is whole here, and parts of it are in the outbox. What is still coming from the peer goes on coming."""
-    known = select(blob.c.sha256).where(blob.c.link == link, blob.c.sha256 == sha256)
-    if tx.execute(known).one_or_none() is None:
+    if _ONE(tx, link, sha256).one_or_none() is None:
         tx.execute(blob.insert().values(link=link, sha256=sha256, total=total, have=total, complete=1))
 
 
 def received(tx: Connection, link: int, sha256: str, total: int) -> int:
     """How many bytes of it are here, in order; begins a new one at 0."""
-    row = tx.execute(select(blob).where(blob.c.link == link, blob.c.sha256 == sha256)).one_or_none()
+    row = _ONE(tx, link, sha256).one_or_none()
     if row is not None:
         return int(row.have)
     tx.execute(blob.insert().values(link=link, sha256=sha256, total=total, have=0, complete=0))
@@ -39,42 +49,40 @@ def advance(tx: Connection, link: int, sha256: str, have: int, *, complete: bool
 
 def is_complete(tx: Connection, link: int, sha256: str) -> bool:
     """Whether this content is whole here."""
-    query = select(blob.c.sha256).where(blob.c.link == link, blob.c.sha256 == sha256, blob.c.complete == 1)
-    return tx.execute(query).one_or_none() is not None
+    row = _ONE(tx, link, sha256).one_or_none()
+    return row is not None and bool(row.complete)
 
 
 def every(tx: Connection, link: int) -> set[str]:
     """The contents that are here, whole or in part."""
-    return set(tx.execute(select(blob.c.sha256).where(blob.c.link == link)).scalars())
+    return set(_EVERY(tx, link).scalars())
 
 
 def unneeded(tx: Connection, link: int) -> set[str]:
     """What is here and is named neither by a kept message of ours nor by a change that waits to be applied."""
-    return every(tx, link) - _sent(tx, link) - _awaited(tx, link) - _held(tx, link)
+    here = every(tx, link)
+    return here and here - _sent(tx, link) - _awaited(tx, link) - _held(tx, link)
 
 
 def remove(tx: Connection, link: int, contents: Container[str]) -> None:
     """Forget these."""
     for sha256 in every(tx, link):
         if sha256 in contents:
-            tx.execute(blob.delete().where(blob.c.link == link, blob.c.sha256 == sha256))
+            _REMOVE(tx, link, sha256)
 
 
 def _sent(tx: Connection, link: int) -> set[str]:
-    query = select(outbox.c.sha256).where(outbox.c.link == link, outbox.c.sha256.is_not(None)).distinct()
-    return set(tx.execute(query).scalars())
+    return set(_SENT(tx, link).scalars())
 
 
 def _awaited(tx: Connection, link: int) -> set[str]:
-    query = select(waiting.c.wants).where(waiting.c.link == link, waiting.c.wants.startswith(_WANTS)).distinct()
-    return {wants.removeprefix(_WANTS) for wants in tx.execute(query).scalars()}
+    return {wants.removeprefix(_WANTS) for wants in _AWAITED(tx, link).scalars()}
 
 
 def _held(tx: Connection, link: int) -> set[str]:
-    rows = tx.execute(select(held.c.change_set).where(held.c.link == link)).scalars()
     return {
         str(operation.value["sha256"])
-        for row in rows
+        for row in _HELD(tx, link).scalars()
         for operation in unpack_change_set(row).operations
         if operation.cell.field == ATTACHMENT and isinstance(operation.value, dict)
     }

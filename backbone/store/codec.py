@@ -1,6 +1,8 @@
 """How values of the rules stand in the store: msgpack, one function each way."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
 import msgpack
@@ -9,6 +11,7 @@ from backbone.model import Cell
 from backbone.replication.link import LinkState, Phase, Receiving, Sending
 from backbone.replication.merge import Register, Stamp
 from backbone.replication.message import ChangeSet, decode_change_sets, encode_change_set, encode_change_sets
+from backbone.replication.rekeying import Former, Keys, Ours, Stage, Theirs
 
 
 def pack(value: object) -> bytes:
@@ -62,13 +65,29 @@ def pack_state(state: LinkState) -> bytes:
     return pack(plain)
 
 
+@lru_cache(maxsize=64)
 def unpack_state(data: bytes) -> LinkState:
-    """The inverse."""
+    """The inverse. Every step reads its link's state, most of them the same one again."""
     plain: dict[str, Any] = unpack(data)
     plain["phase"] = Phase(plain["phase"])
     plain["out"] = {n: Sending(*x) for n, x in plain["out"].items()}
     plain["into"] = {n: Receiving(*x) for n, x in plain["into"].items()}
     return LinkState(**plain)
+
+
+def pack_keys(keys: Keys) -> bytes:
+    """Which keys of a link are at work."""
+    return pack(asdict(keys))
+
+
+def unpack_keys(data: bytes) -> Keys:
+    """The inverse."""
+    plain: dict[str, Any] = unpack(data)
+    ours, theirs = plain["ours"], plain["theirs"]
+    former = theirs.pop("former")
+    return Keys(
+        Ours(**{**ours, "stage": Stage(ours["stage"])}), Theirs(**theirs, former=Former(**former) if former else None)
+    )
 
 
 def _names(skip: Iterable[str]) -> tuple[str, ...]:

@@ -6,14 +6,13 @@ must not keep the connection.
 """
 
 import asyncio
-import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-from sqlalchemy import URL, ColumnElement, Connection, Engine, Table, create_engine, event, func, select
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import StaticPool
@@ -21,7 +20,7 @@ from sqlalchemy.pool import StaticPool
 from backbone.errors import BackboneError
 from backbone.store.tables import metadata, node
 
-__all__ = ["Connection", "Store", "StoreError", "Transaction", "among", "in_memory", "sqlite_engine", "upsert"]
+__all__ = ["Connection", "Store", "StoreError", "Transaction", "in_memory", "sqlite_engine", "upsert"]
 
 T = TypeVar("T")
 Transaction: TypeAlias = Callable[[Connection], T]
@@ -109,12 +108,6 @@ def in_memory() -> Store:
     engine = sqlite_engine(None)
     metadata.create_all(engine)
     return Store(engine, threaded=False)
-
-
-def among(column: ColumnElement[str], values: Iterable[str]) -> ColumnElement[bool]:
-    """Whether a text column holds one of these: as one parameter, however many they are, compiled once."""
-    listed = func.json_each(json.dumps(list(values))).table_valued("value")
-    return column.in_(select(listed.c.value))
 
 
 def upsert(tx: Connection, table: Table, columns: tuple[str, ...], rows: list[tuple[Any, ...]], keys: int) -> None:

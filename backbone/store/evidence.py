@@ -3,14 +3,53 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Insert, Table, and_, delete, func, literal, select
 
 from backbone.replication.message import Kind
 from backbone.replication.receipt import Became, Outcome, Place
 from backbone.store.engine import upsert
+from backbone.store.prepared import prepared
 from backbone.store.tables import evidence, original, outbox, owed, receipt_chain
 
 _KEPT = ("link", "ours", "life", "lane", "seq", "at")
+
+
+def _bodies(*which: ColumnElement[bool]) -> Insert:
+    o = outbox.c
+    values = select(o.link, literal(1), o.life, o.lane, o.seq, o.created_at, o.body_enc, o.raw_len, o.body)
+    columns = (*_KEPT, "body_enc", "raw_len", "content")
+    return original.insert().from_select(columns, values.where(o.kind == Kind.DATA, *which))
+
+
+_DEBT = prepared(lambda link: select(func.count(), func.coalesce(func.min(owed.c.at), 0.0)).where(owed.c.link == link))
+_OLDEST = prepared(
+    lambda link, limit: select(owed).where(owed.c.link == link).order_by(owed.c.at, owed.c.digest).limit(limit)
+)
+_PAY = prepared(
+    lambda link, limit: delete(owed).where(
+        owed.c.link == link,
+        owed.c.digest.in_(
+            select(owed.c.digest).where(owed.c.link == link).order_by(owed.c.at, owed.c.digest).limit(limit)
+        ),
+    )
+)
+_PLACE = prepared(
+    lambda link, ours: select(receipt_chain).where(receipt_chain.c.link == link, receipt_chain.c.ours == ours)
+)
+_KEEP_BODIES = prepared(lambda link: _bodies(outbox.c.link == link))
+_KEEP_APPLIED = prepared(
+    lambda link, life, lane, applied, before: _bodies(
+        outbox.c.link == link, outbox.c.life == life, outbox.c.lane == lane, outbox.c.seq < applied,
+        outbox.c.created_at < before,
+    )
+)  # fmt: skip
+_SIZE = prepared(
+    lambda link: select(func.coalesce(func.sum(func.length(original.c.content)), 0)).where(original.c.link == link)
+)
+_FORGET_ORIGINAL = prepared(
+    lambda link, before: delete(original).where(original.c.link == link, original.c.at < before)
+)
+_FORGET = prepared(lambda link, before: delete(evidence).where(evidence.c.link == link, evidence.c.at < before))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +81,15 @@ def owe(tx: Connection, link: int, outcomes: Iterable[Outcome], now: float) -> N
 
 def debt(tx: Connection, link: int) -> tuple[int, float]:
     """How many outcomes the peer has not been told, and since when the oldest."""
-    query = select(func.count(), func.coalesce(func.min(owed.c.at), 0.0)).where(owed.c.link == link)
-    count, since = tx.execute(query).one()
+    count, since = _DEBT(tx, link).one()
     return int(count), float(since)
 
 
 def pay(tx: Connection, link: int, limit: int) -> list[Outcome]:
     """The oldest of them; they are owed no longer."""
-    query = select(owed).where(owed.c.link == link).order_by(owed.c.at, owed.c.digest).limit(limit)
-    found = [Outcome(row.digest, Became(row.became), row.reason) for row in tx.execute(query)]
-    chosen = select(owed.c.digest).where(owed.c.link == link).order_by(owed.c.at, owed.c.digest).limit(limit)
-    tx.execute(delete(owed).where(owed.c.link == link, owed.c.digest.in_(chosen)))
+    found = [Outcome(row.digest, Became(row.became), row.reason) for row in _OLDEST(tx, link, limit)]
+    if found:
+        _PAY(tx, link, limit)
     return found
 
 
@@ -61,8 +98,7 @@ def pay(tx: Connection, link: int, limit: int) -> list[Outcome]:
 
 def place(tx: Connection, link: int, *, ours: bool) -> Place | None:
     """The last receipt that we wrote, or that the peer did."""
-    chain = and_(receipt_chain.c.link == link, receipt_chain.c.ours == int(ours))
-    row = tx.execute(select(receipt_chain).where(chain)).one_or_none()
+    row = _PLACE(tx, link, int(ours)).one_or_none()
     return None if row is None else Place(row.life, row.number, row.digest)
 
 
@@ -85,12 +121,14 @@ def keep_parcel(tx: Connection, link: int, key: tuple[int, str, int], parcel: by
     upsert(tx, original, (*_KEPT, "content"), [(link, 0, *key, now, parcel)], keys=5)
 
 
-def keep_bodies(tx: Connection, link: int, *leaving: ColumnElement[bool]) -> None:
-    """Our change sets are about to leave the outbox: those of which that is so, or all."""
-    columns = ("link", "ours", "life", "lane", "seq", "at", "body_enc", "raw_len", "content")
-    o = outbox.c
-    values = select(o.link, literal(1), o.life, o.lane, o.seq, o.created_at, o.body_enc, o.raw_len, o.body)
-    tx.execute(original.insert().from_select(columns, values.where(o.link == link, o.kind == Kind.DATA, *leaving)))
+def keep_bodies(tx: Connection, link: int) -> None:
+    """All our change sets are about to leave the outbox."""
+    _KEEP_BODIES(tx, link)
+
+
+def keep_applied(tx: Connection, link: int, life: int, lane: str, applied: int, before: float) -> None:
+    """Our change sets below the number ``applied`` that were made before that time are about to leave the outbox."""
+    _KEEP_APPLIED(tx, link, life, lane, applied, before)
 
 
 def about(tx: Connection, link: int, words: str, lanes: Sequence[str]) -> list[Said]:
@@ -120,8 +158,7 @@ def about(tx: Connection, link: int, words: str, lanes: Sequence[str]) -> list[S
 
 def forget(tx: Connection, link: int, before: float, bytes_max: int) -> int:
     """Drop what is older than that, and the oldest beyond so many bytes; returns how many messages went."""
-    size = int(tx.execute(select(func.coalesce(func.sum(func.length(original.c.content)), 0)).where(
-        original.c.link == link)).scalar_one())  # fmt: skip
+    size = int(_SIZE(tx, link).scalar_one())
     if size > bytes_max:
         rows = tx.execute(
             select(original.c.at, func.length(original.c.content))
@@ -132,9 +169,8 @@ def forget(tx: Connection, link: int, before: float, bytes_max: int) -> int:
             if size <= bytes_max:
                 break
             size, before = size - length, max(before, at + 1e-6)
-    tx.execute(delete(original).where(original.c.link == link, original.c.at < before))
-    gone = tx.execute(delete(evidence).where(evidence.c.link == link, evidence.c.at < before))
-    return int(gone.rowcount)
+    _FORGET_ORIGINAL(tx, link, before)
+    return int(_FORGET(tx, link, before).rowcount)
 
 
 def older(tx: Connection, link: int, before: float) -> int:

@@ -4,11 +4,14 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, select
 
 from backbone.model import Position
 from backbone.replication.link import Life, LinkState
-from backbone.store.codec import pack_state, unpack_state
+from backbone.replication.rekeying import Keys
+from backbone.store.codec import pack_keys, pack_state, unpack_keys, unpack_state
+from backbone.store.prepared import change as change_rows
+from backbone.store.prepared import prepared
 from backbone.store.tables import link, node
 
 
@@ -35,6 +38,7 @@ class LinkRow:
     reason: str
     home: str
     our_fingerprint: str
+    keys: Keys
     peer: dict[str, Any] | None
     agreement: dict[str, Any]
     clock: int
@@ -43,11 +47,14 @@ class LinkRow:
     populated: bool
 
 
-_ONE = link.c.id == bindparam("row")
-_LINK = select(link).where(_ONE)
-_PROTOCOL = select(link.c.protocol).where(_ONE)
-_KEEP_PROTOCOL = link.update().where(_ONE).values(protocol=bindparam("kept"))
-"""Asked for many times in each step: built once, because building costs more than what SQLite does."""
+_NODE = prepared(lambda: select(node))
+_NEXT_BOOT = prepared(lambda: node.update().values(boot=node.c.boot + 1))
+_LINK = prepared(lambda row: select(link).where(link.c.id == row))
+_PROTOCOL = prepared(lambda row: select(link.c.protocol).where(link.c.id == row))
+_KEEP_PROTOCOL = prepared(lambda row, kept: link.update().where(link.c.id == row).values(protocol=kept))
+_CLOCK = prepared(lambda row: select(link.c.clock).where(link.c.id == row))
+_SET_CLOCK = prepared(lambda row, at: link.update().where(link.c.id == row).values(clock=at))
+_ADVANCE_CLOCK = prepared(lambda row, at: link.update().where(link.c.id == row, link.c.clock < at).values(clock=at))
 
 
 def create_node(tx: Connection, node_id: str, life_random: bytes) -> None:
@@ -57,13 +64,13 @@ def create_node(tx: Connection, node_id: str, life_random: bytes) -> None:
 
 def get_node(tx: Connection) -> NodeRow:
     """The only row."""
-    row = tx.execute(select(node)).one()
+    row = _NODE(tx).one()
     return NodeRow(row.node_id, (row.life, row.life_random), row.boot, row.commits)
 
 
 def next_boot(tx: Connection) -> int:
     """The number of this start of the process."""
-    tx.execute(node.update().values(boot=node.c.boot + 1))
+    _NEXT_BOOT(tx)
     return get_node(tx).boot
 
 
@@ -82,7 +89,7 @@ def change(tx: Connection, link_row: int, **values: Any) -> None:
     for name in ("agreement", "peer", "cursor"):
         if values.get(name) is not None:
             values[name] = json.dumps(values[name])
-    tx.execute(link.update().where(link.c.id == link_row).values(**values))
+    change_rows(tx, link, {"id": link_row}, values)
 
 
 def remove(tx: Connection, link_row: int) -> None:
@@ -92,7 +99,7 @@ def remove(tx: Connection, link_row: int) -> None:
 
 def get(tx: Connection, link_row: int) -> LinkRow:
     """One link by row id."""
-    return _row(tx.execute(_LINK, {"row": link_row}).one())
+    return _row(_LINK(tx, link_row).one())
 
 
 def by_name(tx: Connection, name: str) -> LinkRow | None:
@@ -114,32 +121,37 @@ def every(tx: Connection) -> list[LinkRow]:
 
 def state(tx: Connection, link_row: int) -> LinkState:
     """The protocol state; only links that were paired have one."""
-    data = tx.execute(_PROTOCOL, {"row": link_row}).scalar_one()
+    data = _PROTOCOL(tx, link_row).scalar_one()
     assert data is not None, "this link has no partner yet"
     return unpack_state(data)
 
 
 def stopped_because(tx: Connection, link_row: int) -> str:
     """Why the rules stopped the link; empty where they did not, or where it has no partner yet."""
-    data = tx.execute(_PROTOCOL, {"row": link_row}).scalar_one()
+    data = _PROTOCOL(tx, link_row).scalar_one()
     return "" if data is None else unpack_state(data).reason
 
 
 def save_state(tx: Connection, link_row: int, value: LinkState) -> None:
     """Keep the protocol state."""
-    tx.execute(_KEEP_PROTOCOL, {"row": link_row, "kept": pack_state(value)})
+    _KEEP_PROTOCOL(tx, link_row, pack_state(value))
+
+
+def save_keys(tx: Connection, link_row: int, keys: Keys) -> None:
+    """Which keys are at work."""
+    tx.execute(link.update().where(link.c.id == link_row).values(keys=pack_keys(keys)))
 
 
 def take_numbers(tx: Connection, link_row: int, count: int) -> int:
     """The first of ``count`` fresh numbers for write stamps: never used before, greater than all seen."""
-    first = int(tx.execute(select(link.c.clock).where(link.c.id == link_row)).scalar_one()) + 1
-    tx.execute(link.update().where(link.c.id == link_row).values(clock=first + count - 1))
+    first = int(_CLOCK(tx, link_row).scalar_one()) + 1
+    _SET_CLOCK(tx, link_row, first + count - 1)
     return first
 
 
 def saw_number(tx: Connection, link_row: int, number: int) -> None:
     """The peer used this number: ours will be greater."""
-    tx.execute(link.update().where(link.c.id == link_row, link.c.clock < number).values(clock=number))
+    _ADVANCE_CLOCK(tx, link_row, number)
 
 
 def _row(row: Any) -> LinkRow:
@@ -153,6 +165,7 @@ def _row(row: Any) -> LinkRow:
         reason=row.reason,
         home=row.home,
         our_fingerprint=row.our_fingerprint,
+        keys=unpack_keys(row.keys) if row.keys else Keys(),
         peer=json.loads(row.peer) if row.peer else None,
         agreement=json.loads(row.agreement),
         clock=row.clock,

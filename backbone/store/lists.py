@@ -4,26 +4,69 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import Connection, Row, and_, func, select
+from sqlalchemy import Connection, Row, func, select
 
 from backbone.model import Value
 from backbone.replication.diff import Conflict
 from backbone.replication.message import ChangeSet
 from backbone.store.codec import pack_change_set, unpack_change_set
 from backbone.store.engine import upsert
+from backbone.store.prepared import change, prepared
 from backbone.store.tables import conflict, held, identity, intent, quarantine, request
 
 Item: TypeAlias = Row[Any]
 """A row of ``quarantine``."""
+
+_Q = quarantine.c
+_OPEN = prepared(lambda link: select(quarantine).where(_Q.link == link, _Q.state == "open").order_by(_Q.id))
+_DUE = prepared(
+    lambda link, now, limit: (
+        select(quarantine).where(_Q.link == link, _Q.state == "open", _Q.next_at <= now).order_by(_Q.id).limit(limit)
+    )
+)
+_BY_KEY = prepared(lambda link, key: select(quarantine).where(_Q.link == link, _Q.key == key, _Q.state == "open"))
+_PARCELS = prepared(
+    lambda link: select(func.count(), func.sum(func.length(_Q.payload)), func.max(_Q.id)).where(
+        _Q.link == link, _Q.kind == "parcel", _Q.state == "open"
+    )
+)
+_ATTEMPTS = prepared(lambda item: select(_Q.attempts).where(_Q.id == item))
+_HELD_BY_KEY = prepared(
+    lambda link, key: select(held.c.id, held.c.change_set).where(held.c.link == link, held.c.key == key)
+)
+_GOES_ON = prepared(
+    lambda link, gid: select(func.coalesce(func.min(held.c.ready), 0)).where(held.c.link == link, held.c.gid == gid)
+)
+_HELD_READY = prepared(
+    lambda link, limit: (
+        select(held)
+        .where(
+            held.c.id.in_(
+                select(func.min(held.c.id))
+                .where(held.c.link == link, held.c.ready == 1)
+                .group_by(held.c.gid)
+                .limit(limit)
+            )
+        )
+        .order_by(held.c.id)
+    )
+)
+_HELD_GIDS = prepared(lambda link: select(held.c.gid).where(held.c.link == link).distinct())
+_UNHOLD = prepared(lambda link, key: held.delete().where(held.c.link == link, held.c.key == key))
+_BEGUN = prepared(lambda link: select(intent).where(intent.c.link == link))
+_ENDED = prepared(lambda link: intent.delete().where(intent.c.link == link))
+_ASKED = prepared(
+    lambda link: select(request).where(request.c.link == link, request.c.state == "open").order_by(request.c.id)
+)
+"""Looked for in each round of the service's work."""
 
 # quarantine
 
 
 def set_aside(tx: Connection, link: int, kind: str, reason: str, now: float, **values: Any) -> int:
     """Keep something that could not be opened, decoded or applied, with its reason."""
-    result = tx.execute(
-        quarantine.insert().values(link=link, kind=kind, reason=reason, created_at=now, changed_at=now, **values)
-    )
+    row = {"link": link, "kind": kind, "reason": reason, "created_at": now, "changed_at": now, **values}
+    result = tx.execute(quarantine.insert(), row)
     assert result.inserted_primary_key is not None
     return int(result.inserted_primary_key[0])
 
@@ -36,6 +79,8 @@ def set_aside_count(tx: Connection, link: int) -> int:
 
 def set_aside_items(tx: Connection, link: int | None, *, everything: bool = False) -> Sequence[Row[Any]]:
     """Items, oldest first."""
+    if link is not None and not everything:
+        return _OPEN(tx, link).all()
     query = select(quarantine).order_by(quarantine.c.id)
     if link is not None:
         query = query.where(quarantine.c.link == link)
@@ -55,10 +100,8 @@ class ParcelsAside(NamedTuple):
 
 def parcels_aside(tx: Connection, link: int) -> ParcelsAside:
     """What of a link's quarantine somebody outside could make grow."""
-    bad = and_(quarantine.c.link == link, quarantine.c.kind == "parcel", quarantine.c.state == "open")
-    query = select(func.count(), func.sum(func.length(quarantine.c.payload)), func.max(quarantine.c.id)).where(bad)
-    count, size, last = tx.execute(query).one()
-    attempts = tx.execute(select(quarantine.c.attempts).where(quarantine.c.id == last)).scalar_one_or_none()
+    count, size, last = _PARCELS(tx, link).one()
+    attempts = _ATTEMPTS(tx, last).scalar_one_or_none()
     return ParcelsAside(count, size or 0, last, attempts or 0)
 
 
@@ -69,13 +112,12 @@ def set_aside_item(tx: Connection, item: int) -> Row[Any] | None:
 
 def set_aside_change(tx: Connection, item: int, now: float, **values: Any) -> None:
     """An attempt was made, or a person decided."""
-    tx.execute(quarantine.update().where(quarantine.c.id == item).values(changed_at=now, **values))
+    change(tx, quarantine, {"id": item}, {"changed_at": now, **values})
 
 
 def set_aside_due(tx: Connection, link: int, now: float, limit: int) -> Sequence[Row[Any]]:
     """Open items whose schedule says that they are tried again."""
-    due = (quarantine.c.link == link, quarantine.c.state == "open", quarantine.c.next_at <= now)
-    return tx.execute(select(quarantine).where(*due).order_by(quarantine.c.id).limit(limit)).all()
+    return _DUE(tx, link, now, limit).all()
 
 
 def set_aside_forget(tx: Connection, item: int) -> None:
@@ -85,9 +127,7 @@ def set_aside_forget(tx: Connection, item: int) -> None:
 
 def set_aside_by_key(tx: Connection, link: int, key: str) -> Row[Any] | None:
     """The open item of one change set."""
-    return tx.execute(
-        select(quarantine).where(quarantine.c.link == link, quarantine.c.key == key, quarantine.c.state == "open")
-    ).one_or_none()
+    return _BY_KEY(tx, link, key).one_or_none()
 
 
 # held change sets
@@ -95,18 +135,16 @@ def set_aside_by_key(tx: Connection, link: int, key: str) -> Row[Any] | None:
 
 def hold(tx: Connection, link: int, key: str, change_set: ChangeSet) -> None:
     """A change set of an issue that waits; the same key once. Behind one that was released it may go on like that."""
-    if tx.execute(select(held.c.id).where(held.c.link == link, held.c.key == key)).one_or_none() is None:
-        gid = change_set.gid
-        before = select(func.coalesce(func.min(held.c.ready), 0)).where(held.c.link == link, held.c.gid == gid)
-        ready = tx.execute(before).scalar_one()
-        tx.execute(
-            held.insert().values(link=link, gid=gid, key=key, change_set=pack_change_set(change_set), ready=ready)
-        )
+    if _HELD_BY_KEY(tx, link, key).one_or_none() is None:
+        ready = _GOES_ON(tx, link, change_set.gid).scalar_one()
+        packed = pack_change_set(change_set)
+        row = {"link": link, "gid": change_set.gid, "key": key, "change_set": packed, "ready": ready}
+        tx.execute(held.insert(), row)
 
 
 def held_by_key(tx: Connection, link: int, key: str) -> ChangeSet | None:
     """One held change set."""
-    row = tx.execute(select(held.c.change_set).where(held.c.link == link, held.c.key == key)).one_or_none()
+    row = _HELD_BY_KEY(tx, link, key).one_or_none()
     return None if row is None else unpack_change_set(row.change_set)
 
 
@@ -118,9 +156,7 @@ def amend_held(tx: Connection, link: int, key: str, change_set: ChangeSet) -> No
 
 def held_ready(tx: Connection, link: int, limit: int) -> list[tuple[str, ChangeSet]]:
     """The first held change set of each issue that may go on, with its key."""
-    first = select(func.min(held.c.id)).where(held.c.link == link, held.c.ready == 1).group_by(held.c.gid).limit(limit)
-    rows = tx.execute(select(held).where(held.c.id.in_(first)).order_by(held.c.id))
-    return [(row.key, unpack_change_set(row.change_set)) for row in rows]
+    return [(row.key, unpack_change_set(row.change_set)) for row in _HELD_READY(tx, link, limit)]
 
 
 def held_change_sets(tx: Connection, link: int) -> list[tuple[str, ChangeSet]]:
@@ -136,7 +172,7 @@ def let_go(tx: Connection, link: int, gid: str, *, ready: bool = True) -> None:
 
 def unhold(tx: Connection, link: int, key: str) -> None:
     """It was applied or skipped."""
-    tx.execute(held.delete().where(held.c.link == link, held.c.key == key))
+    _UNHOLD(tx, link, key)
 
 
 def holds(tx: Connection, link: int, gid: str) -> int:
@@ -146,7 +182,7 @@ def holds(tx: Connection, link: int, gid: str) -> int:
 
 def held_gids(tx: Connection, link: int) -> set[str]:
     """The issues that have something held."""
-    return set(tx.execute(select(held.c.gid).where(held.c.link == link).distinct()).scalars())
+    return set(_HELD_GIDS(tx, link).scalars())
 
 
 # intents
@@ -168,13 +204,13 @@ def begin(tx: Connection, link: int, intents: Iterable[Intent]) -> None:
 
 def begun(tx: Connection, link: int) -> list[Intent]:
     """Writes whose outcome is not recorded."""
-    rows = tx.execute(select(intent).where(intent.c.link == link))
+    rows = _BEGUN(tx, link)
     return [Intent(r.key, r.gid, None if r.work is None else unpack_change_set(r.work)) for r in rows]
 
 
 def ended(tx: Connection, link: int) -> None:
     """The outcome of all that was begun is recorded, in this transaction."""
-    tx.execute(intent.delete().where(intent.c.link == link))
+    _ENDED(tx, link)
 
 
 # conflicts
@@ -237,14 +273,15 @@ def conflict_counts(tx: Connection, link: int) -> dict[str, int]:
 
 def ask(tx: Connection, link: int, kind: str, arguments: Mapping[str, Any], now: float) -> int:
     """A person asks the service for something."""
-    result = tx.execute(request.insert().values(link=link, kind=kind, arguments=json.dumps(arguments), created_at=now))
+    row = {"link": link, "kind": kind, "arguments": json.dumps(arguments), "created_at": now}
+    result = tx.execute(request.insert(), row)
     assert result.inserted_primary_key is not None
     return int(result.inserted_primary_key[0])
 
 
 def asked(tx: Connection, link: int) -> list[tuple[int, str, dict[str, Any]]]:
     """What is still to be done, oldest first."""
-    rows = tx.execute(select(request).where(request.c.link == link, request.c.state == "open").order_by(request.c.id))
+    rows = _ASKED(tx, link)
     return [(row.id, row.kind, json.loads(row.arguments)) for row in rows]
 
 
@@ -256,7 +293,7 @@ def answer(
     values = {"state": state, "result": json.dumps(result)}
     if arguments is not None:
         values["arguments"] = json.dumps(arguments)
-    tx.execute(request.update().where(request.c.id == item).values(values))
+    change(tx, request, {"id": item}, values)
 
 
 def withdraw(tx: Connection, item: int) -> bool:

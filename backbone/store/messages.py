@@ -4,23 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Integer,
-    and_,
-    bindparam,
-    func,
-    literal_column,
-    or_,
-    select,
-)
+from sqlalchemy import Connection, and_, func, literal_column, or_, select
 
 from backbone.replication.link import Life, LinkState, Range
 from backbone.replication.message import Chunk, Header, Kind, Message
 from backbone.replication.sending import Waiting
 from backbone.store import evidence
 from backbone.store.codec import pack, unpack
+from backbone.store.prepared import among, listed, prepared
 from backbone.store.tables import inbox, outbox
 
 _ASKED = outbox.c.asked == literal_column("1")
@@ -28,15 +19,78 @@ _ASKED = outbox.c.asked == literal_column("1")
 _WAITING = select(
     outbox.c.lane, outbox.c.seq, outbox.c.size, outbox.c.sent_at, outbox.c.attempts, outbox.c.asked, outbox.c.kind
 )  # fmt: skip
-_NOT_APPLIED = (
-    _WAITING.where(
-        outbox.c.link == bindparam("of"), outbox.c.life == bindparam("in_life"), outbox.c.lane == bindparam("on"),
-        outbox.c.seq > bindparam("applied"),
+_O, _I = outbox.c, inbox.c
+_NOT_APPLIED = prepared(
+    lambda link, life, lane, applied, limit: (
+        _WAITING.where(_O.link == link, _O.life == life, _O.lane == lane, _O.seq > applied)
+        .order_by(_O.seq)
+        .limit(limit)
     )
-    .order_by(outbox.c.seq)
-    .limit(bindparam("most", type_=Integer))
-)  # fmt: skip
-_ASKED_FOR = _WAITING.where(outbox.c.link == bindparam("of"), _ASKED).limit(bindparam("most", type_=Integer))
+)
+_ASKED_FOR = prepared(lambda link, limit: _WAITING.where(_O.link == link, _ASKED).limit(limit))
+_AWAITED = prepared(
+    lambda link, life, lane, applied: select(func.count(), func.min(_O.created_at)).where(
+        _O.link == link, _O.life == life, _O.lane == lane, _O.seq > applied, _O.kind != Kind.RECEIPTS
+    )
+)
+_OUT = prepared(
+    lambda link, life, lane, numbers: select(outbox).where(
+        _O.link == link, _O.life == life, _O.lane == lane, among(_O.seq, numbers)
+    )
+)
+_CHAIN = prepared(
+    lambda link, life, lane, seq: select(_O.chain).where(
+        _O.link == link, _O.life == life, _O.lane == lane, _O.seq == seq
+    )
+)
+_SENT = prepared(
+    lambda link, life, lane, numbers, now: (
+        outbox.update()
+        .where(_O.link == link, _O.life == life, _O.lane == lane, among(_O.seq, numbers))
+        .values(sent_at=now, attempts=_O.attempts + 1, asked=0)
+    )
+)
+_MARK_ASKED = prepared(
+    lambda link, life, lane, first, last: (
+        outbox.update()
+        .where(_O.link == link, _O.life == life, _O.lane == lane, _O.seq.between(first, last), _O.attempts > 0)
+        .values(asked=1)
+    )
+)
+_FORGET_OUT = prepared(
+    lambda link, life, lane, applied, before: outbox.delete().where(
+        _O.link == link, _O.life == life, _O.lane == lane, _O.seq < applied, _O.created_at < before
+    )
+)
+_FORGET_IN = prepared(
+    lambda link, life, lane, applied, before: inbox.delete().where(
+        _I.link == link, _I.life == life, _I.lane == lane, _I.seq < applied, _I.received_at < before
+    )
+)
+_BYTES_AHEAD = prepared(
+    lambda link, life, lane, applied: select(func.coalesce(func.sum(func.length(_I.body)), 0)).where(
+        _I.link == link, _I.life == life, _I.lane == lane, _I.seq > applied
+    )
+)
+_DIGEST = prepared(
+    lambda link, life, lane, seq: select(_I.digest).where(
+        _I.link == link, _I.life == life, _I.lane == lane, _I.seq == seq
+    )
+)
+_NEXT = prepared(
+    lambda link, life, lane, applied, last: (
+        select(inbox)
+        .where(_I.link == link, _I.life == life, _I.lane == lane, _I.seq > applied, _I.seq <= last)
+        .order_by(_I.seq)
+    )
+)
+_TOOK = prepared(
+    lambda link, life, lane, seq: (
+        inbox.update()
+        .where(_I.link == link, _I.life == life, _I.lane == lane, _I.seq == seq)
+        .values(body=None, header=None)
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +144,9 @@ def waiting(tx: Connection, link: int, state: LinkState, limit: int) -> list[Wai
     found: dict[tuple[str, int], Waiting] = {}
     for lane, sending in state.out.items():
         if sending.last > sending.applied:
-            named = {"of": link, "in_life": state.life[0], "on": lane, "applied": sending.applied, "most": limit}
-            found.update({(r.lane, r.seq): _waiting(r) for r in tx.execute(_NOT_APPLIED, named)})
-    for row in tx.execute(_ASKED_FOR, {"of": link, "most": limit}):
+            rows = _NOT_APPLIED(tx, link, state.life[0], lane, sending.applied, limit)
+            found.update({(r.lane, r.seq): _waiting(r) for r in rows})
+    for row in _ASKED_FOR(tx, link, limit):
         found[row.lane, row.seq] = _waiting(row)
     return list(found.values())
 
@@ -108,11 +162,7 @@ def awaited(tx: Connection, link: int, state: LinkState) -> tuple[int, float | N
     count, oldest = 0, None
     for lane, sending in state.out.items():
         if sending.last > sending.applied:
-            query = select(func.count(), func.min(outbox.c.created_at)).where(
-                outbox.c.link == link, outbox.c.life == state.life[0], outbox.c.lane == lane,
-                outbox.c.seq > sending.applied, outbox.c.kind != Kind.RECEIPTS,
-            )  # fmt: skip
-            found, made = tx.execute(query).one()
+            found, made = _AWAITED(tx, link, state.life[0], lane, sending.applied).one()
             count += found
             oldest = made if oldest is None or (made is not None and made < oldest) else oldest
     return count, oldest
@@ -120,7 +170,7 @@ def awaited(tx: Connection, link: int, state: LinkState) -> tuple[int, float | N
 
 def get_out(tx: Connection, link: int, life: Life, keys: Sequence[tuple[str, int]]) -> list[Outgoing]:
     """The named messages, in no order."""
-    rows = [row for named in _each_lane(link, life, keys) for row in tx.execute(select(outbox).where(named))]
+    rows = [row for lane, numbers in _by_lane(keys).items() for row in _OUT(tx, link, life[0], lane, listed(numbers))]
     return [
         Outgoing(
             r.lane, r.seq, r.kind, r.digest, r.prev, r.chain, r.body_enc, r.raw_len, r.body,
@@ -133,56 +183,34 @@ def get_out(tx: Connection, link: int, life: Life, keys: Sequence[tuple[str, int
 
 def chain_at(tx: Connection, link: int, life: Life, lane: str, seq: int) -> bytes | None:
     """Our chain after that message, where it is still kept."""
-    row = tx.execute(
-        select(outbox.c.chain).where(
-            outbox.c.link == link, outbox.c.life == life[0], outbox.c.lane == lane, outbox.c.seq == seq
-        )
-    ).one_or_none()
+    row = _CHAIN(tx, link, life[0], lane, seq).one_or_none()
     return None if row is None else bytes(row.chain)
 
 
 def mark_sent(tx: Connection, link: int, life: Life, keys: Sequence[tuple[str, int]], now: float) -> None:
     """These left just now."""
-    for named in _each_lane(link, life, keys):
-        tx.execute(outbox.update().where(named).values(sent_at=now, attempts=outbox.c.attempts + 1, asked=0))
+    for lane, numbers in _by_lane(keys).items():
+        _SENT(tx, link, life[0], lane, listed(numbers), now)
 
 
-def _each_lane(link: int, life: Life, keys: Sequence[tuple[str, int]]) -> list[ColumnElement[bool]]:
-    """A condition for each lane: pairs in one condition would be looked for through the whole outbox."""
-    return [
-        and_(
-            outbox.c.link == link,
-            outbox.c.life == life[0],
-            outbox.c.lane == lane,
-            outbox.c.seq.in_([seq for other, seq in keys if other == lane]),
-        )
-        for lane in sorted({lane for lane, _ in keys})
-    ]
+def _by_lane(keys: Sequence[tuple[str, int]]) -> dict[str, list[int]]:
+    """Asked for lane by lane: pairs in one condition would be looked for through the whole outbox."""
+    return {lane: [seq for other, seq in keys if other == lane] for lane in sorted({lane for lane, _ in keys})}
 
 
 def mark_asked(tx: Connection, link: int, life: Life, lane: str, ranges: Sequence[Range]) -> None:
     """The peer asks for these."""
     for first, last in ranges:
-        tx.execute(
-            outbox.update()
-            .where(
-                outbox.c.link == link, outbox.c.life == life[0], outbox.c.lane == lane,
-                outbox.c.seq.between(first, last), outbox.c.attempts > 0,
-            )
-            .values(asked=1)
-        )  # fmt: skip
+        _MARK_ASKED(tx, link, life[0], lane, first, last)
 
 
 def forget_out(tx: Connection, link: int, state: LinkState, before: float) -> int:
     """Drop our messages that the peer has applied and that are older than the backup horizon; how many."""
     dropped = 0
     for lane, sending in state.out.items():
-        past = (
-            outbox.c.life == state.life[0], outbox.c.lane == lane, outbox.c.seq < sending.applied,
-            outbox.c.created_at < before,
-        )  # fmt: skip
-        evidence.keep_bodies(tx, link, *past)
-        dropped += tx.execute(outbox.delete().where(outbox.c.link == link, *past)).rowcount
+        if sending.applied > 1:
+            evidence.keep_applied(tx, link, state.life[0], lane, sending.applied, before)
+            dropped += _FORGET_OUT(tx, link, state.life[0], lane, sending.applied, before).rowcount
     return dropped
 
 
@@ -190,12 +218,8 @@ def forget_in(tx: Connection, link: int, state: LinkState, before: float) -> int
     """Drop the digests of what was applied before the backup horizon: a repetition that late counts as equal."""
     dropped = 0
     for lane, receiving in state.into.items():
-        dropped += tx.execute(
-            inbox.delete().where(
-                inbox.c.link == link, inbox.c.life == state.peer_life[0], inbox.c.lane == lane,
-                inbox.c.seq < receiving.applied, inbox.c.received_at < before,
-            )
-        ).rowcount  # fmt: skip
+        if receiving.applied > 1:
+            dropped += _FORGET_IN(tx, link, state.peer_life[0], lane, receiving.applied, before).rowcount
     return dropped
 
 
@@ -227,20 +251,12 @@ def put_in(tx: Connection, link: int, messages: Sequence[Message], now: float) -
 
 def bytes_ahead(tx: Connection, link: int, state: LinkState, lane: str) -> int:
     """How many bytes of this lane's messages are kept that were not applied."""
-    query = select(func.coalesce(func.sum(func.length(inbox.c.body)), 0)).where(
-        inbox.c.link == link, inbox.c.life == state.peer_life[0], inbox.c.lane == lane,
-        inbox.c.seq > state.into[lane].applied,
-    )  # fmt: skip
-    return int(tx.execute(query).scalar_one())
+    return int(_BYTES_AHEAD(tx, link, state.peer_life[0], lane, state.into[lane].applied).scalar_one())
 
 
 def known_digest(tx: Connection, link: int, life: Life, lane: str, seq: int) -> bytes | None:
     """Under which digest this number was stored."""
-    row = tx.execute(
-        select(inbox.c.digest).where(
-            inbox.c.link == link, inbox.c.life == life[0], inbox.c.lane == lane, inbox.c.seq == seq
-        )
-    ).one_or_none()
+    row = _DIGEST(tx, link, life[0], lane, seq).one_or_none()
     return None if row is None else bytes(row.digest)
 
 
@@ -249,14 +265,8 @@ def next_in(tx: Connection, link: int, state: LinkState, lane: str, limit: int) 
     receiving = state.into[lane]
     if receiving.applied == receiving.recv:
         return []
-    rows = tx.execute(
-        select(inbox)
-        .where(
-            inbox.c.link == link, inbox.c.life == state.peer_life[0], inbox.c.lane == lane,
-            inbox.c.seq > receiving.applied, inbox.c.seq <= min(receiving.recv, receiving.applied + limit),
-        )
-        .order_by(inbox.c.seq)
-    )  # fmt: skip
+    last = min(receiving.recv, receiving.applied + limit)
+    rows = _NEXT(tx, link, state.peer_life[0], lane, receiving.applied, last)
     return [
         Incoming(r.lane, r.seq, r.kind, r.digest, r.prev, Message(Header.model_validate(unpack(r.header)), r.body))
         for r in rows
@@ -265,11 +275,7 @@ def next_in(tx: Connection, link: int, state: LinkState, lane: str, limit: int) 
 
 def took(tx: Connection, link: int, life: Life, lane: str, seq: int) -> None:
     """Its effects are durable: the body may go, the digest stays."""
-    tx.execute(
-        inbox.update()
-        .where(inbox.c.link == link, inbox.c.life == life[0], inbox.c.lane == lane, inbox.c.seq == seq)
-        .values(body=None, header=None)
-    )
+    _TOOK(tx, link, life[0], lane, seq)
 
 
 def unsent(tx: Connection, link: int) -> int:

@@ -15,9 +15,12 @@ from backbone.replication.message import ChangeSet
 from backbone.replication.proposing import Named, Stage
 from backbone.store import lists
 from backbone.store.codec import pack_registers, unpack_registers
+from backbone.store.prepared import change as change_rows
+from backbone.store.prepared import prepared
 from backbone.store.tables import former, proposal, shadow, waiting
 
 _CHANGED_AT_ONCE = 500
+_EVERY = prepared(lambda link: select(proposal).where(proposal.c.link == link).order_by(proposal.c.version))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +43,12 @@ class Version:
 
 def every(tx: Connection, link: int) -> list[Version]:
     """All versions of this link, the oldest first; none before the first proposal."""
-    rows = tx.execute(select(proposal).where(proposal.c.link == link).order_by(proposal.c.version))
     return [
         Version(
             r.version, Stage(r.stage), json.loads(r.agreement), bytes(r.digest), r.reason, r.ours_from, r.theirs_from,
             r.said_up_to, r.changed_at,
         )
-        for r in rows
+        for r in _EVERY(tx, link)
     ]  # fmt: skip
 
 
@@ -101,8 +103,7 @@ def add(tx: Connection, link: int, version: int, agreement: str, digest: bytes, 
 
 def change(tx: Connection, link: int, version: int, now: float, **values: Any) -> None:
     """Set columns of one version."""
-    named = (proposal.c.link == link, proposal.c.version == version)
-    tx.execute(proposal.update().where(*named).values(changed_at=now, **values))
+    change_rows(tx, proposal, {"link": link, "version": version}, {"changed_at": now, **values})
 
 
 def forget_words(tx: Connection, link: int, version: int, reason: str) -> None:

@@ -8,7 +8,8 @@ from backbone.model import ATTACHMENT, ISSUE, Cell
 from backbone.replication.link import Life
 from backbone.store import evidence
 from backbone.store.codec import unpack_registers, unpack_state
-from backbone.store.engine import among, upsert
+from backbone.store.engine import upsert
+from backbone.store.prepared import among, listed, prepared
 from backbone.store.shadows import Known, part_of
 from backbone.store.tables import (
     blob,
@@ -27,6 +28,18 @@ from backbone.store.tables import (
     waiting,
 )
 from backbone.store.tables import link as link_table
+
+_FORMER = prepared(
+    lambda link, gids: (
+        select(former)
+        .where(former.c.link == link, among(former.c.gid, gids))
+        .order_by(former.c.replaced_at.desc(), former.c.digest)
+    )
+)
+_FORGET_FORMER = prepared(
+    lambda link, before: former.delete().where(former.c.link == link, former.c.replaced_at < before)
+)
+_TOLD = prepared(lambda link, gids: select(told.c.gid, told.c.part).where(told.c.link == link, among(told.c.gid, gids)))
 
 
 def new_life(tx: Connection, life: Life) -> None:
@@ -63,13 +76,8 @@ def _close(tx: Connection, link: int, kinds: Sequence[str], now: float) -> None:
 
 def history(tx: Connection, link: int, gids: Iterable[str], per_cell: int) -> dict[str, dict[Cell, list[bytes]]]:
     """The digests of former values, the latest first, up to ``per_cell`` of each cell, by gid."""
-    rows = tx.execute(
-        select(former)
-        .where(former.c.link == link, among(former.c.gid, gids))
-        .order_by(former.c.replaced_at.desc(), former.c.digest)
-    )
     found: dict[str, dict[Cell, list[bytes]]] = {}
-    for row in rows:
+    for row in _FORMER(tx, link, listed(gids)):
         digests = found.setdefault(row.gid, {}).setdefault(Cell(row.field, row.element), [])
         if len(digests) < per_cell:
             digests.append(bytes(row.digest))
@@ -78,7 +86,7 @@ def history(tx: Connection, link: int, gids: Iterable[str], per_cell: int) -> di
 
 def forget_history(tx: Connection, link: int, before: float) -> None:
     """A partner restored from so old a backup is not looked after."""
-    tx.execute(former.delete().where(former.c.link == link, former.c.replaced_at < before))
+    _FORGET_FORMER(tx, link, before)
 
 
 def begin_joining(tx: Connection, link: int) -> None:
@@ -94,8 +102,7 @@ def mark_told(tx: Connection, link: int, named: Mapping[str, Iterable[Cell]]) ->
 
 def told_parts(tx: Connection, link: int, gids: Iterable[str]) -> set[tuple[str, str]]:
     """Which parts of these issues the peer's state has named."""
-    rows = tx.execute(select(told.c.gid, told.c.part).where(told.c.link == link, among(told.c.gid, gids)))
-    return {(row.gid, row.part) for row in rows}
+    return {(row.gid, row.part) for row in _TOLD(tx, link, listed(gids))}
 
 
 def untold(tx: Connection, link: int) -> list[Known]:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, CursorResult, and_, func, select
 
 from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Position, Value
 from backbone.replication.diff import Shadow
@@ -17,12 +17,54 @@ from backbone.replication.merge import NEVER, Register
 from backbone.replication.receipt import Outcome
 from backbone.store import evidence
 from backbone.store.codec import pack_registers, unpack_registers
-from backbone.store.engine import among, upsert
+from backbone.store.engine import upsert
+from backbone.store.prepared import among, listed, prepared
 from backbone.store.tables import former, identity, shadow, waiting
 from backbone.store.twins import Twin
 
 _FIELDS = ""
 _CONTENT = (COMMENT, ATTACHMENT)
+
+_NAMES = select(identity.c.gid, identity.c.kind, identity.c.local, identity.c.seen)
+_BY_LOCAL = prepared(
+    lambda link, kind, locals_: _NAMES.where(
+        identity.c.link == link, identity.c.kind == kind, among(identity.c.local, locals_)
+    )
+)
+_BY_GID = prepared(lambda link, gids: _NAMES.where(identity.c.link == link, among(identity.c.gid, gids)))
+_PARTS = select(shadow.c.gid, shadow.c.part, shadow.c.registers)
+_SOME_PARTS = prepared(
+    lambda link, gids, parts: _PARTS.where(
+        shadow.c.link == link, among(shadow.c.gid, gids), among(shadow.c.part, parts)
+    )
+)
+_WHOLE = prepared(lambda link, gid: _PARTS.where(shadow.c.link == link, shadow.c.gid == gid))
+_WHOLES = prepared(
+    lambda link, gids: (
+        select(shadow.c.gid, shadow.c.registers)
+        .join(identity, and_(identity.c.link == shadow.c.link, identity.c.gid == shadow.c.gid))
+        .where(shadow.c.link == link, among(shadow.c.gid, gids), identity.c.kind == ISSUE)
+    )
+)
+_ANY_WAITS = prepared(lambda link: select(waiting.c.gid).where(waiting.c.link == link).limit(1))
+_ARRIVED = prepared(
+    lambda link, wants: waiting.update().where(waiting.c.link == link, among(waiting.c.wants, wants)).values(ready=1)
+)
+_READY = prepared(lambda link, limit: select(waiting).where(waiting.c.link == link, waiting.c.ready == 1).limit(limit))
+_WANTS = waiting.c.wants
+_REPAIRS = prepared(
+    lambda link, gid: select(_WANTS).where(waiting.c.link == link, waiting.c.gid == gid, _WANTS.like("repair:%"))
+)
+_NAMED = prepared(
+    lambda link, gid: select(_WANTS).where(
+        waiting.c.link == link, waiting.c.gid == gid, waiting.c.ready == 1, _WANTS.like("ref:%")
+    )
+)
+_COMPLETED = prepared(
+    lambda link, gid, field, element: waiting.delete().where(
+        waiting.c.link == link, waiting.c.gid == gid, waiting.c.field == field, waiting.c.element == element
+    )
+)
 
 
 class Known(NamedTuple):
@@ -72,14 +114,14 @@ class Book:
                 self._by_local[kind, local] = None
                 wanted.setdefault(kind, []).append(local)
         for kind, locals_ in wanted.items():
-            self._read_names(and_(identity.c.kind == kind, among(identity.c.local, locals_)))
+            self._keep_names(_BY_LOCAL(self._tx, self._link, kind, listed(locals_)))
 
     def load_gids(self, gids: Iterable[str]) -> None:
         """Read the identities of these gids."""
         fresh = [gid for gid in set(gids) if gid not in self._by_gid]
         self._by_gid.update(dict.fromkeys(fresh))
         if fresh:
-            self._read_names(among(identity.c.gid, fresh))
+            self._keep_names(_BY_GID(self._tx, self._link, listed(fresh)))
 
     def load_cells(self, cells: Mapping[str, Iterable[Cell]]) -> None:
         """Read the registers of these cells, by gid; an issue's fields come together."""
@@ -91,11 +133,11 @@ class Book:
                     wanted.setdefault(gid, set()).add(part)
         if wanted:
             parts = {part for named in wanted.values() for part in named}
-            self._read_parts(and_(among(shadow.c.gid, wanted), among(shadow.c.part, parts)))
+            self._keep_parts(_SOME_PARTS(self._tx, self._link, listed(wanted), listed(parts)))
 
     def load_whole(self, gid: str) -> dict[Cell, Register]:
         """Every register of one issue."""
-        self._read_parts(shadow.c.gid == gid)
+        self._keep_parts(_WHOLE(self._tx, self._link, gid))
         return self.registers(gid)
 
     def by_local(self, kind: str, local: str) -> Known | None:
@@ -182,14 +224,13 @@ class Book:
         self._by_gid[known.gid] = known
         self._by_local[known.kind, known.local] = known
 
-    def _read_names(self, condition: Any) -> None:
-        for row in self._tx.execute(select(identity).where(identity.c.link == self._link, condition)):
+    def _keep_names(self, rows: CursorResult[*tuple[Any, ...]]) -> None:
+        for row in rows:
             seen = None if row.seen is None else tuple(json.loads(row.seen))
             self._remember(Known(row.gid, row.kind, row.local, seen))
 
-    def _read_parts(self, condition: Any) -> None:
-        query = select(shadow.c.gid, shadow.c.part, shadow.c.registers).where(shadow.c.link == self._link, condition)
-        for gid, part, registers in self._tx.execute(query):
+    def _keep_parts(self, rows: CursorResult[*tuple[Any, ...]]) -> None:
+        for gid, part, registers in rows:
             if (gid, part) not in self._dirty_parts:
                 self._parts[gid, part] = unpack_registers(registers)
 
@@ -207,13 +248,8 @@ def pages(tx: Connection, link: int, after: str, limit: int) -> list[Known]:
 
 def wholes(tx: Connection, link: int, gids: Iterable[str]) -> dict[str, dict[Cell, Register]]:
     """Every register of these issues that are shared: those that have a name here."""
-    query = (
-        select(shadow.c.gid, shadow.c.registers)
-        .join(identity, and_(identity.c.link == shadow.c.link, identity.c.gid == shadow.c.gid))
-        .where(shadow.c.link == link, among(shadow.c.gid, gids), identity.c.kind == ISSUE)
-    )
     found: dict[str, dict[Cell, Register]] = {}
-    for gid, registers in tx.execute(query):
+    for gid, registers in _WHOLES(tx, link, listed(gids)):
         found.setdefault(gid, {}).update(unpack_registers(registers))
     return found
 
@@ -241,34 +277,26 @@ def wait(tx: Connection, link: int, gid: str, cells: Mapping[Cell, str]) -> None
 def arrived(tx: Connection, link: int, wants: Iterable[str]) -> None:
     """What was waited for is here: issues, in relations and in texts, contents."""
     wanted = [form for one in wants for form in (one, f"ref:{one}")]
-    if not wanted or tx.execute(select(waiting.c.gid).where(waiting.c.link == link).limit(1)).first() is None:
+    if not wanted or _ANY_WAITS(tx, link).first() is None:
         return
-    tx.execute(waiting.update().where(waiting.c.link == link, among(waiting.c.wants, wanted)).values(ready=1))
+    _ARRIVED(tx, link, listed(wanted))
 
 
 def ready(tx: Connection, link: int, limit: int) -> dict[str, list[Cell]]:
     """Cells that can be completed, by issue."""
     found: dict[str, list[Cell]] = {}
-    rows = tx.execute(select(waiting).where(waiting.c.link == link, waiting.c.ready == 1).limit(limit))
-    for row in rows:
+    for row in _READY(tx, link, limit):
         found.setdefault(row.gid, []).append(Cell(row.field, row.element))
     return found
 
 
 def asked_again(tx: Connection, link: int, gid: str) -> str:
     """For which repair, or named issues, cells of this issue are written once more; empty for none."""
-    here = (waiting.c.link == link, waiting.c.gid == gid)
-    repairs = tx.execute(select(waiting.c.wants).where(*here, waiting.c.wants.like("repair:%"))).scalars()
-    named = tx.execute(select(waiting.c.wants).where(*here, waiting.c.ready == 1, waiting.c.wants.like("ref:%")))
-    return max(repairs, default="") + "".join(sorted(named.scalars()))
+    repairs = _REPAIRS(tx, link, gid).scalars()
+    return max(repairs, default="") + "".join(sorted(_NAMED(tx, link, gid).scalars()))
 
 
 def completed(tx: Connection, link: int, gid: str, cells: Iterable[Cell]) -> None:
     """These wait no longer."""
     for cell in cells:
-        tx.execute(
-            waiting.delete().where(
-                waiting.c.link == link, waiting.c.gid == gid, waiting.c.field == cell.field,
-                waiting.c.element == cell.element,
-            )
-        )  # fmt: skip
+        _COMPLETED(tx, link, gid, cell.field, cell.element)

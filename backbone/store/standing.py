@@ -5,11 +5,22 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, or_, select
 
-from backbone.store.engine import among, upsert
+from backbone.store.engine import upsert
+from backbone.store.prepared import among, listed, prepared
 from backbone.store.tables import standing
 
 ADDED, FROZEN, CUT = "added", "frozen", "cut"
 RESTS = (FROZEN, CUT)
+
+_S = standing.c
+_RESTS = or_(_S.ours == FROZEN, _S.ours == CUT, _S.theirs == FROZEN, _S.theirs == CUT, _S.waking == 1)
+_OF = prepared(lambda link, gids: select(standing).where(_S.link == link, among(_S.gid, gids)))
+_RESTING = prepared(lambda link: select(_S.gid).where(_S.link == link, _RESTS))
+_RESTING_OF = prepared(lambda link, gids: select(_S.gid).where(_S.link == link, _RESTS, among(_S.gid, gids)))
+_WAKING = prepared(
+    lambda link, limit: select(_S.gid).where(_S.link == link, _S.waking == 1).order_by(_S.gid).limit(limit)
+)
+_EVERY = prepared(lambda link: select(standing).where(_S.link == link).order_by(_S.gid))
 
 
 class Standing(NamedTuple):
@@ -38,7 +49,7 @@ class Standing(NamedTuple):
 
 def of(tx: Connection, link: int, gids: Iterable[str]) -> dict[str, Standing]:
     """Those of these issues that have a row."""
-    rows = tx.execute(select(standing).where(standing.c.link == link, among(standing.c.gid, gids)))
+    rows = _OF(tx, link, listed(gids))
     return {row.gid: Standing(row.gid, row.ours, row.theirs, row.why, bool(row.waking), row.said) for row in rows}
 
 
@@ -58,20 +69,16 @@ def put(tx: Connection, link: int, one: Standing, now: float) -> None:
 
 def resting(tx: Connection, link: int, gids: Iterable[str] | None = None) -> set[str]:
     """The issues that rest, among ``gids`` or of all."""
-    rests = or_(standing.c.ours.in_(RESTS), standing.c.theirs.in_(RESTS), standing.c.waking == 1)
-    query = select(standing.c.gid).where(standing.c.link == link, rests)
-    if gids is not None:
-        query = query.where(among(standing.c.gid, gids))
-    return set(tx.execute(query).scalars())
+    found = _RESTING(tx, link) if gids is None else _RESTING_OF(tx, link, listed(gids))
+    return set(found.scalars())
 
 
 def waking(tx: Connection, link: int, limit: int) -> list[str]:
     """Issues of which is still to be said what was kept back."""
-    query = select(standing.c.gid).where(standing.c.link == link, standing.c.waking == 1).order_by(standing.c.gid)
-    return list(tx.execute(query.limit(limit)).scalars())
+    return list(_WAKING(tx, link, limit).scalars())
 
 
 def every(tx: Connection, link: int) -> Sequence[Standing]:
     """All rows, by gid."""
-    rows = tx.execute(select(standing).where(standing.c.link == link).order_by(standing.c.gid))
+    rows = _EVERY(tx, link)
     return [Standing(row.gid, row.ours, row.theirs, row.why, bool(row.waking), row.said) for row in rows]

@@ -56,6 +56,7 @@ link = Table(
     Column("protocol", LargeBinary),
     Column("home", Text, nullable=False),
     Column("our_fingerprint", Text, nullable=False),
+    Column("keys", LargeBinary),
     Column("peer", Text),
     Column("agreement", Text, nullable=False),
     Column("clock", Integer, nullable=False, server_default="0"),

@@ -1,11 +1,12 @@
 """The ``twin`` and ``twinning`` tables: issues that were on both sides before the link, while they are paired."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, delete, func, or_, select
+from sqlalchemy import Connection, Row, delete, func, select
 
-from backbone.store.engine import among, upsert
+from backbone.store.engine import upsert
+from backbone.store.prepared import among, listed, prepared
 from backbone.store.tables import twin, twinning
 
 FREE, PAIRING, PAIRED, TOLD, WAITS, LEFT = "", "pairing", "paired", "told", "waits", "left"
@@ -37,9 +38,29 @@ class Progress(NamedTuple):
     told: bool = False
 
 
+_PROGRESS = prepared(lambda link: select(twinning).where(twinning.c.link == link))
+_LOOK_AGAIN = prepared(lambda link: twinning.update().where(twinning.c.link == link).values(after=None, looked=0))
+_OF = prepared(
+    lambda link, locals_: select(twin).where(twin.c.link == link, among(twin.c.local, locals_)).order_by(twin.c.local)
+)
+_GONE = prepared(lambda link, locals_: delete(twin).where(twin.c.link == link, among(twin.c.local, locals_)))
+_PAIRED = prepared(
+    lambda link, gids: select(twin).where(
+        twin.c.link == link, among(twin.c.gid, gids), twin.c.state.in_((PAIRING, PAIRED, TOLD))
+    )
+)
+_WITH_WORDS = prepared(
+    lambda link, words: select(twin).where(twin.c.link == link, among(twin.c.word, words)).order_by(twin.c.local)
+)
+_IN_STATE = prepared(
+    lambda link, states: select(twin).where(twin.c.link == link, among(twin.c.state, states)).order_by(twin.c.local)
+)
+_COUNTS = prepared(lambda link: select(twin.c.state, func.count()).where(twin.c.link == link).group_by(twin.c.state))
+
+
 def progress(tx: Connection, link: int) -> Progress:
     """How far pairing is on one link."""
-    row = tx.execute(select(twinning).where(twinning.c.link == link)).one_or_none()
+    row = _PROGRESS(tx, link).one_or_none()
     return Progress() if row is None else Progress(row.after, bool(row.looked), bool(row.told))
 
 
@@ -51,16 +72,15 @@ def proceed(tx: Connection, link: int, now: Progress) -> None:
 
 def look_again(tx: Connection, link: int) -> None:
     """Our store was restored: what the tracker shows may be another than what was noted."""
-    tx.execute(twinning.update().where(twinning.c.link == link).values(after=None, looked=0))
+    _LOOK_AGAIN(tx, link)
 
 
 def note(tx: Connection, link: int, words: Mapping[str, str]) -> None:
     """The key that each of these issues shows; one without is forgotten, unless more is known of it."""
     known = {one.local: one for one in of_locals(tx, link, words)}
-    rows = [(known.get(local, Twin(local)))._replace(word=word) for local, word in words.items()]
+    rows = [known.get(local, Twin(local))._replace(word=word) for local, word in words.items()]
     put(tx, link, [one for one in rows if one.word or one.state])
-    gone = [one.local for one in rows if not one.word and not one.state]
-    tx.execute(delete(twin).where(twin.c.link == link, among(twin.c.local, gone)))
+    _GONE(tx, link, listed(one.local for one in rows if not one.word and not one.state))
 
 
 def put(tx: Connection, link: int, rows: Iterable[Twin]) -> None:
@@ -70,24 +90,22 @@ def put(tx: Connection, link: int, rows: Iterable[Twin]) -> None:
 
 def of_locals(tx: Connection, link: int, locals_: Iterable[str]) -> Sequence[Twin]:
     """Those of these issues of which something is known."""
-    return _read(tx, and_(twin.c.link == link, among(twin.c.local, locals_)))
+    return [_twin(row) for row in _OF(tx, link, listed(locals_))]
 
 
 def of_gids(tx: Connection, link: int, gids: Iterable[str]) -> Mapping[str, Twin]:
     """Which of these issues of the partner's have a twin here."""
-    paired = twin.c.state.in_((PAIRING, PAIRED, TOLD))
-    found = _read(tx, and_(twin.c.link == link, paired, among(twin.c.gid, gids)))
-    return {one.gid: one for one in found}
+    return {row.gid: _twin(row) for row in _PAIRED(tx, link, listed(gids))}
 
 
-def with_words(tx: Connection, link: int, words: Collection[str]) -> Sequence[Twin]:
+def with_words(tx: Connection, link: int, words: Iterable[str]) -> Sequence[Twin]:
     """Our issues that show one of these keys."""
-    return _read(tx, and_(twin.c.link == link, among(twin.c.word, words)))
+    return [_twin(row) for row in _WITH_WORDS(tx, link, listed(words))]
 
 
 def in_state(tx: Connection, link: int, *states: str) -> Sequence[Twin]:
     """All that stand so, by their names here."""
-    return _read(tx, and_(twin.c.link == link, twin.c.state.in_(states)))
+    return [_twin(row) for row in _IN_STATE(tx, link, listed(states))]
 
 
 def kept_back(tx: Connection, link: int) -> set[str]:
@@ -97,21 +115,8 @@ def kept_back(tx: Connection, link: int) -> set[str]:
 
 def counts(tx: Connection, link: int) -> dict[str, int]:
     """How many issues stand how."""
-    rows = tx.execute(select(twin.c.state, func.count()).where(twin.c.link == link).group_by(twin.c.state))
-    return {state: int(count) for state, count in rows}
+    return {state: int(count) for state, count in _COUNTS(tx, link)}
 
 
-def shared_words(tx: Connection, link: int) -> dict[str, list[str]]:
-    """Keys that several of our issues show, and which."""
-    several = (
-        select(twin.c.word).where(twin.c.link == link, twin.c.word != "").group_by(twin.c.word).having(func.count() > 1)
-    )
-    words: dict[str, list[str]] = {}
-    for one in _read(tx, and_(twin.c.link == link, or_(twin.c.word.in_(several)))):
-        words.setdefault(one.word, []).append(one.local)
-    return words
-
-
-def _read(tx: Connection, condition: object) -> list[Twin]:
-    rows = tx.execute(select(twin).where(condition).order_by(twin.c.local))  # type: ignore[arg-type]
-    return [Twin(row.local, row.word, row.gid, row.state) for row in rows]
+def _twin(row: Row[Any]) -> Twin:
+    return Twin(row.local, row.word, row.gid, row.state)

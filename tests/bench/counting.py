@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, event
+from backbone.store.engine import Store
 
 _READING = frozenset({"head", "issues", "read", "touched", "touched_of", "apply", "find"})
 
@@ -48,26 +48,27 @@ def _size(answer: Any) -> int:
 
 
 @contextmanager
-def counted(engine: Engine, counts: Counter[str]) -> Iterator[None]:
-    """Counts statements and steps on connections that the engine opens, and on those it has, while the block runs."""
+def counted(store: Store, counts: Counter[str]) -> Iterator[None]:
+    """Counts statements and steps on the connection that the store has, while the block runs."""
 
-    def before(_c: object, _cursor: object, statement: str, _p: object, _x: object, many: bool) -> None:
-        counts["sql.statements"] += 1
-        counts[f"sql.{statement.split(None, 1)[0].lower()}"] += 1
+    def statement(sql: str) -> None:
+        word = sql.split(None, 1)[0].lower()
+        if word not in ("commit", "rollback"):
+            counts["sql.statements"] += 1
+            counts[f"sql.{word}"] += 1
 
     def step() -> int:
         counts["sql.steps"] += 1
         return 0
 
-    with engine.connect() as connection:
-        driver: Any = connection.connection.driver_connection
-        driver.set_progress_handler(step, 1)
-    event.listen(engine, "before_cursor_execute", before)
+    driver: Any = store.read_now(lambda tx: tx.connection.driver_connection)
+    driver.set_progress_handler(step, 1)
+    driver.set_trace_callback(statement)
     try:
         yield
     finally:
-        event.remove(engine, "before_cursor_execute", before)
         driver.set_progress_handler(None, 0)
+        driver.set_trace_callback(None)
 
 
 def differing(few: Counter[str], many: Counter[str]) -> Sequence[str]:

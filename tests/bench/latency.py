@@ -187,8 +187,8 @@ async def _cost(pair: Pair) -> dict[str, Counter[str]]:
             ep.tracker = counting.CountedTracker(ep.tracker, costs[name])
         people.edit("3", {Cell("title"): "changed to be counted"})
         with (
-            counting.counted(master.store._engine, costs["master"]),
-            counting.counted(slave.store._engine, costs["slave"]),
+            counting.counted(master.store, costs["master"]),
+            counting.counted(slave.store, costs["slave"]),
         ):
             await steps.settle()
         await steps.close()

@@ -22,6 +22,7 @@ def main() -> int:
     parser.add_argument("--changing", action="store_true", help="the admins change the agreement")
     parser.add_argument("--pairing", action="store_true", help="both trackers hold issues before the link")
     parser.add_argument("--scoped", action="store_true", help="closed issues take no part")
+    parser.add_argument("--rotating", action="store_true", help="the admins change their keys")
     options = parser.parse_args()
     failed = 0
     began = time.perf_counter()
@@ -29,7 +30,7 @@ def main() -> int:
         carrier = MAIL if options.carrier == "mail" else DIRECTORY
         broken, world = run(
             seed, options.steps, carrier=carrier, restored=options.restored, cutting=options.cutting,
-            changing=options.changing, pairing=options.pairing, scoped=options.scoped,
+            changing=options.changing, rotating=options.rotating, pairing=options.pairing, scoped=options.scoped,
         )  # fmt: skip
         if options.trace:
             print(f"seed {seed}: {world.trace()}")

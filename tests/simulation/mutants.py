@@ -26,6 +26,7 @@ from backbone.service.running import pruning
 from backbone.store import links, lists, messages, shadows
 from backbone.store import resync as store_resync
 from backbone.trackers.memory import MemoryTracker
+from tests.simulation import keys as locks
 from tests.simulation import missing
 from tests.simulation.world import Restored, run
 
@@ -50,6 +51,8 @@ class Mutant:
     """Closed issues take no part in them."""
     pairing: bool = False
     """Both trackers were filled before the link."""
+    rotating: bool = False
+    """The admins change their keys in them."""
 
 
 def _echo_by_sent_value() -> AbstractContextManager[Any]:
@@ -309,6 +312,10 @@ MUTANTS = (
     Mutant("twins_not_waited_for", "whoever pairs speaks last", missing.twins_not_waited_for, pairing=True),
     Mutant("equal_contents_made", "what both twins say is there once", missing.equal_contents_made, pairing=True),
     Mutant("twins_unsaid", "what a twin shows and nobody has said is said", missing.twins_unsaid, pairing=True),
+    Mutant("no_overlap", "the old key counts until the new one signs", locks.no_overlap, rotating=True),
+    Mutant("turned_at_once", "the new key signs when the partner knows it", locks.turned_at_once, rotating=True),
+    Mutant("old_key_for_ever", "the old key counts for what was under way, and no more", locks.old_key_for_ever,
+           rotating=True),
     Mutant("left_remembered", "what left the agreement is forgotten", missing.left_remembered, changing=True),
 )  # fmt: skip
 
@@ -318,8 +325,9 @@ def caught(mutant: Mutant, seed: int) -> str:
     with mutant.mutate():
         try:
             broken, _ = run(
-                seed, restored=mutant.restored, changing=mutant.changing, pairing=mutant.pairing, scoped=mutant.scoped
-            )
+                seed, restored=mutant.restored, changing=mutant.changing, rotating=mutant.rotating,
+                pairing=mutant.pairing, scoped=mutant.scoped,
+            )  # fmt: skip
         except Exception as fault:  # noqa: BLE001 - a fault is one way to be caught
             return f"{type(fault).__name__}: {str(fault).splitlines()[0] if str(fault) else ''}"
     return broken[0] if broken else ""

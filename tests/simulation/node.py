@@ -4,14 +4,13 @@ import logging
 import random
 import shutil
 import sqlite3
-import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, NullPool, create_engine, event
 
 from backbone.model import Cell, Cells, Value
 from backbone.replication.agreement import Agreement
@@ -26,13 +25,12 @@ from backbone.service.evidence import receipting
 from backbone.service.flow import applying, control, inbound, outbound
 from backbone.service.flow.contents import Contents
 from backbone.service.healing import renewing, resyncing
-from backbone.service.links import agreeing
+from backbone.service.links import agreeing, rotating
 from backbone.service.links.progress import Progress, save
 from backbone.service.parties import timing
 from backbone.service.running import pruning, requests
 from backbone.store import engine, links, lists, proposals, standing, twins
 from backbone.store.engine import Store, Transaction
-from backbone.store.tables import metadata
 from backbone.trackers.memory import MemoryTracker
 from handshake import events
 from handshake.events import Role, Stage
@@ -41,6 +39,7 @@ from tests.simulation.channel import SimulatedChannel
 from tests.simulation.faults import Pointed, PointedStore, PointedTracker
 from tests.simulation.faults import World as Points
 
+T = TypeVar("T")
 LINK = "ab" * 16
 AGREEMENT: dict[str, Any] = {
     "attachments_deleted_by": "anyone",
@@ -143,47 +142,57 @@ class Habits:
         return cls(dice.choice((unchanged, trimmed, rounded)), dice.choice((None, reopen)))
 
 
-_ENGINES: list[Engine] = []
-"""Of worlds that nobody looks at any more: an engine keeps the statements that it compiled; disposed, begins an empty
-database.
-"""
+_ENGINE = create_engine("sqlite://", poolclass=NullPool, connect_args={"check_same_thread": False})
+"""Each of its connections is an empty database of its own; the statements that it compiled serve them all."""
+event.listen(_ENGINE, "connect", engine._prepare)
 
 
 @cache
 def _with_tables() -> sqlite3.Connection:
     """An empty store, to be copied."""
-    made = engine.sqlite_engine(None)
-    metadata.create_all(made)
-    connection = made.raw_connection().driver_connection
-    assert isinstance(connection, sqlite3.Connection)
-    return connection
+    made = engine.in_memory()._engine.raw_connection().driver_connection
+    assert isinstance(made, sqlite3.Connection)
+    return made
 
 
 class CountedStore(Store):
-    """A store in memory that counts its transactions."""
+    """A store in memory that counts its transactions. It keeps one connection, and begins and ends transactions on it
+    itself: what SQLAlchemy does around each would cost more than the work of a step. What SQLite objects to is a fault
+    of ours here, and no ``StoreError``, with which a world would go on.
+    """
 
     def __init__(self) -> None:
-        super().__init__(_ENGINES.pop() if _ENGINES else engine.sqlite_engine(None), threaded=False)
+        super().__init__(_ENGINE, threaded=False)
         self.transactions = 0
-        weakref.finalize(self, _ENGINES.append, self._engine)
-        self._engine.dispose()
-        _with_tables().backup(self.database())
+        self.put_back(_with_tables())
 
     def database(self) -> sqlite3.Connection:
         """The database itself, to be copied."""
-        connection = self._engine.raw_connection().driver_connection
+        connection = self._connection.connection.driver_connection
         assert isinstance(connection, sqlite3.Connection)
         return connection
 
     def put_back(self, copy: sqlite3.Connection) -> None:
-        """The database becomes the copy. Statements that SQLite has prepared for the old one would not survive it."""
-        self._engine.dispose()
+        """The database becomes the copy: another one, as statements prepared for the old one would not survive it."""
+        self._connection = _ENGINE.connect()
         copy.backup(self.database())
         self.transactions += 1
 
-    def run_now(self, work: Transaction[Any]) -> Any:
+    def run_now(self, work: Transaction[T]) -> T:
         self.transactions += 1
-        return super().run_now(work)
+        database = self.database()
+        database.execute("BEGIN IMMEDIATE")
+        try:
+            self._connection.execute(engine._BUMP)
+            result = work(self._connection)
+        except BaseException:
+            database.execute("ROLLBACK")
+            raise
+        database.execute("COMMIT")
+        return result
+
+    def read_now(self, work: Transaction[T]) -> T:
+        return work(self._connection)
 
 
 class Node:
@@ -208,6 +217,7 @@ class Node:
         self.rules: dict[str, Any] = RULES
         self.pairing: Pairing | None = None
         self.scope: dict[str, Any] = {}
+        self.keys = MemoryKeyRing(self.name)
         self.tracker = MemoryTracker(
             normalise=self.shows,
             side_effect=habits.effect,
@@ -256,8 +266,7 @@ class Node:
     async def open(self) -> None:
         """The link's parts are made anew, as after trouble with one of them."""
         self.channel.restart()
-        keys = MemoryKeyRing(self.name)
-        other = MemoryKeyRing(self.peer)
+        keys, other = self.keys, MemoryKeyRing(self.peer)
         await keys.add_peer(await other.public_key(), other.fingerprint)
         agreement = Agreement.parse(self.store.read_now(lambda tx: links.get(tx, 1).agreement), "agreement")
         identity = Identity(
@@ -276,6 +285,7 @@ class Node:
             together=one_by_one, random_bytes=self.world.dice.randbytes,
         )  # fmt: skip
         await agreeing.refresh(ep)
+        await rotating.refresh(ep)
         ep.store = PointedStore(self.store, self.world, self.name)
         self.ep = ep
 

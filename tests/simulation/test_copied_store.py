@@ -20,7 +20,7 @@ from tests.unit.service.pair import Pair, issue, run
 
 
 def database(node: Node) -> Any:
-    return node.store._engine.raw_connection().driver_connection
+    return node.store.database()
 
 
 def copied(node: Node) -> sqlite3.Connection:

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from backbone.replication.merge import Policy
 from backbone.store.tables import conflict
 from tests.simulation.channel import MAIL
+from tests.simulation.keys import keys_of
 from tests.simulation.node import AGREEMENT, Node
 from tests.simulation.world import Restored, World, run
 
@@ -27,8 +28,8 @@ POINTS = {
     "dies before tracker.head", "dies before tracker.issues", "dies before tracker.open_attachment",
     "dies before channel.receive", "dies after channel.receive", "dies before channel.confirm",
     "dies after channel.confirm", "dies before channel.send", "dies after channel.send",
-    "dies before channel.acknowledged", "dies before keys.seal", "dies after keys.seal", "dies before keys.open",
-    "dies after keys.open",
+    "dies before channel.acknowledged", "dies before keys.seal", "dies after keys.seal", "dies before keys.open_signed",
+    "dies after keys.open_signed",
 }  # fmt: skip
 MISFORTUNES = {
     "lost", "repeated", "replayed", "altered", "Stale", "Refused", "Applied late", "no answer before tracker.apply",
@@ -114,6 +115,20 @@ def test_nothing_of_an_issue_out_of_scope_leaves_and_all_of_it_comes_when_it_is_
             failures.append(explained(seed, broken, world))
     assert not failures, "\n\n".join(failures)
     assert kept > 0, "nobody edited an issue out of scope"
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS // 5, SEEDS_AT_ONCE))
+def test_every_promise_is_kept_while_keys_change(first: int) -> None:
+    failures = []
+    met: Counter[str] = Counter()
+    for seed in range(first, min(first + SEEDS_AT_ONCE, SEEDS // 5)):
+        broken, world = run(seed, rotating=True)
+        met += world.counts
+        met["rotated"] += sum(bool(keys_of(node).theirs.signing) for node in world.nodes)
+        if broken:
+            failures.append(explained(seed, broken, world))
+    assert not failures, "\n\n".join(failures)
+    assert {"forged", "rotated"} <= set(met)
 
 
 MAIL_SEEDS = 100

@@ -6,6 +6,7 @@ import itertools
 import random
 import tempfile
 from collections import Counter
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from backbone.errors import TrackerUnavailable
 from backbone.replication.merge import Side
 from backbone.store.engine import StoreError
 from channels.base import ChannelUnavailable
-from tests.simulation import promises
+from tests.simulation import keys, promises
 from tests.simulation.channel import DIRECTORY, Air, Carrier, SimulatedChannel, Weather
 from tests.simulation.faults import Cancelled, Crash, Ended
 from tests.simulation.node import AGREEMENTS, Habits, Node, remove
@@ -32,6 +33,7 @@ class Restored(StrEnum):
 
 RESTORED_CHANCE = 0.03
 CHANGED_CHANCE = 0.2
+ROTATED_CHANCE = 0.1
 EXCLUSIVE = ("capture", "apply", "requests")
 ACTIONS = ("capture", "apply", "send", "receive", "parts", "control", "send", "receive", "requests", "receipts")
 TROUBLE = (Ended, TrackerUnavailable, ChannelUnavailable, StoreError)
@@ -52,13 +54,15 @@ class World:
         restored: Restored = Restored.NEVER,
         cutting: bool = False,
         changing: bool = False,
+        rotating: bool = False,
         pairing: bool = False,
         scoped: bool = False,
     ) -> None:
         """``habits`` are those of both trackers; otherwise the dice decide. ``restored``: whose store is put back.
         ``cutting``: people take issues out of the link and add them again; at the end all take part. ``changing``: the
-        admins change the agreement. ``pairing``: both trackers hold issues before the link, some of them the same.
-        ``scoped``: closed issues take no part; at the end none is closed.
+        admins change the agreement. ``rotating``: they change their keys, and somebody has kept the first ones.
+        ``pairing``: both trackers hold issues before the link, some of them the same. ``scoped``: closed issues take no
+        part; at the end none is closed.
         """
         self.pace = carrier.limits.resend_floor_seconds / DIRECTORY.limits.resend_floor_seconds
         self.dice = random.Random(seed)
@@ -71,6 +75,8 @@ class World:
         self.broom = random.Random(seed)
         self.changing = changing
         self.law = random.Random(seed + 3)
+        self.rotating = rotating
+        self.locksmith = random.Random(seed + 4)
         self.now = 1_000_000.0
         self.ahead = [0.0, 0.0]
         """Seconds by which each node's clock is wrong."""
@@ -209,6 +215,8 @@ class World:
             await self._restore()
         if self.changing and self.law.random() < CHANGED_CHANCE:
             await self._change()
+        if self.rotating and self.locksmith.random() < ROTATED_CHANCE:
+            await self._rotate()
         if self.dice.random() < 0.15:
             await self._person()
         else:
@@ -229,6 +237,22 @@ class World:
         self.restores += 1
         node.restore()
         await self._restart(node, process=True)
+
+    async def _rotate(self) -> None:
+        """An admin asks for a new key, or a thief uses an old one."""
+        index = self.locksmith.randrange(2)
+        node, other = self.nodes[index], self.nodes[1 - index]
+        forged = await keys.forged(node, other) if self.locksmith.random() < 0.5 else None
+        if forged is not None:
+            self._tell(f"a thief speaks for {node.name}")
+            self.count("forged")
+            with suppress(ChannelUnavailable):
+                await node.channel.send(forged)
+            await self._act(other, "receive")
+            return
+        self._tell(f"{node.name} asks for a new key")
+        node.ask("rotate")
+        await self._hurry(node, other)
 
     async def _change(self) -> None:
         """An admin proposes another agreement, takes that back, or answers."""
@@ -339,7 +363,8 @@ class World:
                     for issue in node.cut():
                         node.choose("add", issue)
             if not await self._round() and promises.quiet(self):
-                return promises.finally_(self) + promises.always(self)
+                unlocked = keys.broken(*self.nodes) if self.rotating else []
+                return promises.finally_(self) + promises.always(self) + unlocked
             self.now += 45.0 * self.pace
         return ["no quiescence: " + "; ".join(self.story[-20:])]
 
@@ -367,11 +392,13 @@ def run(
     restored: Restored = Restored.NEVER,
     cutting: bool = False,
     changing: bool = False,
+    rotating: bool = False,
     pairing: bool = False,
     scoped: bool = False,
 ) -> tuple[list[str], World]:
     """One seed: the promises that it broke, and its world. The same seed gives the same story."""
     world = World(
-        seed, carrier=carrier, restored=restored, cutting=cutting, changing=changing, pairing=pairing, scoped=scoped
-    )
+        seed, carrier=carrier, restored=restored, cutting=cutting, changing=changing, rotating=rotating,
+        pairing=pairing, scoped=scoped,
+    )  # fmt: skip
     return asyncio.run(world.run(steps)), world

@@ -67,6 +67,17 @@ def _literal(text: str) -> str:
 
 
 @lru_cache(maxsize=64)
+def _sign(form: str) -> str:
+    """What a text with such a reference has in it, backslashes or none: most texts have no reference, and are not
+    searched.
+    """
+    before, _, after = re.split(r"\{(\w+)\}", form)
+    runs = [*re.findall(r"[^\W_]+", before), *re.findall(r"[^\W_]+", after)]
+    signs = [c for c in before + after if not c.isalnum()]
+    return max([*runs, *signs], key=lambda one: len(one) + 1.5 * (not one.isalnum()), default="")
+
+
+@lru_cache(maxsize=64)
 def _compiled(forms: tuple[tuple[str, str], ...]) -> tuple[tuple[Form, ...], "re.Pattern[str]"]:
     known = tuple(Form.of(kind, text) for kind, text in forms)
     every = "|".join([_CANONICAL.pattern, *(f"({form.expression})" for form in known)])
@@ -82,9 +93,10 @@ class References:
 
     def out(self, text: str, agreed: str | None, schema: Schema, names: Names) -> str:
         """A Markdown text of ours as it travels. ``agreed`` is what travelled last: what it named stays what it was."""
-        forms, expression = _compiled(self._forms(schema))
-        if not forms:
+        pairs = tuple(pair for pair in self._forms(schema) if _sign(pair[1]) in text)
+        if not pairs:
             return text
+        forms, expression = _compiled(pairs)
         known = {self._written(m, schema, names)[0]: m[0] for m in _CANONICAL.finditer(agreed or "")}
 
         def said(match: "re.Match[str]") -> str:

@@ -121,7 +121,7 @@ class _Opening:
             return None
         parcel = said.content
         try:
-            content = await self._keyring.open(
+            content, _ = await self._keyring.open_signed(  # also by a key that was replaced since
                 parcel, signer=self._signer, message_bytes_max=_BYTES_MAX, encrypted=self._encrypted
             )
             data = await self._keyring.unwrap(parcel, message_bytes_max=_BYTES_MAX) if self._encrypted else parcel

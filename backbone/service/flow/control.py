@@ -16,7 +16,7 @@ from backbone.service.evidence import receipting
 from backbone.service.flow import holding, quarantine, resending, resting
 from backbone.service.flow.inbound import follows, take
 from backbone.service.healing import audit, repair, scrubbing
-from backbone.service.links import agreeing, pairing
+from backbone.service.links import agreeing, pairing, rotating
 from backbone.store import links, lists, messages, shadows
 from backbone.store.engine import Connection
 from backbone.store.messages import Incoming
@@ -43,6 +43,8 @@ async def take_control(ep: Endpoint) -> int:
             return count
         answer = await _prepare(ep, incoming)
         await ep.store.run(lambda tx, i=incoming, a=answer: _take(tx, ep, i, a))  # type: ignore[misc]
+        if ep.rekeyed:
+            await rotating.refresh(ep)
         passed("control: taken")
     return len(found)
 
@@ -74,13 +76,16 @@ def _after(record: dict[str, object]) -> int:
     return twins.read_populated(record).after if record.get("type") == twins.TYPE else 0
 
 
-async def _prepare(ep: Endpoint, incoming: Incoming) -> scrubbing.Scrubbed | None:
-    """What has to be read from the tracker before a message can be answered."""
+async def _prepare(ep: Endpoint, incoming: Incoming) -> scrubbing.Scrubbed | str | None:
+    """What has to be read from the tracker, or put into the key ring, before a message can be answered; a sentence
+    where that shows that it cannot be taken.
+    """
     if incoming.kind == Kind.CTRL:
         with contextlib.suppress(PeerError):
             record = decode_record(inflate(incoming.message.header, incoming.message.body))
             if record.get("type") == resending.TYPE:
                 await resending.fetch(ep, record)
+            return await rotating.prepare(ep, record) or None
     if incoming.kind != Kind.DIGEST:
         return None
     share = None
@@ -92,8 +97,10 @@ async def _prepare(ep: Endpoint, incoming: Incoming) -> scrubbing.Scrubbed | Non
     return await scrubbing.scrub(ep, share)
 
 
-def _take(tx: Connection, ep: Endpoint, incoming: Incoming, scrubbed: scrubbing.Scrubbed | None) -> None:
+def _take(tx: Connection, ep: Endpoint, incoming: Incoming, scrubbed: scrubbing.Scrubbed | str | None) -> None:
     try:
+        if isinstance(scrubbed, str):
+            raise PeerError(scrubbed)
         raw = inflate(incoming.message.header, incoming.message.body)
         if incoming.kind == Kind.RECEIPTS:
             receipting.take(tx, ep, incoming, raw)
@@ -128,6 +135,9 @@ def _command(tx: Connection, ep: Endpoint, record: dict[str, object]) -> None:
     if record.get("type") == twins.TYPE:
         twins.read_populated(record)
         holding.hear(tx, ep)
+        return
+    if record.get("type") in rotating.RECORDS:
+        rotating.hear(tx, ep, record)
         return
     if record.get("type") == resending.TYPE:
         resending.send_again(tx, ep, record)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from backbone.errors import PeerError
 from backbone.points import passed
-from backbone.replication import limits
+from backbone.replication import limits, rekeying
 from backbone.replication.link import (
     Acknowledged,
     Drop,
@@ -60,6 +60,8 @@ class Opened:
     reason: str = ""
     document: bytes | None = None
     """A handshake document instead of a message."""
+    key: str = ""
+    """The partner's subkey that signed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +114,16 @@ async def _open(ep: Endpoint, delivery: Delivery) -> Opened:
     if delivery.problem is not None:
         return Opened(delivery, None, delivery.problem)
     try:
-        data = await ep.keyring.open(
+        data, key = await ep.keyring.open_signed(
             delivery.parcel.data,
             signer=ep.identity.peer_fingerprint,
             message_bytes_max=limits.message_raw_bytes_max + limits.header_bytes_max,
             encrypted=ep.encrypt,
         )
         if data.startswith(b"{"):
-            return Opened(delivery, None, document=data)
-        return Opened(delivery, decode(data))
+            known = rekeying.trusted(ep.keys.theirs, key)
+            return Opened(delivery, None, document=data) if known else Opened(delivery, None, rekeying.REPLACED)
+        return Opened(delivery, decode(data), key=key)
     except (Refused, PeerError) as error:
         return Opened(delivery, None, await _whose(ep, delivery, str(error)))
 
@@ -163,6 +166,10 @@ def _admit(tx: Connection, ep: Endpoint, state: LinkState, one: Opened) -> tuple
     message = one.message
     assert message is not None
     header = message.header
+    by_former = rekeying.judge(ep.keys.theirs, header, one.key, state, ep.clock())
+    if by_former is not None:
+        _carry_out(tx, ep, state, one, by_former)
+        return state, False
     known = None
     if header.seq and header.lane in state.into and state.into[header.lane].has(header.seq):
         known = messages.known_digest(tx, ep.row, state.peer_life, header.lane, header.seq)

@@ -11,7 +11,7 @@ from backbone.service.endpoint import Endpoint
 from backbone.service.evidence import receipting
 from backbone.service.flow import applying, control, inbound, outbound
 from backbone.service.healing import resyncing
-from backbone.service.links import agreeing, pairing
+from backbone.service.links import agreeing, pairing, rotating
 from backbone.service.links.progress import load, over, start_link
 from backbone.service.node import Node
 from backbone.service.parties import close_endpoint, open_endpoint
@@ -34,6 +34,7 @@ async def exchange(node: Node, row: LinkRow, running: Running) -> None:
     """The loops of a link that has a partner, until its stage changes."""
     ep = await open_endpoint(node, row)
     await agreeing.refresh(ep)
+    await rotating.refresh(ep)
     stage = load(row).pairing.stage
     running.asked.clear()
     if row.reason and not running.halves:

@@ -14,7 +14,7 @@ from backbone.service.flow import looking, quarantine, resting
 from backbone.service.flow.outbound import post, unnumbered
 from backbone.service.healing import audit, repair, scrubbing
 from backbone.service.healing.walk import NAMED_MAX
-from backbone.service.links import agreeing
+from backbone.service.links import agreeing, rotating
 from backbone.store import counts, links, lists
 from backbone.store.engine import Connection
 from backbone.store.shadows import Book
@@ -39,7 +39,13 @@ async def carry_out(ep: Endpoint) -> int:
             await _WITH_THE_TRACKER[kind](ep, item, arguments)
     if not ready:
         return len(due)
-    return len(due) + await resting.wake(ep) + await _audit_by_schedule(ep) + await quarantine.retry_due(ep)
+    return (
+        len(due)
+        + await resting.wake(ep)
+        + await _audit_by_schedule(ep)
+        + await quarantine.retry_due(ep)
+        + await rotating.advance(ep)
+    )
 
 
 async def _audit_by_schedule(ep: Endpoint) -> int:
@@ -160,6 +166,7 @@ _WITH_THE_TRACKER: Mapping[str, Callable[[Endpoint, int, dict[str, Any]], Awaita
     "look": looking.look,
     "repair": repair.begin,
     "settle": repair.settle,
+    "rotate": rotating.rotate,
     "propose": agreeing.propose,
     "withdraw": agreeing.withdraw,
     "decide": agreeing.decide,

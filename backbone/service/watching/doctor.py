@@ -12,7 +12,7 @@ from pathlib import Path
 from backbone.config import Folder, load_link
 from backbone.errors import BackboneError
 from backbone.replication.agreement import Agreement
-from backbone.replication.alarm import FREE_BYTES_MIN, KEY_DAYS
+from backbone.replication.alarm import FREE_BYTES_MIN, KEY_DAYS, key_advice
 from backbone.replication.mapping import Rules, Translation
 from backbone.replication.merge import Side
 from backbone.replication.scope.judging import Scope
@@ -240,16 +240,17 @@ async def _keys(node: Node, row: LinkRow) -> list[Finding]:
     for whose, certificate in (("our", keys.own), ("the partner's", keys.peer)):
         end = ends(certificate) if certificate is not None else None
         if end is not None:
-            found += _expiry(what, whose, (end - time.time()) / 86400)
+            found += _expiry(row.name, whose, (end - time.time()) / 86400)
     return found
 
 
-def _expiry(what: str, whose: str, days: float) -> list[Finding]:
+def _expiry(link: str, whose: str, days: float) -> list[Finding]:
+    what, advice = f"link {link}: keys", key_advice(link, whose, days)
     if days < 0:
-        return [Finding(what, "problem", f"{whose} key has expired: make a new handshake with the partner")]
+        return [Finding(what, "problem", f"{whose} key has expired: {advice}")]
     if days < KEY_DAYS[-1]:
         state = "problem" if days < KEY_DAYS[0] else "warning"
-        return [Finding(what, state, f"{whose} key ends in {days:.0f} days: plan a new handshake with the partner")]
+        return [Finding(what, state, f"{whose} key ends in {days:.0f} days: {advice}")]
     return []
 
 

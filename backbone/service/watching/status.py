@@ -1,15 +1,23 @@
 """How each link stands, from the tables alone: readable while the node runs, and while it does not."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from backbone.replication.alarm import TOLD_ONLY
 from backbone.replication.merge import Side
+from backbone.replication.rekeying import Keys, Stage
 from backbone.service.links.progress import load
 from backbone.service.links.talks import talks_in
 from backbone.store import alarms, counts, links, lists
 from backbone.store.engine import Connection, Store
 from backbone.store.links import LinkRow
+
+_STAGES = {
+    Stage.MAKING: "our new key is being made",
+    Stage.ANNOUNCED: "the partner is told our new key; the old one signs until it has taken it",
+    Stage.TURNED: "our new key signs; the old one opens what is still under way",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,8 @@ class LinkStatus:
     """Of the agreement by which we write."""
     proposed: str
     """That another agreement is proposed, and what is to be done; empty otherwise."""
+    key_change: str
+    """How far a change of our key has come; empty where none is under way."""
     alarms: tuple[str, ...]
     """What a running node found wrong with it at its last look: the partner's silence, for one."""
 
@@ -84,6 +94,7 @@ def _link(tx: Connection, row: LinkRow) -> LinkStatus:
         "conflicts": sum(conflicts.values()),
         "agreement_version": talks_in(tx, row).present.version,
         "proposed": _proposed(tx, row),
+        "key_change": doing(row.keys),
         "alarms": _alarms(tx, row.name),
     }
     return LinkStatus(**shown, **_numbers(tx, row))
@@ -101,6 +112,15 @@ def _proposed(tx: Connection, row: LinkRow) -> str:
     if talks.side is Side.MASTER:
         return f"we have proposed version {version} of the agreement, and the partner has not answered"
     return f"the partner proposes version {version} of the agreement: backbone link review {row.name}"
+
+
+def doing(keys: Keys) -> str:
+    """How far a change of our key has come; empty where none is under way."""
+    ours = keys.ours
+    if ours.stage is Stage.SETTLED:
+        return ""
+    day = datetime.fromtimestamp(ours.since, UTC).strftime("%Y-%m-%d")
+    return f"{_STAGES[ours.stage]} (asked for on {day})"
 
 
 def _alarms(tx: Connection, name: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ STATUS = {
     "name", "side", "state", "stage", "reason", "peer", "peer_fingerprint", "verified_by", "issues", "populated",
     "sent", "acknowledged", "applied_there", "received", "applied_here", "waiting", "change_sets_sent",
     "change_sets_applied_there", "cells_waiting", "quarantined", "conflicts_open", "conflicts", "alarms",
-    "heard_at", "holding", "agreement_version", "proposed",
+    "heard_at", "holding", "agreement_version", "proposed", "key_change",
 }  # fmt: skip
 QUEUE = {
     "id", "link", "kind", "gid", "local", "reason", "advice", "state", "attempts", "created_at", "changed_at",

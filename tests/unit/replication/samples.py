@@ -28,6 +28,7 @@ from backbone.replication.message import (
 )
 from backbone.replication.proposal import Agreed, Proposed, encode_agreed, spell
 from backbone.replication.proposal import digest_of as digest_of_proposal
+from backbone.replication.rekeying import Rekey, Turned
 from backbone.replication.resync import Told, encode_told
 from backbone.replication.twins import populated
 from tests.unit.replication.headers import LINK, ack, header, lane_ack
@@ -70,6 +71,9 @@ RECEIPT = receipt.write(
         ),
     )
 )  # fmt: skip
+
+REKEY = Rekey(certificate=b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n", signing="AB" * 20, sealing="CD" * 20)
+TURNED = Turned(signing="AB" * 20, up_to={"b": 0, "c": 2**40, "k": 7})
 
 
 INTERNAL = ChangeSet(
@@ -116,6 +120,8 @@ def samples() -> dict[str, Message]:
         "STATE": message(Kind.STATE, encode_told(TOLD), prev=b"\x02" * 32),
         "RESTING": message(Kind.STATE, encode_told(RESTING), prev=b"\x02" * 32),
         "INTERNAL": message(Kind.DATA, encode_change_sets([encode_change_set(INTERNAL)]), prev=b"\x02" * 32),
+        "REKEY": message(Kind.CTRL, encode_record(REKEY.model_dump())),
+        "TURNED": message(Kind.CTRL, encode_record(TURNED.model_dump())),
         "CTRL": message(Kind.CTRL, encode_record({"type": "tested", "sizes": (1_024, 262_144), "ok": True})),
         "RECEIPTS": message(Kind.RECEIPTS, receipt.encode(RECEIPT), readable=True),
     }

@@ -4,11 +4,26 @@ import pytest
 
 from backbone.replication import receipt, twins
 from backbone.replication.message import Kind, decode, decode_change_sets, decode_record, encode, inflate
+from backbone.replication.rekeying import read_rekey, read_turned
 from backbone.replication.resync import decode_told
-from tests.unit.replication.samples import CHANGE_SETS, CONTENT, GOLDEN, INTERNAL, RECEIPT, RESTING, TOLD, samples
+from tests.unit.replication.samples import (
+    CHANGE_SETS,
+    CONTENT,
+    GOLDEN,
+    INTERNAL,
+    RECEIPT,
+    REKEY,
+    RESTING,
+    TOLD,
+    TURNED,
+    samples,
+)
 
-NAMES = ("DATA", "BLOB", "ACK", "NACK", "CTRL", "RECEIPTS", "POPULATED", "STATE", "RESTING", "INTERNAL")
-KINDS = {"POPULATED": Kind.CTRL, "RESTING": Kind.STATE, "INTERNAL": Kind.DATA}
+NAMES = ("DATA", "BLOB", "ACK", "NACK", "CTRL", "RECEIPTS", "REKEY", "TURNED", "POPULATED", "STATE", "RESTING",
+         "INTERNAL")  # fmt: skip
+
+RECORDS = {"REKEY": "CTRL", "TURNED": "CTRL", "POPULATED": "CTRL", "RESTING": "STATE", "INTERNAL": "DATA"}
+"""Kinds of messages that say more than one thing have a file for each."""
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -17,7 +32,7 @@ def test_a_message_of_version_1_decodes_to_what_it_was_and_back_to_its_bytes(nam
     message = decode(data)
     assert message == samples()[name]
     assert encode(message) == data
-    assert (message.header.v, message.header.kind) == (1, KINDS.get(name) or Kind(name))
+    assert (message.header.v, message.header.kind) == (1, Kind(RECORDS.get(name, name)))
 
 
 def test_its_body_says_what_it_said() -> None:
@@ -26,6 +41,8 @@ def test_its_body_says_what_it_said() -> None:
     assert raw["BLOB"] == CONTENT
     assert decode_record(raw["NACK"]) == {"c": ((1, 2), (9, 9)), "b": ()}
     assert decode_record(raw["CTRL"])["type"] == "tested"
+    assert read_rekey(decode_record(raw["REKEY"])) == REKEY
+    assert read_turned(decode_record(raw["TURNED"])) == TURNED
     assert receipt.decode(raw["RECEIPTS"]) == RECEIPT
     assert twins.read_populated(decode_record(raw["POPULATED"])).after == 41
     assert decode_change_sets(raw["INTERNAL"]) == [INTERNAL]

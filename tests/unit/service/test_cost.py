@@ -24,7 +24,7 @@ def cost(known: int, *, comment: bool = False) -> dict[str, Counter[str]]:
                 await pair.settle()
         for name, node in (("alice", pair.alice), ("bob", pair.bob)):
             node.ep.tracker = CountedTracker(node.ep.tracker, costs[name])
-        with counted(pair.alice.store._engine, costs["alice"]), counted(pair.bob.store._engine, costs["bob"]):
+        with counted(pair.alice.store, costs["alice"]), counted(pair.bob.store, costs["bob"]):
             if comment:
                 pair.alice.tracker.comment("7", "it is so", "alice")
             else:
@@ -57,7 +57,7 @@ def test_a_table_that_is_read_through_would_be_seen() -> None:
             for number in range(known):
                 issue(pair, f"issue {number}")
             await pair.settle()
-            with counted(pair.alice.store._engine, counts):
+            with counted(pair.alice.store, counts):
                 pair.alice.store.read_now(
                     lambda tx: tx.exec_driver_sql("SELECT count(seen) FROM identity").scalar_one()
                 )

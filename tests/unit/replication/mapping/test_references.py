@@ -197,3 +197,10 @@ class TestForms:
     def test_a_form_that_cannot_be_is_named(self, text: Any, words: str) -> None:
         with pytest.raises(ConfigError, match=words):
             half({}, **text)
+
+    @pytest.mark.parametrize("form", ["#{id}", "see_x{id}", "~x{id}", "tracker-issue{id}", "ä{id}-z", "{id}"])
+    def test_each_is_found_also_where_markdown_escapes_its_signs(self, form: str) -> None:
+        word = form.format(id="12")
+        for text in (word, "".join(c if c.isalnum() else f"\\{c}" for c in word)):
+            alice, _ = half(ALICE, {"issue": (form,)})
+            assert alice.edit(text=text) == {TEXT: f"[{word}](backbone:issue/i-12)"}

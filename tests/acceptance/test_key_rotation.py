@@ -1,0 +1,104 @@
+"""A link's keys are replaced while both services run, with real GnuPG over directories."""
+
+import asyncio
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backbone.model import Cell
+from handshake import keyring
+from handshake.keyring import GnupgKeyRing
+from tests.acceptance.forging import drop, gpg
+from tests.acceptance.nodes import NodeAtWork, invite, join, reasons, two_nodes, until
+
+
+@pytest.fixture
+def nodes(place: Path) -> Iterator[tuple[NodeAtWork, NodeAtWork]]:
+    with two_nodes(place) as (alice, bob):
+        join(bob, invite(alice, place / "bob.handshake"))
+        for node in (alice, bob):
+            node.start()
+        until("the link is active", lambda: all(node.status()["state"] == "active" for node in (alice, bob)))
+        yield alice, bob
+
+
+def titles(node: NodeAtWork) -> set[str]:
+    return {str(issue.cells.get(Cell("title"))) for issue in asyncio.run(node.tracker.issues(None, 100))}
+
+
+def shown(node: NodeAtWork) -> dict[str, dict[str, Any]]:
+    return {one["whose"]: one for one in node.json("key", "show", node.link)["keys"]}
+
+
+def rotated(node: NodeAtWork, other: NodeAtWork) -> bool:
+    """Whether what signs here is what is believed there, and nothing is under way any more."""
+    ours, theirs = shown(node)["our"], shown(other)["the partner's"]
+    return bool(ours["former"]) and ours["signing"] == theirs["signing"] and not ours["state"] + theirs["state"]
+
+
+async def by_the_first_key(home: Path, data: bytes) -> bytes:
+    """What somebody makes who has an old copy of a key folder."""
+    ring = await keyring.open_home(home)
+    assert isinstance(ring, GnupgKeyRing)
+    assert ring.peer is not None
+    ring.use(signing=ring.signing)
+    parcel = await ring.seal(data, recipient=ring.peer.fingerprint)
+    await ring.close()
+    return parcel
+
+
+def test_both_rotate_while_they_work_and_an_old_key_counts_no_more(
+    nodes: tuple[NodeAtWork, NodeAtWork], place: Path
+) -> None:
+    alice, bob = nodes
+    alice.tracker.create({Cell("title"): "before"}, "alice")
+    until("it is shared", lambda: titles(bob) == {"before"})
+    words = bob.json("key", "show", "alice")["words"]
+    stolen = place / "stolen"
+    shutil.copytree(alice.keys, stolen, ignore=shutil.ignore_patterns("S.*", "*.lock", ".#*"))
+    stolen.chmod(0o700)
+    pinned = shown(alice)["our"]["fingerprint"]
+
+    said = alice.cli("key", "rotate", "bob", "--yes").stdout
+    assert "Make a backup" in said
+    bob.cli("key", "rotate", "alice", "--yes")
+    bob.tracker.create({Cell("title"): "during"}, "bob")
+    until("both have new keys", lambda: rotated(alice, bob) and rotated(bob, alice))
+    alice.tracker.create({Cell("title"): "after"}, "alice")
+    until("all is shared", lambda: titles(alice) == titles(bob) == {"before", "during", "after"})
+    alice.cli("audit", "bob")
+    assert (shown(alice)["our"]["fingerprint"], alice.json("key", "show", "bob")["words"]) == (pinned, words)
+    assert [node.json("queue", "list") for node in nodes] == [[], []]
+    assert [node.status()["key_change"] for node in nodes] == ["", ""]
+
+    revocation = f'{{"format":"backbone-revocation","link_id":"{alice.json("link", "show", "bob")["link_id"]}"}}'
+    forged = asyncio.run(by_the_first_key(stolen, revocation.encode()))
+    drop(bob.receive, next(path for path in (bob.receive / ".done").iterdir() if "-c-" in path.name), forged, 900)
+    until("bob sets it aside", lambda: bool(reasons(bob)))
+    assert "signed by a key that the partner has replaced" in reasons(bob)[0]
+    assert bob.status()["state"] == "active"
+
+    export = place / "evidence"
+    bob.cli("evidence", "export", "1", "--out", str(export))
+    (certificate,) = (export / "keys").glob("partner-*.asc")
+    (place / "check").mkdir(mode=0o700)
+    listed = gpg(place / "check", ["--show-keys", "--with-colons", str(certificate)], b"").decode()
+    assert listed.count("\nsub:") == 4, "both pairs of subkeys, so that what the old one signed can be checked"
+
+
+def test_a_second_change_waits_for_the_first_and_a_killed_node_goes_on(nodes: tuple[NodeAtWork, NodeAtWork]) -> None:
+    alice, bob = nodes
+    bob.kill()
+    alice.cli("key", "rotate", "bob", "--yes")
+    assert "under way already" in alice.cli("key", "rotate", "bob", "--yes", expected=2).stderr
+    assert "the partner is told our new key" in alice.cli("status").stdout
+    alice.kill()
+    alice.tracker.create({Cell("title"): "while nobody ran"}, "alice")
+    for node in nodes:
+        node.start()
+    until("the new key signs", lambda: rotated(alice, bob))
+    until("and what was edited has come", lambda: titles(bob) == {"while nobody ran"})
+    assert [node.json("queue", "list") for node in nodes] == [[], []]
