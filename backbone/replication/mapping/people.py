@@ -6,10 +6,13 @@ found. What nobody says is not guessed: the same log-in on both sides may be two
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from typing import Self
+
+from pydantic import model_validator
 
 from backbone.model import Schema
 from backbone.replication.agreement import Strict
-from backbone.replication.mapping.patterns import PatternError, Template
+from backbone.replication.mapping.patterns import PatternError, Template, holes_of
 from backbone.replication.mapping.table_rows import Pattern
 
 
@@ -29,6 +32,20 @@ class PeopleRules(Strict):
     """Local log-in = the word, with the same holes in both."""
     stand_in: str = ""
     """A log-in that stands, in fields for one person, for those of the partner's whom nobody knows here."""
+    issue_author_as_comment: str = ""
+    """A comment of ours about an issue that somebody made whom nobody knows here, with ``{author}``, ``{created}``."""
+    file_author_as_comment: str = ""
+    """The same of an attachment: ``{author}``, ``{created}`` and ``{name}``."""
+
+    @model_validator(mode="after")
+    def _has_known_holes(self) -> Self:
+        known = {"author", "created"}
+        for said, holes in ((self.issue_author_as_comment, known), (self.file_author_as_comment, known | {"name"})):
+            unknown = sorted(set(holes_of(said)) - holes)
+            if unknown:
+                there = ", ".join(f"{{{hole}}}" for hole in sorted(holes))
+                raise ValueError(f"{{{unknown[0]}}} stands for nothing; there are {there}")
+        return self
 
 
 class People:

@@ -1,5 +1,6 @@
 """One link's mapping, compiled once: cells out and cells in."""
 
+import re
 from collections.abc import Callable, Mapping
 
 from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Cells, FieldType, Record, Schema, Value
@@ -209,7 +210,7 @@ class Translation:
                     field_in(rule, cell, value, schema, names, self._people, draft)
         for name in joined:
             self._joined_in(self.fields[name], cells, draft)
-        self._always(draft, occasion)
+        self._always(cells, draft, occasion)
         return draft.done()
 
     def _content_in(self, cell: Cell, value: Value, names: Names, is_here: Callable[[str], bool], draft: Draft) -> None:
@@ -235,13 +236,33 @@ class Translation:
         except NoRow as error:
             refuse(rule.name, error, draft)
 
-    def _always(self, draft: Draft, occasion: Occasion) -> None:
+    def _always(self, said: Cells, draft: Draft, occasion: Occasion) -> None:
         """What the rules write besides, whatever the partner said."""
         first = self.rules.comments.if_none
         if first and occasion.fresh and not any(cell.field == COMMENT for cell in draft.cells):
             self._contents.remark("first", first, occasion, draft)
+        self._name_authors(said, draft, occasion)
         if self._on_update and draft.cells and not occasion.fresh:
             draft.cells = {**self._on_update, **draft.cells}
+
+    def _name_authors(self, said: Cells, draft: Draft, occasion: Occasion) -> None:
+        """Of an issue and of its files that are made here by those whom nobody knows here."""
+        people, is_known = self.rules.people, self._people.login
+        made_here = occasion.fresh and occasion.author and people.issue_author_as_comment
+        if made_here and is_known(occasion.author, draft.schema) is None:
+            text = _filled(people.issue_author_as_comment, author=occasion.author, created=occasion.at)
+            self._contents.remark("author", text, occasion, draft)
+        for cell, value in said.items() if people.file_author_as_comment else ():
+            made = cell.field == ATTACHMENT and cell in draft.at and draft.at[cell].element.startswith("+")
+            if made and isinstance(value, dict) and is_known(str(value["author"]), draft.schema) is None:
+                about = {hole: str(value[hole]) for hole in ("author", "created", "name")}
+                text = _filled(people.file_author_as_comment, **about)
+                self._contents.remark(f"author-{cell.element}", text, occasion, draft)
+
+
+def _filled(template: str, **holes: str) -> str:
+    """In one go: what stands in a hole is no template."""
+    return re.sub(r"\{(\w+)\}", lambda match: holes[match[1]], template)
 
 
 def _goes_now(rule: Compiled | Composed, shadow: Shadow, *, fresh: bool) -> bool:

@@ -188,7 +188,7 @@ def _join(tx: Connection, ep: Endpoint, book: Book, names: Names, task: Task) ->
         anew = {**anew, **renewed}
     inward = terms.translation.to_local(
         plan.targets, ep.schema, names, shadow, lambda sha256: blobs.is_complete(tx, ep.row, sha256),
-        Occasion(task.key, change_set.at, known is None),
+        Occasion(task.key, change_set.at, known is None, change_set.author),
     )  # fmt: skip
     cells: Cells = inward.cells if known else {**terms.translation.on_create, **inward.cells}
     write = Write(

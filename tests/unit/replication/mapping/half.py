@@ -99,8 +99,9 @@ class Half:
         operations = [Operation(cell, value, stamp, stamp) for cell, value in said.items()]
         plan = diff.plan(self.shadow, operations, self.words.agreement.policies())
         inward = self.words.to_local(
-            plan.targets, self.schema, self.names, self.shadow, bool, Occasion(f"k{self.clock}", "then", not self.known)
-        )
+            plan.targets, self.schema, self.names, self.shadow, bool,
+            Occasion(f"k{self.clock}", "then", not self.known, "Bob"),
+        )  # fmt: skip
         self.problems = inward.problems
         cells = inward.cells if self.known else {**self.words.on_create, **inward.cells}
         self.shadow.update(plan.registers)
