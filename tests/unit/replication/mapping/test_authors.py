@@ -12,9 +12,6 @@ PEOPLE = {
     "issue_author_as_comment": "by {author}, {created}",
     "file_author_as_comment": "{name} by {author}, {created}",
 }
-    "issue_author_as_comment": "by {author}, {created}",
-    "file_author_as_comment": "{name} by {author}, {created}",
-}
 FILE: Record = {
     "name": "log.txt",
     "type": "text/plain",
