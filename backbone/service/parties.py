@@ -18,11 +18,12 @@ from backbone.replication.scope.judging import Scope
 from backbone.richtext import CONVERT
 from backbone.service.endpoint import Endpoint, Voice, use_keys
 from backbone.service.flow.contents import Contents
+from backbone.service.flow.enlisting import NO_USERS
 from backbone.service.links.meeting import pairing_of
 from backbone.service.logs import logger
 from backbone.service.node import Node
 from backbone.store.links import LinkRow
-from backbone.trackers.base import Tracker
+from backbone.trackers.base import Enlisting, Tracker
 from channels.base import Channel
 from handshake.base import KeyRing
 from handshake.errors import HandshakeError, KeyRingError
@@ -183,6 +184,8 @@ async def open_endpoint(node: Node, row: LinkRow) -> Endpoint:
     translation = translate(agreement)
     schema = await tracker.describe()
     problems = translation.problems(schema)
+    if translation.rules.people.create and not isinstance(tracker, Enlisting):
+        problems.append(f"people.create{NO_USERS}")
     if problems:
         raise ConfigError(f"{file}: {'; '.join(problems)}")
     pairing = pairing_of(node, row, Rules.parse(config.rules, file), agreement, schema)

@@ -1,9 +1,9 @@
 """One link's mapping, compiled once: cells out and cells in."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Cells, FieldType, Record, Schema, Value
+from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Cells, FieldType, Person, Record, Schema, Value
 from backbone.replication.agreement import Agreement
 from backbone.replication.diff import NOTE, Quiet, Shadow
 from backbone.replication.mapping import fitting
@@ -135,6 +135,21 @@ class Translation:
     def login(self, word: str, schema: Schema) -> str | None:
         """The log-in to write as, where the mapping names one."""
         return self._people.login(word, schema)
+
+    def people_to_make(self, operations: Iterable[tuple[Cell, Value]], author: str, schema: Schema) -> list[Person]:
+        """The users that the mapping allows to be made for what the partner says."""
+        if not self.rules.people.create:
+            return []
+        words = [author]
+        for cell, value in operations:
+            kind = self.agreement.fields[cell.field].type if cell.field in self.fields else None
+            if isinstance(value, dict):
+                words.append(str(value["author"]))
+            elif kind is FieldType.USER and isinstance(value, str):
+                words.append(value)
+            elif kind is FieldType.USERS and value:
+                words.append(cell.element)
+        return self._people.to_make(words, schema)
 
     def to_agreed(self, cells: Cells, schema: Schema, names: Names, shadow: Shadow, *, fresh: bool = False) -> Outward:
         """What the tracker shows, in agreed words. What is not in the agreement is left out without a word.

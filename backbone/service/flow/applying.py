@@ -26,6 +26,7 @@ from backbone.service.evidence import receipting
 from backbone.service.flow import planning, twinning
 from backbone.service.flow.asking import fits
 from backbone.service.flow.completing import completable
+from backbone.service.flow.enlisting import enlist
 from backbone.service.flow.inbound import follows, stop, take
 from backbone.service.flow.outbound import fetch_contents
 from backbone.service.flow.overlapping import said_with
@@ -180,6 +181,7 @@ async def _attempt(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object
     """One attempt; returns what somebody edited meanwhile. One book serves its three transactions. ``complete``: what
     people did is said with all its contents. Raises ``NotFetched``, and nothing is written.
     """
+    await enlist(ep, tasks)
     book, touched, life = await _read(ep, tasks)
     asked = await fits(ep, touched)
     sights = await sight(ep, book, tasks)

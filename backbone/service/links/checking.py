@@ -11,12 +11,13 @@ from backbone.replication.mapping import Fault, Names, Occasion, RuleError, Rule
 from backbone.replication.merge import Side
 from backbone.replication.scope.judging import Scope
 from backbone.richtext import CONVERT
+from backbone.service.flow.enlisting import NO_USERS
 from backbone.service.links.meeting import keys_here, pairing_of, shared_keys
 from backbone.service.links.surveying import Survey, Surveyor
 from backbone.service.node import Node
 from backbone.service.parties import open_tracker
 from backbone.store.links import LinkRow
-from backbone.trackers.base import Tracker
+from backbone.trackers.base import Enlisting, Tracker
 
 PAGE = 200
 USED_MAX = 10_000
@@ -70,6 +71,8 @@ async def check_link(node: Node, row: LinkRow, *, samples: int = 0, invert: bool
         schema = await tracker.describe()
         issues, used = await _used(tracker, words) if invert else (0, {})
         faults = words.faults(schema)
+        if rules.people.create and not isinstance(tracker, Enlisting):
+            faults.append(Fault(("people", "create"), NO_USERS))
         if not faults:
             faults = [*proving.lacking(words, schema), *proving.uncovered(words, schema, used)]
             faults += proving.impossible(words, schema)

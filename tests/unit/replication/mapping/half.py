@@ -33,7 +33,7 @@ SCHEMA = Schema(
         )
     },
     {"ann": Person("ann", "Ann Example", "ann@acme.example", ("Support",)), "bot": Person("bot", "Robot"),
-     "eve": Person("eve", "Eve Other", "eve@acme.example", ("Sales",))},
+     "beta-bob": Person("beta-bob", "bob"), "eve": Person("eve", "Eve Other", "eve@acme.example", ("Sales",))},
     visibilities=("internal", "managers"),
 )  # fmt: skip
 
