@@ -3,7 +3,7 @@
 BIN := .venv/bin
 READY := .venv/.ready
 WORKERS ?= 2
-SEEDS ?= 500
+SEEDS ?= 2000
 FROM ?= 0
 SECONDS ?= 600
 PASSINGS ?= 2
@@ -42,8 +42,8 @@ demo: $(READY)  ## two companies on this machine, start to end (DEMO_DIR= ISSUES
 	  $(if $(CHANNEL),--channel "$(CHANNEL)") \
 	  $(if $(filter-out 0 no,$(KEEP)),--keep)
 
-simulate: $(READY)  ## whole nodes on a seeded clock with every fault (SEEDS=500 FROM=0)
-	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --from $(FROM)
+simulate: $(READY)  ## whole nodes on a seeded clock with every fault, in worlds of all kinds (SEEDS=2000 FROM=0)
+	$(BIN)/python -m tests.simulation --mixed --workers $(WORKERS) --seeds $(SEEDS) --from $(FROM) $(ARGS)
 
 mutants: $(READY)  ## each safeguard taken away: which seed misses it (ARGS=name …)
 	$(BIN)/python -m tests.simulation.mutants $(ARGS)

@@ -1,0 +1,26 @@
+"""The kinds of worlds: what happens there beyond the misfortunes of all of them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tests.simulation.channel import MAIL
+from tests.simulation.world import Restored
+
+KINDS: Mapping[str, Mapping[str, Any]] = {
+    "": {},
+    "--restored one": {"restored": Restored.ONE},
+    "--restored both": {"restored": Restored.BOTH},
+    "--changing": {"changing": True},
+    "--cutting": {"cutting": True},
+    "--rotating": {"rotating": True},
+    "--pairing": {"pairing": True},
+    "--scoped": {"scoped": True},
+    "--carrier mail": {"carrier": MAIL},
+}
+"""What ``world.run`` is given, by the options of ``python -m tests.simulation`` that do the same."""
+_MIXED = ("", "", "", *KINDS)
+
+
+def kind_of(seed: int) -> str:
+    """Where kinds are mixed, a seed's number tells its own: a third of the worlds is without anything special."""
+    return _MIXED[seed % len(_MIXED)]
