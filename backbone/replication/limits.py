@@ -146,6 +146,9 @@ state_names = 10_000
 state_history_max = 64
 """Former values of one cell that a state tells: whoever was restored has seen one of the last."""
 
+hops_max = 8
+"""Trackers that a change may come over: more are a ring that turns, or a company that should be linked directly."""
+
 contents_asked = 200
 """Attachments' contents asked for again in one message."""
 

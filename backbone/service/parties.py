@@ -11,6 +11,7 @@ from typing import Any
 from backbone.config import LinkConfig, load_link
 from backbone.errors import ConfigError, HandshakeRefused, Unreachable
 from backbone.replication.agreement import Agreement
+from backbone.replication.history import History
 from backbone.replication.link import Identity, Timing
 from backbone.replication.mapping import Rules, Translation
 from backbone.replication.merge import Side
@@ -19,9 +20,10 @@ from backbone.richtext import CONVERT
 from backbone.service.endpoint import Endpoint, Voice, use_keys
 from backbone.service.flow.contents import Contents
 from backbone.service.flow.enlisting import NO_USERS
-from backbone.service.links.meeting import pairing_of
+from backbone.service.links.matching import pairing_of
 from backbone.service.logs import logger
 from backbone.service.node import Node
+from backbone.store import links
 from backbone.store.links import LinkRow
 from backbone.trackers.base import Enlisting, Tracker
 from channels.base import Channel
@@ -189,6 +191,8 @@ async def open_endpoint(node: Node, row: LinkRow) -> Endpoint:
     if problems:
         raise ConfigError(f"{file}: {'; '.join(problems)}")
     pairing = pairing_of(node, row, Rules.parse(config.rules, file), agreement, schema)
+    if row.tracker != config.link.tracker:
+        await node.store.run(lambda tx: links.change(tx, row.id, tracker=config.link.tracker))
     channel = open_channel(node, row.name, row.link_id, config, row.peer)
     return Endpoint(
         name=row.name,
@@ -197,6 +201,9 @@ async def open_endpoint(node: Node, row: LinkRow) -> Endpoint:
         translation=translation,
         schema=schema,
         tracker=tracker,
+        tracker_name=config.link.tracker,
+        history=History(config.link.history),
+        turn=node.turns[config.link.tracker],
         scope=judge(agreement),
         pairing=pairing,
         translate=translate,

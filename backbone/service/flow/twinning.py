@@ -132,7 +132,7 @@ def _found(
 def shown(ep: Endpoint, book: Book, issue: Issue) -> tuple[Cells, bool]:
     """An issue's fields in agreed words, and whether ``[[only_if]]`` keeps it outside."""
     fields = {cell: value for cell, value in issue.cells.items() if cell.field not in _CONTENT}
-    outward = ep.translation.to_agreed(fields, ep.schema, ep.names(book), {}, fresh=True)
+    outward = ep.translation.to_agreed(fields, ep.schema, ep.names(book), {}, fresh=True, number=issue.local)
     return outward.cells, outward.quiet.outside
 
 
@@ -165,9 +165,14 @@ def keep_back(tx: Connection, ep: Endpoint, book: Book, gid: str, sights: Sights
     """
     seen = sights.get(gid)
     if seen is not None:
-        free = [one.local for one in seen.found if book.by_local(ISSUE, one.local) is None]
+        free = [one.local for one in seen.found if not _is_taken(book, one.local)]
         rows = [Twin(local, seen.word, gid, WAITS) for local in free]
         twins.put(tx, ep.row, rows)
+
+
+def _is_taken(book: Book, local: str) -> bool:
+    """Whether it has a name already, on this link or on another one of its tracker."""
+    return book.by_local(ISSUE, local) is not None or book.elsewhere(ISSUE, local) is not None
 
 
 def adopted(tx: Connection, ep: Endpoint, book: Book, gid: str, sights: Sights) -> bool:
@@ -175,7 +180,7 @@ def adopted(tx: Connection, ep: Endpoint, book: Book, gid: str, sights: Sights) 
     seen = sights.get(gid)
     if ep.pairing is None or seen is None:
         return False
-    found = [one._replace(taken=book.by_local(ISSUE, one.local) is not None) for one in seen.found]
+    found = [one._replace(taken=_is_taken(book, one.local)) for one in seen.found]
     local = choose(ep.pairing, seen.word, found)
     if local is None:
         return False

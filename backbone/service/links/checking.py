@@ -12,7 +12,7 @@ from backbone.replication.merge import Side
 from backbone.replication.scope.judging import Scope
 from backbone.richtext import CONVERT
 from backbone.service.flow.enlisting import NO_USERS
-from backbone.service.links.meeting import keys_here, pairing_of, shared_keys
+from backbone.service.links.matching import keys_here, pairing_of, shared_keys
 from backbone.service.links.surveying import Survey, Surveyor
 from backbone.service.node import Node
 from backbone.service.parties import open_tracker
@@ -108,7 +108,7 @@ async def _used(tracker: Tracker, words: Translation) -> tuple[int, dict[str, se
 
 def _sample(words: Translation, schema: Schema, issue: Issue) -> Sample:
     names = SHOWN
-    out = words.to_agreed(issue.cells, schema, names, {}, fresh=True)
+    out = words.to_agreed(issue.cells, schema, names, {}, fresh=True, number=issue.local)
     enters = not out.quiet.outside
     sent = {cell: value for cell, value in out.cells.items() if enters and not out.quiet.keeps(cell)}
     back = words.to_local(sent, schema, names, {}, lambda _: True, Occasion("sample"))

@@ -16,7 +16,7 @@ from backbone.replication.message import ChangeSet, Kind, decode_change_sets, in
 from backbone.replication.twins import Doubt, Found, Pairing, choose
 from backbone.richtext import CONVERT
 from backbone.service.links.checking import SHOWN
-from backbone.service.links.meeting import keys_here, pairing_of, shared_keys
+from backbone.service.links.matching import keys_here, pairing_of, shared_keys
 from backbone.service.node import Node
 from backbone.service.parties import open_tracker
 from backbone.store import links, messages, shadows, twins

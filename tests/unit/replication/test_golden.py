@@ -7,6 +7,7 @@ from backbone.replication.message import Kind, decode, decode_change_sets, decod
 from backbone.replication.rekeying import read_rekey, read_turned
 from backbone.replication.resync import decode_told
 from tests.unit.replication.samples import (
+    AFAR,
     CHANGE_SETS,
     CONTENT,
     GOLDEN,
@@ -19,10 +20,17 @@ from tests.unit.replication.samples import (
     samples,
 )
 
-NAMES = ("DATA", "BLOB", "ACK", "NACK", "CTRL", "RECEIPTS", "REKEY", "TURNED", "POPULATED", "STATE", "RESTING",
+NAMES = ("DATA", "AFAR", "BLOB", "ACK", "NACK", "CTRL", "RECEIPTS", "REKEY", "TURNED", "POPULATED", "STATE", "RESTING",
          "INTERNAL")  # fmt: skip
 
-RECORDS = {"REKEY": "CTRL", "TURNED": "CTRL", "POPULATED": "CTRL", "RESTING": "STATE", "INTERNAL": "DATA"}
+RECORDS = {
+    "AFAR": "DATA",
+    "REKEY": "CTRL",
+    "TURNED": "CTRL",
+    "POPULATED": "CTRL",
+    "RESTING": "STATE",
+    "INTERNAL": "DATA",
+}
 """Kinds of messages that say more than one thing have a file for each."""
 
 
@@ -38,6 +46,7 @@ def test_a_message_of_version_1_decodes_to_what_it_was_and_back_to_its_bytes(nam
 def test_its_body_says_what_it_said() -> None:
     raw = {n: inflate(m.header, m.body) for n in NAMES for m in [decode((GOLDEN / f"v1-{n.lower()}.bin").read_bytes())]}
     assert tuple(decode_change_sets(raw["DATA"])) == CHANGE_SETS
+    assert tuple(decode_change_sets(raw["AFAR"])) == AFAR
     assert raw["BLOB"] == CONTENT
     assert decode_record(raw["NACK"]) == {"c": ((1, 2), (9, 9)), "b": ()}
     assert decode_record(raw["CTRL"])["type"] == "tested"

@@ -55,7 +55,7 @@ async def keys_here(tracker: Tracker, words: Translation, pairing: Pairing, name
     while page := await tracker.issues(after, PAGE):
         for issue in page:
             fields = {c: v for c, v in issue.cells.items() if c.field not in (COMMENT, ATTACHMENT)}
-            cells = words.to_agreed(fields, schema, names, {}, fresh=True).cells
+            cells = words.to_agreed(fields, schema, names, {}, fresh=True, number=issue.local).cells
             word = pairing.word_of(cells) if pairing.table is None else by_table.get(issue.local, "")
             if word:
                 found.setdefault(word, []).append(issue.local)
