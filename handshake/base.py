@@ -111,6 +111,17 @@ class KeyRing(Protocol):
         """
         ...
 
+    async def revocation(self, reason: str) -> bytes:
+        """An armored certificate by which our primary key revokes itself as stolen (RFC 4880, 5.2.3.23).
+
+        ``reason`` is one line. Changes nothing. Raises ``KeyRingError``.
+        """
+        ...
+
+    async def is_revoked_by(self, certificate: bytes) -> bool:
+        """Whether this is a revocation of the peer's pinned key, made by that key itself. Changes nothing."""
+        ...
+
     async def close(self) -> None:
         """Let go of the processes behind this key ring; the keys stay."""
         ...

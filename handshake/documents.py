@@ -1,4 +1,4 @@
-"""The documents of a handshake: Offer, Acceptance, Confirmation, and Revocation (DESIGN.md 5, PROTOCOL.md 2.5).
+"""The documents of a handshake: Offer, Acceptance, Confirmation, Tested, and Revocation (DESIGN.md 5, PROTOCOL.md 2.5).
 
 Each is one JSON object in canonical form: UTF-8, keys sorted, no space between tokens, no key twice, no
 fractions. The bytes that were signed are the bytes that are hashed.
@@ -137,10 +137,38 @@ class Revocation(_Document):
     reason: Line
 
 
-D = TypeVar("D", Offer, Acceptance, Confirmation, Revocation)
+class Tested(_Document):
+    """All probes of its writer came back. Of a link's first handshake a numbered message says so; of a later one, whose
+    numbers rest, this does.
+    """
+
+    FORMAT: ClassVar[str] = "backbone-tested"
+
+    format: Literal["backbone-tested"] = "backbone-tested"
+    version: Literal[1] = 1
+    link_id: Id
+    transcript: Digest
+    waiting: bool
 
 
-def encode(document: Offer | Acceptance | Confirmation | Revocation) -> bytes:
+class KeyRevocation(_Document):
+    """One side's key was stolen: what it signs counts no more. ``certificate`` is the key's own revocation."""
+
+    FORMAT: ClassVar[str] = "backbone-key-revocation"
+
+    format: Literal["backbone-key-revocation"] = "backbone-key-revocation"
+    version: Literal[1] = 1
+    link_id: Id
+    transcript: Digest
+    fingerprint: Fingerprint
+    certificate: Armored
+    reason: Line
+
+
+D = TypeVar("D", Offer, Acceptance, Confirmation, Revocation, Tested, KeyRevocation)
+
+
+def encode(document: Offer | Acceptance | Confirmation | Revocation | Tested | KeyRevocation) -> bytes:
     """The one form of a document that is signed, sent and hashed."""
     return canonical(document.model_dump(mode="json"))
 

@@ -55,6 +55,10 @@ class Pairing:
     """Where a failed link goes on."""
     resumed_to: Stage | None = None
     """Where a paused link goes on."""
+    again: bool = False
+    """A new handshake for a link that was active before: its numbered messages rest until both stores are joined."""
+    compare: bool = False
+    """It is through, and people have yet to compare its words."""
 
     @property
     def shown(self) -> str:
@@ -81,6 +85,24 @@ class OfferMade:
 @dataclass(frozen=True, slots=True)
 class OfferImported:
     """We are the slave, verified the file and made our acceptance."""
+
+    peer: str
+    transcript: str
+    expires_at: int
+    sizes: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedAgain:
+    """We are the master and wrote a handshake file with a new key for a link that we had: it rests until then."""
+
+    expires_at: int
+    sizes: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedAgain:
+    """We are the slave and joined such a file with a new key of our own."""
 
     peer: str
     transcript: str
@@ -171,6 +193,8 @@ class Revoked:
 Input: TypeAlias = (
     OfferMade
     | OfferImported
+    | OfferedAgain
+    | ImportedAgain
     | AcceptanceReceived
     | ConfirmationReceived
     | EchoSeen

@@ -15,13 +15,14 @@ import gnupg
 
 from handshake.errors import KeyRingError
 from handshake.limits import HOME_PATH_CHARACTERS_MAX, SUBKEY_YEARS
-from handshake.process import OPTIONS, environment
+from handshake.process import OPTIONS, environment, run
 
 VERSION_MIN = (2, 2, 40)
 VERSION_ADVISED = (2, 4, 1)
 
 _PREFERENCES = "AES256 AES SHA512 SHA256 Uncompressed"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,63}")
+_PIPED_BYTES = 64 * 1024
 _AGENT = "s2k-count 65536\n"  # the default makes a passphrase cost half a second at each use
 
 
@@ -57,8 +58,11 @@ def check_path(home: Path) -> None:
         )
 
 
-def make(home: Path, name: str) -> None:
-    """Fill the new folder ``home`` with a key pair for ``name``; all of it or nothing. Blocking."""
+def make(home: Path, name: str, passphrase: str | None = None) -> None:
+    """Fill the new folder ``home`` with a key pair for ``name``; all of it or nothing. Blocking.
+
+    The secret keys are encrypted where there is a ``passphrase``: one line, not empty.
+    """
     if not _NAME.fullmatch(name):
         raise KeyRingError(f"the key cannot be named {name!r}: use up to 64 letters, digits, dots and dashes")
     check_path(home)
@@ -71,7 +75,7 @@ def make(home: Path, name: str) -> None:
         raise KeyRingError(f"the key folder {home} cannot be made: {error.strerror}") from error
     try:
         (home / "gpg-agent.conf").write_text(_AGENT)
-        _make_keys(home, name)
+        _make_keys(home, name, passphrase)
         _sync(home)
     except BaseException:
         stop_agent(home)
@@ -124,18 +128,25 @@ def _call(*command: str) -> bytes:
     ).stdout
 
 
-def _make_keys(home: Path, name: str) -> None:
-    wrapper = _wrapper(home)
+def _make_keys(home: Path, name: str, passphrase: str | None) -> None:
     # The batch language knows one subkey only; both are added to a primary key that does nothing but certify.
-    wrapper.gen_key(
-        "%no-protection\nKey-Type: EDDSA\nKey-Curve: ed25519\nKey-Usage: cert\n"
+    protection = "%no-protection\n" if passphrase is None else ""
+    described = (
+        f"{protection}Key-Type: EDDSA\nKey-Curve: ed25519\nKey-Usage: cert\n"
         f"Name-Real: {name}\nExpire-Date: 0\nPreferences: {_PREFERENCES}\n%commit\n"
     )
-    listed = wrapper.list_keys()
+    run(home, ("--gen-key",), data=described.encode(), output_bytes_max=_PIPED_BYTES, passphrase=passphrase or "")
+    listed = _wrapper(home).list_keys()
     if len(listed) != 1:
         raise KeyRingError(f"gpg could not make a key in {home}: run 'gpgconf --check-programs' to see why")
+    add_subkeys(home, str(listed[0]["fingerprint"]), passphrase)
+
+
+def add_subkeys(home: Path, fingerprint: str, passphrase: str | None) -> None:
+    """One that signs, one that is sealed to; the caller lists the home afterwards. Blocking."""
     for algorithm, use in (("ed25519", "sign"), ("cv25519", "encr")):
-        wrapper.add_subkey(listed[0]["fingerprint"], algorithm=algorithm, usage=use, expire=f"{SUBKEY_YEARS}y")
+        arguments = ("--quick-add-key", fingerprint, algorithm, use, f"{SUBKEY_YEARS}y")
+        run(home, arguments, output_bytes_max=_PIPED_BYTES, passphrase=passphrase or "")
 
 
 def _wrapper(home: Path) -> gnupg.GPG:

@@ -34,6 +34,8 @@ T = TypeVar("T")
 _LIST = ("--with-colons", "--fixed-list-mode", "--with-subkey-fingerprint")
 _SEALED_BYTES_MAX = 2 * MESSAGE_BYTES_MAX
 _ALGORITHMS = ("--digest-algo=SHA512", "--cipher-algo=AES256")
+_NO_PASSPHRASE = frozenset({11, 85})  # GPG_ERR_BAD_PASSPHRASE, GPG_ERR_NO_PIN_ENTRY (libgpg-error)
+_LOCKED = "the link's secret key does not open: correct the passphrase that [keys] in backbone.toml names"
 _PASSPHRASE = ("--s2k-mode=3", "--s2k-digest-algo=SHA512", "--s2k-count=65011712")
 
 
@@ -43,33 +45,41 @@ def workers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="gpg")
 
 
-async def create(home: Path, name: str, pool: Executor | None = None) -> "GnupgKeyRing":
+async def create(
+    home: Path, name: str, pool: Executor | None = None, *, passphrase: str | None = None
+) -> "GnupgKeyRing":
     """Make a home with a key pair of our own. ``home`` must not exist yet; 80 characters of path at most.
 
-    Raises ``KeyRingError``; then nothing is left behind.
+    The secret keys are encrypted where there is a ``passphrase``. Raises ``KeyRingError``; then nothing is left behind.
     """
-    await asyncio.get_running_loop().run_in_executor(pool or workers(), homes.make, home, name)
-    return await open_home(home, pool)
+    await asyncio.get_running_loop().run_in_executor(pool or workers(), homes.make, home, name, passphrase)
+    return await open_home(home, pool, passphrase=passphrase)
 
 
-async def open_home(home: Path, pool: Executor | None = None) -> "GnupgKeyRing":
-    """The key ring in a home made by ``create``. Raises ``KeyRingError`` when it is not one."""
+async def open_home(home: Path, pool: Executor | None = None, *, passphrase: str | None = None) -> "GnupgKeyRing":
+    """The key ring in a home made by ``create``. Raises ``KeyRingError`` when it is not one.
+
+    ``passphrase`` is that of its secret keys; where they have none, it is not asked for.
+    """
     homes.check_path(home)
     if not (home / "pubring.kbx").is_file():
         raise KeyRingError(f"the key folder {home} is missing or empty: restore it from the backup")
     chosen = pool or workers()
     own, peer = await asyncio.get_running_loop().run_in_executor(chosen, _inventory, home)
-    return GnupgKeyRing(home, own, peer, chosen)
+    return GnupgKeyRing(home, own, peer, chosen, passphrase)
 
 
 class GnupgKeyRing:
     """``KeyRing`` on a GnuPG home; see ``base.py`` for what each method promises."""
 
-    def __init__(self, home: Path, own: Certificate, peer: Certificate | None, pool: Executor) -> None:
+    def __init__(
+        self, home: Path, own: Certificate, peer: Certificate | None, pool: Executor, passphrase: str | None = None
+    ) -> None:
         self.home = home
         self._own = own
         self._peer = peer
         self._pool = pool
+        self._passphrase = passphrase
         self._changing = asyncio.Lock()
         self._signing = self._sealing = ""
         self._trusted: frozenset[str] | None = None
@@ -128,6 +138,8 @@ class GnupgKeyRing:
         arguments = [*_ALGORITHMS, "--armor", "--local-user", _address(self._own, "s", self._signing), "--sign"]
         if passphrase is not None:
             arguments += [*_PASSPHRASE, "--symmetric"]
+            # gpg is told one passphrase in a run: the agent learns the key's by a run of its own, and keeps it.
+            await self.seal(b"", recipient="", encrypt=False)
         outcome = await self._run(*arguments, data=text, output_bytes_max=4 * FILE_BYTES_MAX, passphrase=passphrase)
         return _made(outcome)
 
@@ -153,7 +165,7 @@ class GnupgKeyRing:
     async def rotate(self) -> tuple[str, str]:
         async with self._changing:
             if renewal.newest(self._own, self.signing) is None:
-                await self._in_thread(partial(renewal.extend, self.home, self._own, listed, None))
+                await self._in_thread(partial(renewal.extend, self.home, self._own, listed, self._passphrase))
                 self._own, _ = await self._in_thread(partial(_inventory, self.home))
             made = renewal.newest(self._own, self.signing)
         if made is None:
@@ -169,6 +181,14 @@ class GnupgKeyRing:
             self._peer = await self._in_thread(
                 partial(renewal.merge, self.home, self._peer, certificate, names, listed)
             )
+
+    async def revocation(self, reason: str) -> bytes:
+        return await self._in_thread(partial(renewal.revocation, self.home, self._own, reason, self._passphrase))
+
+    async def is_revoked_by(self, certificate: bytes) -> bool:
+        if self._peer is None or len(certificate) > CERTIFICATE_BYTES_MAX:
+            return False
+        return await self._in_thread(partial(renewal.revokes, self.home, self._peer, certificate, listed))
 
     async def signature_seconds(self) -> float:
         """How long one signature takes here, the agent being warm; ``limits.SIGNATURE_SECONDS_WARN`` is too long."""
@@ -213,6 +233,8 @@ class GnupgKeyRing:
     async def _excuse(self, refused: Refused) -> None:
         """A message for our own key that we cannot open is the peer's fault only if our secret key is at work."""
         probe = await self._run("--sign", "--local-user", self.signing + "!", output_bytes_max=FILE_BYTES_MAX)
+        if status.failed(probe.status, _NO_PASSPHRASE):
+            raise KeyRingError(_LOCKED) from refused
         if probe.code != 0:
             raise KeyRingError(
                 f"gpg's agent does not answer for {self.home}: is the folder readable and whole?"
@@ -221,7 +243,8 @@ class GnupgKeyRing:
     async def _run(
         self, *arguments: str, data: bytes = b"", output_bytes_max: int, passphrase: str | None = None
     ) -> Outcome:
-        call = partial(run, self.home, arguments, data=data, output_bytes_max=output_bytes_max, passphrase=passphrase)
+        secret = self._passphrase if passphrase is None else passphrase
+        call = partial(run, self.home, arguments, data=data, output_bytes_max=output_bytes_max, passphrase=secret)
         return await self._in_thread(call)
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
@@ -302,6 +325,8 @@ def _made(outcome: Outcome) -> bytes:
         status.mentions(outcome.status, b"INV_SGNR") and status.mentions(outcome.status, b"KEYEXPIRED", b"KEYREVOKED")
     ):
         raise UnusableKey("the link's key, or the peer's, has expired or was revoked: rotate the link's keys")
+    if status.failed(outcome.status, _NO_PASSPHRASE):
+        raise KeyRingError(_LOCKED)
     if outcome.code != 0 or not status.mentions(outcome.status, b"SIG_CREATED"):
         raise KeyRingError("gpg could not sign: check the key folder's permissions and 'gpg-agent'")
     return outcome.output

@@ -126,6 +126,13 @@ class MemoryKeyRing:
             raise WrongKey(f"key {self._peer} has no usable subkey {signing}")
         await self.add_peer(certificate, self._peer)
 
+    async def revocation(self, reason: str) -> bytes:
+        return b"revoked: " + _certificate(self._own)
+
+    async def is_revoked_by(self, certificate: bytes) -> bool:
+        named = _named(certificate.removeprefix(b"revoked: "))
+        return certificate.startswith(b"revoked: ") and named[0] == self._peer
+
     async def close(self) -> None:
         """Nothing runs."""
 

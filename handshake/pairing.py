@@ -91,6 +91,18 @@ def _import(pairing: Pairing, offer: e.OfferImported) -> Result:
     return after, (e.SendAcceptance(),)
 
 
+def _offer_again(pairing: Pairing, offer: e.OfferedAgain) -> Result:
+    """Of the exchange before nothing is left: neither the peer's key nor its echoes."""
+    return Pairing(pairing.role, Stage.OFFERED, offer.expires_at, offer.sizes, again=True), (e.Hold(),)
+
+
+def _import_again(pairing: Pairing, offer: e.ImportedAgain) -> Result:
+    after = Pairing(
+        pairing.role, Stage.OFFERED, offer.expires_at, offer.sizes, offer.peer, offer.transcript, again=True
+    )
+    return after, (e.Hold(), e.SendAcceptance())
+
+
 def _accept(pairing: Pairing, acceptance: e.AcceptanceReceived) -> Result:
     if acceptance.at > pairing.expires_at:
         alarm = e.Alarm("an acceptance came after the handshake file had expired: make a new handshake file")
@@ -129,7 +141,7 @@ def _echo(pairing: Pairing, echo: e.EchoSeen) -> Result:
     if after.missing:
         return after, ()
     if after.peer_tested:
-        return replace(after, stage=Stage.ACTIVE), (e.TellTested(waiting=False), e.Activate())
+        return _begin(after, (e.TellTested(waiting=False),))
     return replace(after, stage=Stage.TESTED), (e.TellTested(waiting=True),)
 
 
@@ -142,8 +154,15 @@ def _peer_echo_unconfirmed(pairing: Pairing, _: e.PeerEchoSeen) -> Result:
 
 
 def _peer_echo(pairing: Pairing, echo: e.PeerEchoSeen) -> Result:
-    after = replace(pairing, stage=Stage.ACTIVE, peer_tested=True)
-    return after, (*_answer(echo), e.Activate())
+    return _begin(replace(pairing, peer_tested=True), _answer(echo))
+
+
+def _begin(tested: Pairing, effects: tuple[Effect, ...]) -> Result:
+    """Whoever has an old key could have sent the second handshake file: people compare the words before it begins."""
+    if tested.again:
+        after = replace(tested, stage=Stage.PAUSED, resumed_to=Stage.RESYNC, reason=COMPARE, compare=True)
+        return after, (*effects, e.Hold())
+    return replace(tested, stage=Stage.ACTIVE), (*effects, e.Activate())
 
 
 def _peer_echo_again(pairing: Pairing, echo: e.PeerEchoSeen) -> Result:
@@ -172,7 +191,7 @@ def _pause(pairing: Pairing, _: e.Paused) -> Result:
 
 def _resume(pairing: Pairing, _: e.Resumed) -> Result:
     assert pairing.resumed_to is not None
-    after = replace(pairing, stage=pairing.resumed_to, resumed_to=None)
+    after = replace(pairing, stage=pairing.resumed_to, resumed_to=None, reason=None, compare=False)
     return after, (e.Activate(),) if after.stage is Stage.ACTIVE else ()
 
 
@@ -226,6 +245,8 @@ def _revoke(pairing: Pairing, revoked: e.Revoked) -> Result:
     return after, (e.SpendToken(), e.Hold(), *tell)
 
 
+COMPARE = "a new handshake was made for this link: compare its ten words with the partner's admin, then record it"
+"""Why a link waits whose stores are to be joined under new keys."""
 _OTHER_EXCHANGE = "the master confirmed another answer than ours: somebody else used the handshake file; make a new one"
 _RESTORED = "an old copy of a node was restored during the handshake: revoke the link and make a new one"
 _PAIRED = "confirmed tested active paused resync failed"
@@ -234,17 +255,19 @@ _LATER = "tested active paused resync failed"
 ROWS: tuple[Row, ...] = (
     Row(_MASTER, "draft offered expired", e.OfferMade, _offer, "offered"),
     Row(_SLAVE, "draft expired", e.OfferImported, _import, "offered"),
+    Row(_MASTER, "offered expired " + _PAIRED, e.OfferedAgain, _offer_again, "offered"),
+    Row(_SLAVE, "offered expired " + _PAIRED, e.ImportedAgain, _import_again, "offered"),
     Row(_MASTER, "offered", e.AcceptanceReceived, _accept, "confirmed expired"),
     Row(_MASTER, _PAIRED, e.AcceptanceReceived, _accept_again),
     Row(_MASTER, "expired", e.AcceptanceReceived, _accept_late),
     Row(_SLAVE, "offered expired", e.ConfirmationReceived, _confirm, "confirmed failed"),
     Row(_SLAVE, _PAIRED, e.ConfirmationReceived, _confirm_again),
-    Row(_BOTH, "confirmed", e.EchoSeen, _echo, "confirmed tested active"),
+    Row(_BOTH, "confirmed", e.EchoSeen, _echo, "confirmed tested active paused"),
     Row(_BOTH, _LATER, e.EchoSeen, _stay),
     Row(_SLAVE, "offered", e.EchoSeen, _stay),
     Row(_SLAVE, "offered", e.PeerEchoSeen, _peer_echo_unconfirmed),
     Row(_BOTH, "confirmed", e.PeerEchoSeen, _peer_echo_early),
-    Row(_BOTH, "tested", e.PeerEchoSeen, _peer_echo, "active"),
+    Row(_BOTH, "tested", e.PeerEchoSeen, _peer_echo, "active paused"),
     Row(_BOTH, "active paused resync", e.PeerEchoSeen, _peer_echo_again),
     Row(_BOTH, "failed", e.PeerEchoSeen, _stay),
     Row(_BOTH, "offered confirmed tested", e.Waited, _repeat),

@@ -13,7 +13,7 @@ from pathlib import Path
 from handshake import home as homes
 from handshake.certificate import Certificate, Subkey
 from handshake.errors import KeyRingError, WrongKey
-from handshake.limits import CERTIFICATE_BYTES_MAX, FILE_BYTES_MAX, SUBKEY_YEARS
+from handshake.limits import CERTIFICATE_BYTES_MAX, FILE_BYTES_MAX
 from handshake.process import run
 
 Listed = Callable[[Path], Sequence[Certificate]]
@@ -29,9 +29,7 @@ def extend(home: Path, own: Certificate, listed: Listed, passphrase: str | None)
     shutil.rmtree(stage, ignore_errors=True)
     try:
         shutil.copytree(home, stage, ignore=_not_keys)
-        for algorithm, use in (("ed25519", "sign"), ("cv25519", "encr")):
-            arguments = ("--quick-add-key", own.fingerprint, algorithm, use, f"{SUBKEY_YEARS}y")
-            run(stage, arguments, output_bytes_max=FILE_BYTES_MAX, passphrase=passphrase or "")
+        homes.add_subkeys(stage, own.fingerprint, passphrase)
         found = {known.fingerprint: known for known in listed(stage)}[own.fingerprint]
         if len(found.subkeys) != len(own.subkeys) + 2 or found.subkeys[: len(own.subkeys)] != own.subkeys:
             raise KeyRingError(f"gpg could not make new subkeys in {stage}: is the key's passphrase right?")
@@ -68,6 +66,26 @@ def merge(home: Path, peer: Certificate, certificate: bytes, names: tuple[str, s
             raise WrongKey(f"gpg cannot encrypt to subkey {names[1]}")
         homes.replace_public_keys(home, stage)
     return merged
+
+
+def revocation(home: Path, own: Certificate, reason: str, passphrase: str | None) -> bytes:
+    """Our primary key's revocation of itself, code 1: stolen. Blocking. Raises ``KeyRingError``."""
+    said = reason.encode("ascii", "replace").replace(b"\n", b" ")
+    answers = b"y\n1\n" + said + b"\n\ny\n"  # what gpg asks: whether, why by code, why in words, an empty line, sure
+    arguments = ("--no-batch", "--command-fd", "0", "--armor", "--gen-revoke", own.fingerprint)
+    made = run(home, arguments, data=answers, output_bytes_max=FILE_BYTES_MAX, passphrase=passphrase)
+    if made.code != 0 or b"BEGIN PGP PUBLIC KEY BLOCK" not in made.output:
+        raise KeyRingError(f"gpg could not make a revocation in {home}: is the folder readable and whole?")
+    return made.output
+
+
+def revokes(home: Path, peer: Certificate, certificate: bytes, listed: Listed) -> bool:
+    """Whether gpg, given this certificate, takes the pinned key for revoked. Blocking; ``home`` stays as it is."""
+    with tempfile.TemporaryDirectory(prefix="new-", dir=home) as folder:
+        stage = Path(folder)
+        homes.import_into(stage, homes.export(home, peer.fingerprint), certificate)
+        found = listed(stage)
+    return [known.fingerprint for known in found] == [peer.fingerprint] and not found[0].usable
 
 
 def named(certificate: Certificate, fingerprint: str, use: str) -> Subkey:

@@ -122,6 +122,14 @@ def mentions(raw: bytes, *keywords: bytes) -> bool:
     return any(keyword in keywords for keyword, _ in lines(raw))
 
 
+def failed(raw: bytes, codes: frozenset[int]) -> bool:
+    """Whether an operation failed for one of these reasons, whichever part of GnuPG says so: 16 bits name it."""
+    return any(
+        keyword == b"FAILURE" and len(said) > 1 and said[1].isdigit() and int(said[1][:12]) & 0xFFFF in codes
+        for keyword, said in lines(raw)
+    )
+
+
 def _line(text: bytes) -> _Line:
     if not text.startswith(_PREFIX) or len(text) > STATUS_LINE_BYTES_MAX or b"\0" in text:
         raise Refused("status", "gpg's report has a line that gpg does not write")

@@ -8,8 +8,19 @@ choices are in it by name, so that a later format of the documents cannot leave 
 import hashlib
 import hmac
 
-from handshake.documents import PROTOCOLS, SUITES, Acceptance, Confirmation, Offer, Revocation, canonical, decode
-from handshake.errors import Expired, OwnFile, WrongLink, WrongProof, WrongTranscript, WrongVersion
+from handshake.documents import (
+    PROTOCOLS,
+    SUITES,
+    Acceptance,
+    Confirmation,
+    KeyRevocation,
+    Offer,
+    Revocation,
+    Tested,
+    canonical,
+    decode,
+)
+from handshake.errors import Expired, OwnFile, WrongKey, WrongLink, WrongProof, WrongTranscript, WrongVersion
 
 _LABEL = b"backbone handshake transcript 1"
 _PROOF_LABEL = b"backbone handshake proof 1"
@@ -95,6 +106,24 @@ def check_revocation(revocation: Revocation, *, link_id: str, transcript: bytes)
         raise WrongLink("the revocation belongs to another link")
     if not hmac.compare_digest(revocation.transcript, transcript.hex()):
         raise WrongTranscript("the revocation belongs to another handshake of this link")
+
+
+def check_tested(tested: Tested, *, link_id: str, transcript: bytes) -> None:
+    """Whether it is our exchange that was tested. Raises ``WrongLink`` or ``WrongTranscript``."""
+    if tested.link_id != link_id:
+        raise WrongLink("the report of the connection test belongs to another link")
+    if not hmac.compare_digest(tested.transcript, transcript.hex()):
+        raise WrongTranscript("the report of the connection test belongs to another handshake of this link")
+
+
+def check_key_revocation(revocation: KeyRevocation, *, link_id: str, transcript: bytes, fingerprint: str) -> None:
+    """Whether it is its own key of our link. Raises ``WrongLink``, ``WrongTranscript`` or ``WrongKey``."""
+    if revocation.link_id != link_id:
+        raise WrongLink("the key's revocation belongs to another link")
+    if not hmac.compare_digest(revocation.transcript, transcript.hex()):
+        raise WrongTranscript("the key's revocation belongs to another handshake of this link")
+    if revocation.fingerprint != fingerprint:
+        raise WrongKey("the partner revokes a key that is not its own: nothing was changed")
 
 
 def _joined(*parts: bytes) -> bytes:

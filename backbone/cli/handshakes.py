@@ -113,6 +113,47 @@ def new_file(file: Path | None) -> "Iterator[Callable[[bytes], object]]":
             raise
 
 
+def offer_again(
+    place: Here, name: str, description: str, expires_days: int, secret: str | None, out: Path | None, *, yes: bool
+) -> None:
+    """A handshake file with a new key for a link that there is; the link rests until the partner has joined it."""
+    from backbone.service.links import linking
+    from backbone.service.links.rejoining import AgainOptions
+
+    options = AgainOptions(description, expires_days, secret)
+    target = out or Path(f"{name}.handshake")
+    show.confirm(f"make new keys for link {name}? It rests until the partner has joined again", yes=yes)
+    with new_file(target) as write:
+        made = place.run(lambda node: linking.offer_again(node, name, options), wake=True)
+        write(made.file)
+    typer.echo(
+        f"The new handshake file is {target}; it works once, until {made.expires}. Hand it to the partner's admin"
+    )
+    typer.echo("by a way that the old key does not open, and say by telephone: backbone link join FILE --again")
+    typer.echo(f"Our new key for this link: {show.groups(made.fingerprint)}")
+    typer.echo(
+        f"Then compare the ten words and record it: backbone link verify {name} --by WHO. Before that nothing moves."
+    )
+
+
+def join_again(place: Here, offered: "Offered", out: Path | None, *, yes: bool) -> None:
+    """Our half of a new handshake for a link that there is, with a new key of ours."""
+    from backbone.service.links import linking
+
+    row, _ = place.run(lambda node: linking.check_again(node, offered))
+    typer.echo(f"\nThis is a new handshake of link {row.name}. The partner's key was "
+               f"{show.groups((row.peer or {}).get('fingerprint', '')) or 'not known'};")  # fmt: skip
+    typer.echo(f"from here on it would be {show.groups(offered.offer.fingerprint)}.")
+    show.confirm("has the partner's admin told you this key by telephone?", yes=yes)
+    with new_file(out) as write:
+        joined = place.run(lambda node: linking.join_again(node, offered), wake=True)
+        write(joined.acceptance)
+    typer.echo(f"Link {joined.name} has new keys; the answer travels as the first parcel. Next: backbone run.")
+    typer.echo(f"Our new key for this link: {show.groups(joined.fingerprint)}")
+    typer.echo("Compare these words with the partner's admin by telephone:\n" + show.words(joined.words))
+    typer.echo(f"Then record it: backbone link verify {joined.name} --by WHO. Before that nothing moves.")
+
+
 def as_plain(offered: "Offered") -> dict[str, Any]:
     """An offer without its token."""
     offer = offered.offer

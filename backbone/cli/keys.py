@@ -67,3 +67,28 @@ def rotate(context: typer.Context, name: Name, timeout: Timeout = 60.0, yes: Yes
     typer.echo(f"How far that is: backbone key show {name}. The words are what they were:")
     typer.echo(show.words(found["words"]))
     typer.echo("Make a backup (backbone backup FILE): one from before does not hold the new key.")
+
+
+@key.command()
+def revoke(
+    context: typer.Context,
+    name: Name,
+    reason: Annotated[str, typer.Option(help="What happened, in one line: the partner's admin reads it.")],
+    partner: Annotated[bool, typer.Option("--partner", help="It is the partner's key that was stolen.")] = False,
+    yes: Yes = False,
+) -> None:
+    """A key was stolen: what it signs is refused from now on, and the link stops until there is a new handshake."""
+    from backbone.service.links import distrusting, revoking
+
+    revoking.check_reason(reason)
+    place = here(context)
+    whose = "the partner's" if partner else "our"
+    show.confirm(f"revoke {whose} key of link {name}? The link stops until there is a new handshake", yes=yes)
+    work = distrusting.distrust_partners if partner else distrusting.revoke_ours
+    place.run(lambda node: work(node, name, reason), wake=True)
+    typer.echo(f"{whose.capitalize()} key of link {name} is revoked. Call the partner's admin, and then:")
+    typer.echo(
+        "the master of the link says: backbone link create NAME --again; the other one: backbone link join FILE --again"
+    )
+    if not partner:
+        typer.echo("The partner is told by a parcel as soon as this node runs: backbone run, or backbone sync.")

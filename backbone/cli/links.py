@@ -48,11 +48,18 @@ def create(
     encrypt: Annotated[bool, typer.Option("--encrypt/--no-encrypt", help="Signatures are always on.")] = True,
     passphrase_file: Passphrase = None,
     out: Annotated[Path | None, typer.Option(help="Where the handshake file goes (else NAME.handshake).")] = None,
+    again: Annotated[bool, typer.Option("--again", help="New keys for a link that there is; its state stays.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --again: do not ask.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and write nothing.")] = False,
 ) -> None:
     """Invite a partner: write the link's file and the signed handshake file to hand over."""
     from backbone.service.links import linking
 
+    if again:
+        handshakes.offer_again(
+            here(context), name, description, expires_days, handshakes.passphrase(passphrase_file), out, yes=yes
+        )
+        return
     travels = _channel(context, channel, send, receive, account)
     options = linking.LinkOptions(
         tracker, travels, description, agreement, mapping, expires_days, encrypt,
@@ -84,6 +91,7 @@ def join(
     account: Annotated[str | None, typer.Option(help="By mail: the account in backbone.toml.")] = None,
     mapping: Annotated[Path | None, typer.Option(help="A TOML file: what the shared fields are called here.")] = None,
     passphrase_file: Passphrase = None,
+    again: Annotated[bool, typer.Option("--again", help="New keys for a link that there is; its state stays.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     out: Annotated[Path | None, typer.Option(help="Also write the acceptance into a file, to carry by hand.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and write nothing.")] = False,
@@ -93,6 +101,9 @@ def join(
 
     offered = handshakes.read(file, passphrase_file)
     handshakes.print_offer(offered)
+    if again:
+        handshakes.join_again(here(context), offered, out, yes=yes)
+        return
     options = linking.JoinOptions(
         tracker, _channel(context, offered.offer.channel.kind, send, receive, account), name, mapping
     )

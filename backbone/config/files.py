@@ -73,12 +73,27 @@ class MailTable(BaseModel):
         return dict(self)
 
 
+class KeyTable(_Fixed):
+    """``[keys]``: where the passphrase of the links' secret keys comes from; none of them: they have none."""
+
+    passphrase_file: Annotated[str, Field(min_length=1)] | None = None
+    passphrase_env: Annotated[str, Field(min_length=1)] | None = None
+    passphrase_command: Annotated[str, Field(min_length=1)] | None = None
+    passphrase_keyring: Annotated[str, Field(min_length=1)] | None = None
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Those that are named."""
+        return {name: str(value) for name, value in self if value is not None}
+
+
 class NodeConfig(_Fixed):
     """``backbone.toml``."""
 
     node: NodeTable
     trackers: dict[Name, TrackerTable] = Field(default_factory=dict)
     mail: dict[Name, MailTable] = Field(default_factory=dict)
+    keys: KeyTable = Field(default_factory=KeyTable)
     alarms: AlarmTable = Field(default_factory=AlarmTable)
 
     def anchor(self, folder: Folder) -> Path | None:

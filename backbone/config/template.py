@@ -34,6 +34,10 @@ name = {name}
 # "text" for people, "json" for a program that collects logs.
 #log_format = "text"
 
+# New secret keys of links are encrypted with this passphrase; docs/keys.md. Or passphrase_env, _command, _keyring.
+#[keys]
+#passphrase_file = "/etc/backbone/passphrase"    # its first line, mode 600, outside what a backup of this folder takes
+
 # Who is told when something is wrong, once, and again when it is over. README.md explains each line.
 #[alarms]
 #mail = "main"                           # the account in [mail.NAME] that sends

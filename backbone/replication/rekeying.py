@@ -102,6 +102,8 @@ class Theirs:
     """Announced: is taken beside ``signing``."""
     sealing: str = ""
     former: Former | None = None
+    revoked: str = ""
+    """Why nothing that the partner's key signs counts any more; empty where it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,10 @@ class Keys:
 
     ours: Ours = Ours()
     theirs: Theirs = Theirs()
+    before: str = ""
+    """After a new handshake: the label of the partner's last life before it, whose parcels new keys do not open."""
+    homes: tuple[tuple[str, str, str], ...] = ()
+    """The key folders of earlier handshakes, with our fingerprint and the partner's: they open old evidence."""
 
 
 def read_rekey(record: Mapping[str, Any]) -> Rekey:
@@ -220,7 +226,8 @@ def judge(theirs: Theirs, header: Header, key: str, state: LinkState, now: float
     if trusted(theirs, key):
         return None
     former = theirs.former
-    assert former is not None, "a key was replaced"
+    if theirs.revoked or former is None:
+        return Refuse(REVOKED)
     if tuple(header.inc) != tuple(former.life):
         return Refuse(REPLACED)
     last = former.up_to.get(header.lane, 0)
@@ -233,16 +240,17 @@ def judge(theirs: Theirs, header: Header, key: str, state: LinkState, now: float
 
 def trusted(theirs: Theirs, key: str) -> bool:
     """Whether this subkey of the partner signs now."""
-    return not theirs.signing or key in (theirs.signing, theirs.coming)
+    return not theirs.revoked and (not theirs.signing or key in (theirs.signing, theirs.coming))
 
 
+REVOKED = "it is signed by a key that was revoked: whoever sends it has stolen the key, or has not heard of it"
 REPLACED = (
     "it is signed by a key that the partner has replaced: somebody uses the old key, or the partner's node was "
     "restored from a backup that is older than its new key; ask its admin, and if so: backbone link create --again"
 )
 
 __all__ = [
-    "REKEY", "REPLACED", "TURNED", "Former", "Keys", "Next", "Ours", "Rekey", "Stage", "Theirs", "Turned", "announced",
-    "begin", "following", "heard", "heard_turned", "judge", "made", "read_rekey", "read_turned",
-    "settled", "trusted", "turned", "turning",
+    "REKEY", "REPLACED", "REVOKED", "TURNED", "Former", "Keys", "Next", "Ours", "Rekey", "Stage", "Theirs", "Turned",
+    "announced", "begin", "following", "heard", "heard_turned", "judge", "made", "read_rekey", "read_turned", "settled",
+    "trusted", "turned", "turning",
 ]  # fmt: skip

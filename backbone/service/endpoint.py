@@ -67,7 +67,8 @@ class Voice:
 def use_keys(keyring: KeyRing, keys: Keys) -> None:
     """Make a key ring work with these."""
     theirs = keys.theirs
-    trusted = frozenset({theirs.signing, theirs.coming} - {""}) if theirs.signing else None
+    named = frozenset() if theirs.revoked else frozenset({theirs.signing, theirs.coming} - {""})
+    trusted = named if theirs.signing or theirs.revoked else None
     keyring.use(signing=keys.ours.signing, sealing=theirs.sealing, trusted=trusted)
 
 

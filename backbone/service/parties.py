@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import entry_points
 from types import ModuleType
@@ -26,7 +27,8 @@ from backbone.service.node import Node
 from backbone.store import links
 from backbone.store.links import LinkRow
 from backbone.trackers.base import Enlisting, Tracker
-from channels.base import Channel
+from channels.base import Channel, ChannelError
+from channels.mail.secrets import place_of
 from handshake.base import KeyRing
 from handshake.errors import HandshakeError, KeyRingError
 from handshake.keyring import open_home
@@ -136,10 +138,28 @@ def _plugin(group: str, kind: str, where: str) -> Any:
     return found[kind].load()
 
 
+async def key_passphrase(node: Node) -> str | None:
+    """What the links' secret keys are encrypted with, from where ``[keys]`` says. Raises ``ConfigError``."""
+    given: dict[str, Any] = node.config.keys.settings
+    if not given:
+        return None
+    where = f"{node.folder.config}: keys"
+    if len(given) > 1:
+        raise ConfigError(f"{where} has {' and '.join(given)}: leave one")
+    if "passphrase_file" in given:
+        given["passphrase_file"] = str(node.folder.resolve(given["passphrase_file"]))
+    try:
+        place = place_of(where, given, "passphrase")
+        assert place is not None
+        return (await asyncio.to_thread(place.read)).reveal()
+    except ChannelError as error:
+        raise ConfigError(str(error)) from error
+
+
 async def open_keyring(node: Node, row: LinkRow) -> KeyRing:
     """The link's keys. Raises ``HandshakeRefused`` where the folder holds others, ``Unreachable`` where gpg fails."""
     try:
-        keyring = await open_home(node.folder.gnupg(row.home))
+        keyring = await open_home(node.folder.gnupg(row.home), passphrase=await key_passphrase(node))
     except KeyRingError as error:
         raise Unreachable(str(error)) from error
     except HandshakeError as error:
@@ -150,6 +170,18 @@ async def open_keyring(node: Node, row: LinkRow) -> KeyRing:
         )
     use_keys(keyring, row.keys)
     return keyring
+
+
+async def open_former(node: Node, row: LinkRow) -> list[tuple[KeyRing, str]]:
+    """The key rings of earlier handshakes of this link that are still there, each with the partner's fingerprint:
+    they open what was sealed to them, and nothing else.
+    """
+    found: list[tuple[KeyRing, str]] = []
+    secret = await key_passphrase(node)
+    for home, _ours, theirs in row.keys.homes:
+        with suppress(KeyRingError, HandshakeError):
+            found.append((await open_home(node.folder.gnupg(home), passphrase=secret), theirs))
+    return found
 
 
 def translation_of(node: Node, row: LinkRow, agreement: Agreement, user: str) -> Translation:

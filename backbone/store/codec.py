@@ -86,7 +86,10 @@ def unpack_keys(data: bytes) -> Keys:
     ours, theirs = plain["ours"], plain["theirs"]
     former = theirs.pop("former")
     return Keys(
-        Ours(**{**ours, "stage": Stage(ours["stage"])}), Theirs(**theirs, former=Former(**former) if former else None)
+        Ours(**{**ours, "stage": Stage(ours["stage"])}),
+        Theirs(**theirs, former=Former(**former) if former else None),
+        plain.get("before", ""),
+        plain.get("homes", ()),
     )
 
 

@@ -149,10 +149,10 @@ def source_from(name: str, given: Mapping[str, Any]) -> Source | None:
         return _oauth(name, given[key])
     if key == "token_command":
         return TokenCommand(FromCommand(_text(name, key, given[key])))
-    return _place(name, given, "password")
+    return place_of(name, given, "password")
 
 
-def _place(name: str, given: Mapping[str, Any], what: str) -> Password | None:
+def place_of(name: str, given: Mapping[str, Any], what: str) -> Password | None:
     """The source named by ``<what>_file``, ``<what>_env``, ``<what>_command`` or ``<what>_keyring``."""
     for ending in ("file", "env", "command", "keyring"):
         if (key := f"{what}_{ending}") in given:
@@ -169,7 +169,7 @@ def _oauth(name: str, given: object) -> OAuth:
     if not isinstance(given, Mapping) or (unknown := [key for key in given if key not in _OAUTH]):
         which = f"no {unknown[0]!r}; it" if isinstance(given, Mapping) else "to be a table, which"
         raise ChannelError(f"{name}.oauth has {which} knows {', '.join(_OAUTH)}")
-    secret, refresh = _place(name, given, "client_secret"), _place(name, given, "refresh_token")
+    secret, refresh = place_of(name, given, "client_secret"), place_of(name, given, "refresh_token")
     if secret is None and refresh is None:
         raise ChannelError(f"{name}.oauth lacks refresh_token_file or client_secret_file: add what the provider gave")
     url = _text(name, "oauth.token_url", given.get("token_url"))

@@ -102,3 +102,31 @@ def test_a_second_change_waits_for_the_first_and_a_killed_node_goes_on(nodes: tu
     until("the new key signs", lambda: rotated(alice, bob))
     until("and what was edited has come", lambda: titles(bob) == {"while nobody ran"})
     assert [node.json("queue", "list") for node in nodes] == [[], []]
+
+
+def test_protected_keys_work_with_the_passphrase_that_the_configuration_names(place: Path) -> None:
+    with two_nodes(place) as (alice, bob):
+        secret = place / "passphrase"
+        secret.write_text("wide river\n")
+        secret.chmod(0o600)
+        config = alice.folder / "backbone.toml"
+        config.write_text(f'{config.read_text()}\n[keys]\npassphrase_file = "{secret}"\n')
+        join(bob, invite(alice, place / "bob.handshake"))
+        for node in (alice, bob):
+            node.start()
+        until("the link is active", lambda: all(node.status()["state"] == "active" for node in (alice, bob)))
+        alice.cli("key", "rotate", "bob", "--yes")
+        until("it has a new key", lambda: rotated(alice, bob))
+        assert all(b"protected-private-key" in f.read_bytes() for f in (alice.keys / "private-keys-v1.d").iterdir())
+        assert not any(b"protected-private-key" in f.read_bytes() for f in (bob.keys / "private-keys-v1.d").iterdir())
+        alice.tracker.create({Cell("title"): "sealed"}, "alice")
+        until("it travels", lambda: titles(bob) == {"sealed"})
+        alice.stop()
+        secret.write_text("deep river\n")
+        alice.start()
+        until("it says why it rests", lambda: "correct the passphrase" in alice.status()["reason"])
+        assert "river" not in (place / "alice.log").read_text() + alice.cli("status").stdout
+        secret.write_text("wide river\n")
+        bob.tracker.create({Cell("title"): "waited"}, "bob")
+        until("and goes on", lambda: titles(alice) == {"sealed", "waited"})
+        assert [node.json("queue", "list") for node in (alice, bob)] == [[], []]

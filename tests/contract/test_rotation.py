@@ -123,3 +123,46 @@ async def test_where_gpg_makes_no_keys_nothing_is_changed(tmp_path: Path) -> Non
     finally:
         await ring.close()
         shutil.rmtree(home, ignore_errors=True)
+
+
+async def test_a_key_is_revoked_by_itself_and_by_no_other(rings: Rings) -> None:
+    alice, bob, mallory = rings.alice, rings.bob, rings.mallory
+    before = await bob.peer_key(), await alice.public_key()
+    certificate = await alice.revocation("stolen: a laptop, Grüße")
+    assert await bob.is_revoked_by(certificate)
+    for wrong in (await mallory.revocation("x"), await bob.revocation("x"), await alice.public_key(), b"noise"):
+        assert not await bob.is_revoked_by(wrong)
+    assert (await bob.peer_key(), await alice.public_key()) == before, "old signatures can still be checked"
+    await opened_by_bob(rings, await alice.seal(MESSAGE, recipient=bob.fingerprint))
+
+
+async def test_a_protected_key_does_all_of_it_with_its_passphrase_and_nothing_without(tmp_path: Path) -> None:
+    home, other = (Path(f"/tmp/{name}-{tmp_path.name[-12:]}") for name in ("hp", "ho"))
+    ring = await keyring.create(home, "alice", passphrase="wide river")
+    bob = await keyring.create(other, "bob")
+    try:
+        await ring.add_peer(await bob.public_key(), bob.fingerprint)
+        await bob.add_peer(await ring.public_key(), ring.fingerprint)
+        ring.use(signing=ring.signing)
+        signing, _ = await ring.rotate()
+        ring.use(signing=signing)
+        kept = [key.read_bytes() for key in (home / "private-keys-v1.d").glob("*.key")]
+        assert len(kept) == 5
+        assert all(b"protected-private-key" in key for key in kept), "every secret key, those of the rotation too"
+        assert await ring.sign(b"{}", passphrase="of the file")
+        assert await ring.revocation("stolen")
+        parcel = await bob.seal(MESSAGE, recipient=ring.fingerprint)
+        assert await ring.open(parcel, signer=bob.fingerprint, message_bytes_max=LIMIT) == MESSAGE
+        await ring.close()
+        for wrong in ("deep river", None):
+            locked = await keyring.open_home(home, passphrase=wrong)
+            with pytest.raises(KeyRingError, match=r"backbone\.toml"):
+                await locked.seal(MESSAGE, recipient=bob.fingerprint)
+            with pytest.raises(KeyRingError, match=r"backbone\.toml"):
+                await locked.open(parcel, signer=bob.fingerprint, message_bytes_max=LIMIT)
+            await locked.close()
+    finally:
+        await ring.close()
+        await bob.close()
+        for folder in (home, other):
+            shutil.rmtree(folder, ignore_errors=True)

@@ -2,7 +2,7 @@
 
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from backbone.service.evidence.finding import Found
 from backbone.service.evidence.page import Parties, names, page, text_name
 from backbone.service.links.progress import load
 from backbone.service.node import Node
-from backbone.service.parties import open_keyring
+from backbone.service.parties import open_former, open_keyring
 from backbone.store import links
 from backbone.store.links import LinkRow
 from handshake.base import KeyRing
@@ -44,16 +44,18 @@ async def export(node: Node, issue: str, folder: Path, link: str | None) -> Expo
     """
     row, gid, local = await _locate(node, issue, link)
     keyring = await open_keyring(node, row)
+    former = await open_former(node, row)
     try:
-        found = await finding.find(node.store, row, keyring, gid, local)
+        found = await finding.find(node.store, row, keyring, gid, local, former)
         if not (found.sent or found.received):
             raise BackboneError(
                 f"nothing about {issue} is kept: it was changed before this version ran, or longer ago than "
                 "evidence_days in backbone.toml says"
             )
-        files = dict(await _files(node, row, keyring, found))
+        files = dict(await _files(node, row, keyring, found, former))
     finally:
-        await keyring.close()
+        for ring in (keyring, *(ring for ring, _ in former)):
+            await ring.close()
     _write(folder, files)
     answered = {outcome.digest for told in found.receipts for outcome in told.receipt.outcomes}
     return Exported(
@@ -79,7 +81,9 @@ async def _locate(node: Node, issue: str, link: str | None) -> tuple[LinkRow, st
     return found[0]
 
 
-async def _files(node: Node, row: LinkRow, keyring: KeyRing, found: Found) -> list[tuple[str, bytes]]:
+async def _files(
+    node: Node, row: LinkRow, keyring: KeyRing, found: Found, former: Sequence[tuple[KeyRing, str]]
+) -> list[tuple[str, bytes]]:
     assert row.peer is not None, "evidence is of a link with a partner"
     partner, key = str(row.peer.get("name") or row.name), str(row.peer["fingerprint"])
     verified = load(row).verified_by
@@ -91,10 +95,17 @@ async def _files(node: Node, row: LinkRow, keyring: KeyRing, found: Found) -> li
     files = [
         (f"keys/{node.name}.asc", await keyring.public_key()),
         (f"keys/partner-{key[-16:]}.asc", await keyring.peer_key()),
+        *[pair for ring, theirs in former for pair in await _former_keys(node, ring, theirs)],
         *_content(found),
     ]
     sums = "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in files)
     return [*files, ("SHA256SUMS", sums.encode()), ("README.md", page(parties, found).encode())]
+
+
+async def _former_keys(node: Node, ring: KeyRing, theirs: str) -> list[tuple[str, bytes]]:
+    """Those of an earlier handshake of the link."""
+    ours = f"keys/{node.name}-before-{ring.fingerprint[-16:]}.asc"
+    return [(ours, await ring.public_key()), (f"keys/partner-before-{theirs[-16:]}.asc", await ring.peer_key())]
 
 
 def _content(found: Found) -> Iterator[tuple[str, bytes]]:

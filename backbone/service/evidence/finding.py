@@ -1,5 +1,6 @@
 """What the store holds about one issue that can be proved: read, opened and put together, nothing written yet."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from backbone.errors import BackboneError, PeerError
@@ -69,13 +70,18 @@ def gid_of(tx: Connection, link: int, issue: str) -> tuple[str, str] | None:
     return None if known is None else (known.gid, known.local)
 
 
-async def find(store: Store, row: LinkRow, keyring: KeyRing, gid: str, local: str) -> Found:
-    """Open what the store holds about an issue. Raises ``BackboneError``."""
+async def find(
+    store: Store, row: LinkRow, keyring: KeyRing, gid: str, local: str, former: Sequence[tuple[KeyRing, str]] = ()
+) -> Found:
+    """Open what the store holds about an issue; ``former``: key rings of earlier handshakes, with the partner's
+    fingerprint. Raises ``BackboneError``.
+    """
     said = await store.read(lambda tx: evidence.about(tx, row.id, gid, ("c",)))
     ours = [one for one in said if one.ours and one.content is not None]
     sent = [change for place, one in enumerate(ours) for change in _changes(_of_ours(one), gid, place)]
     assert row.peer is not None, "only a partner's messages are kept"
-    open_ = _Opening(keyring, row.peer["fingerprint"], encrypted=bool(row.peer.get("encrypt", True)))
+    rings = ((keyring, str(row.peer["fingerprint"])), *former)
+    open_ = _Opening(rings, encrypted=bool(row.peer.get("encrypt", True)))
     messages = [s for one in said if not one.ours and (s := await open_.open(one, "message")) is not None]
     received = [
         change
@@ -110,26 +116,31 @@ async def _receipts(
 class _Opening:
     """Takes the encryption off the partner's parcels, and leaves the signature."""
 
-    def __init__(self, keyring: KeyRing, signer: str, *, encrypted: bool) -> None:
-        self._keyring = keyring
-        self._signer = signer
+    def __init__(self, rings: Sequence[tuple[KeyRing, str]], *, encrypted: bool) -> None:
+        self._rings = rings
         self._encrypted = encrypted
         self.lost = 0
 
     async def open(self, said: Said, kind: str) -> Signed | None:
         if said.content is None:
             return None
-        parcel = said.content
+        for keyring, signer in self._rings:
+            found = await self._open_with(keyring, signer, said, said.content, kind)
+            if found is not None:
+                return found
+        self.lost += 1
+        return None
+
+    async def _open_with(self, keyring: KeyRing, signer: str, said: Said, parcel: bytes, kind: str) -> Signed | None:
         try:
-            content, _ = await self._keyring.open_signed(  # also by a key that was replaced since
-                parcel, signer=self._signer, message_bytes_max=_BYTES_MAX, encrypted=self._encrypted
+            content, _ = await keyring.open_signed(  # also by a key that was replaced since
+                parcel, signer=signer, message_bytes_max=_BYTES_MAX, encrypted=self._encrypted
             )
-            data = await self._keyring.unwrap(parcel, message_bytes_max=_BYTES_MAX) if self._encrypted else parcel
+            data = await keyring.unwrap(parcel, message_bytes_max=_BYTES_MAX) if self._encrypted else parcel
             return Signed(f"{kind}-{said.life}-{said.seq:06}.gpg", data, content, decode(content))
         except KeyRingError as error:
             raise BackboneError(str(error)) from error
         except (Refused, PeerError):
-            self.lost += 1
             return None
 
 

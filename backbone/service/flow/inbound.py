@@ -32,7 +32,7 @@ from backbone.replication.link import (
 )
 from backbone.replication.message import LANES, Kind, Message, decode, decode_asked, inflate
 from backbone.replication.resync import decode_welcome
-from backbone.service.endpoint import Endpoint
+from backbone.service.endpoint import Endpoint, Voice
 from backbone.service.evidence import receipting
 from backbone.service.healing.renewing import begin_life
 from backbone.service.links.progress import joined, roll_back
@@ -60,6 +60,8 @@ class Opened:
     reason: str = ""
     document: bytes | None = None
     """A handshake document instead of a message."""
+    late: bool = False
+    """Sealed to a key of before a new handshake: what it said is told anew."""
     key: str = ""
     """The partner's subkey that signed."""
 
@@ -125,6 +127,8 @@ async def _open(ep: Endpoint, delivery: Delivery) -> Opened:
             return Opened(delivery, None, document=data) if known else Opened(delivery, None, rekeying.REPLACED)
         return Opened(delivery, decode(data), key=key)
     except (Refused, PeerError) as error:
+        if ep.keys.before == delivery.parcel.label.incarnation and getattr(error, "reason", "") == "not_for_us":
+            return Opened(delivery, None, late=True)
         return Opened(delivery, None, await _whose(ep, delivery, str(error)))
 
 
@@ -148,10 +152,12 @@ def _admit_all(
     before = state = links.state(tx, ep.row)
     special: list[Message] = []
     for one in opened:
-        if one.document is not None:
+        if one.late:
+            ep.log.info("dropped", reason="sealed to a key of before the new handshake")
+        if one.late or one.document is not None:
             continue
         if one.message is None:
-            _quarantine(tx, ep, one.delivery, one.reason)
+            set_parcel_aside(tx, ep, one.delivery, one.reason)
             continue
         state, taken = _admit(tx, ep, state, one)
         if taken and one.message.header.kind in (Kind.PROBE, Kind.ECHO):
@@ -247,7 +253,7 @@ def _carry_out(tx: Connection, ep: Endpoint, state: LinkState, one: Opened, effe
         case Drop():
             ep.log.info("dropped", reason=effect.reason, lane=header.lane, seq=header.seq)
         case Refuse():
-            _quarantine(tx, ep, one.delivery, effect.reason)
+            set_parcel_aside(tx, ep, one.delivery, effect.reason)
         case Halt():
             halt(tx, ep, effect.reason)
         case Reborn():
@@ -277,7 +283,7 @@ def _asked_for(tx: Connection, ep: Endpoint, state: LinkState, message: Message)
         messages.mark_asked(tx, ep.row, state.life, lane, ranges)
 
 
-def _quarantine(tx: Connection, ep: Endpoint, delivery: Delivery, reason: str) -> None:
+def set_parcel_aside(tx: Connection, ep: Voice, delivery: Delivery, reason: str) -> None:
     """Anybody who can write to the share or the mailbox can bring this about, as often as he likes."""
     data = delivery.parcel.data
     aside = lists.parcels_aside(tx, ep.row)

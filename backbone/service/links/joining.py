@@ -9,6 +9,7 @@ from typing import Any
 
 from backbone.errors import HandshakeRefused, Unreachable
 from backbone.replication.agreement import Agreement
+from backbone.replication.link import Life
 from backbone.replication.mapping import Rules
 from backbone.replication.merge import Side
 from backbone.service.links import pairing as parcels
@@ -102,7 +103,10 @@ async def check_join(node: Node, offered: Offered, options: JoinOptions) -> tupl
         raise HandshakeRefused(str(error)) from error
     known = await node.store.read(lambda tx: links.by_link_id(tx, offer.link_id))
     if known is not None:
-        raise HandshakeRefused(f"this handshake file was joined already, as link {known.name}: a file works once")
+        raise HandshakeRefused(
+            f"link {known.name} is joined already, and a handshake file works once; where the partner has lost its key "
+            "and says that it made this file for that, by telephone: backbone link join FILE --again"
+        )
     await check_new(node, name)
     schema = await schema_of(node, options.tracker)
     rules = rules_of(options.mapping, offered.agreement, schema)
@@ -119,18 +123,14 @@ async def join_link(node: Node, offered: Offered, options: JoinOptions) -> Joine
         channel = {"kind": offer.channel.kind, **_partner(offer), **options.channel}
         config = write_config(node, name, offer.link_id, options.tracker, channel, rules)
         address = ChannelAddress(kind=config.channel.kind, address=address_of(node, name, offer.link_id, config))
-        answer = await _answer(node, offered, keys, chosen, address)
-        sealed = await keys.seal(encode(answer), recipient=offer.fingerprint)
-        seen = transcript(offered.data, answer)
+        said = await answer(node, offered, keys, chosen, address)
+        sealed = await keys.seal(encode(said), recipient=offer.fingerprint)
+        seen = transcript(offered.data, said)
         sizes = parcels.probe_sizes(open_channel(node, name, offer.link_id, config))
         expires = datetime.strptime(offer.expires, TIME).replace(tzinfo=UTC)
         given = events.OfferImported(offer.fingerprint, seen.hex(), int(expires.timestamp()), sizes)
         made, _ = table.step(Pairing(Role.SLAVE), given)
-        peer = {
-            "node": offer.node, "name": offer.node_name, "fingerprint": offer.fingerprint,
-            "transcript": seen.hex(), "suite": chosen[1], "encrypt": offered.encrypt,
-            "address": offer.channel.address.get(MAIL),
-        }  # fmt: skip
+        peer = peer_of(offered, seen, chosen)
 
         def store(tx: Connection) -> None:
             progress = Progress(made, acceptance=sealed)
@@ -153,22 +153,34 @@ async def join_link(node: Node, offered: Offered, options: JoinOptions) -> Joine
         return Joined(name, keys.fingerprint, offer.fingerprint, safety_words(seen), armor(sealed))
 
 
+def peer_of(offered: Offered, seen: bytes, chosen: tuple[int, int]) -> dict[str, Any]:
+    """What the link's row keeps of the master."""
+    offer = offered.offer
+    return {
+        "node": offer.node, "name": offer.node_name, "fingerprint": offer.fingerprint,
+        "transcript": seen.hex(), "suite": chosen[1], "encrypt": offered.encrypt,
+        "address": offer.channel.address.get(MAIL),
+    }  # fmt: skip
+
+
 def _partner(offer: Offer) -> dict[str, str]:
     """By mail the partner's address stands in the link's file, for an admin to see."""
     address = offer.channel.address.get(MAIL)
     return {"partner": address} if offer.channel.kind == MAIL and address else {}
 
 
-async def _answer(
-    node: Node, offered: Offered, keys: KeyRing, chosen: tuple[int, int], address: ChannelAddress
-) -> Acceptance:
+async def answer(
+    node: Node, offered: Offered, keys: KeyRing, chosen: tuple[int, int], address: ChannelAddress,
+    life: Life | None = None,
+) -> Acceptance:  # fmt: skip
+    """Pins the master's key and says who we are; ``life`` is that of our store on this link, where not the node's."""
     await keys.add_peer(offered.certificate, offered.offer.fingerprint)
-    answer = Acceptance(
+    said = Acceptance(
         link_id=offered.offer.link_id,
         offer_digest=digest(offered.data),
         node=node.node_id,
         node_name=node.name,
-        incarnation=parcels.incarnation(node.life),
+        incarnation=parcels.incarnation(life or node.life),
         certificate=(await keys.public_key()).decode(),
         fingerprint=keys.fingerprint,
         channel=address,
@@ -177,4 +189,4 @@ async def _answer(
         nonce=secrets.token_hex(32),
         proof=_NO_PROOF,
     )
-    return prove(offered.data, answer)
+    return prove(offered.data, said)

@@ -14,7 +14,8 @@ from backbone.service.links import pairing as parcels
 from backbone.service.links import revoking
 from backbone.service.links.joining import Joined, JoinOptions, Offered, check_join, join_link, read_offer
 from backbone.service.links.offering import Created, LinkOptions, check_create, create_link
-from backbone.service.links.progress import advance, keep, load
+from backbone.service.links.progress import advance, keep, load, waits_for_words
+from backbone.service.links.rejoining import check_again, join_again, offer_again
 from backbone.service.node import Node
 from backbone.service.parties import open_keyring
 from backbone.store import links
@@ -70,13 +71,17 @@ async def words(node: Node, name: str) -> tuple[str, ...]:
 
 
 async def verify(node: Node, name: str, by: str) -> None:
-    """Record that two people compared the words."""
+    """Record that two people compared the words; a link that waited for that goes on."""
     await words(node, name)
 
     def store(tx: Connection) -> None:
         row = links.by_name(tx, name)
         assert row is not None
-        keep(tx, row, replace(load(row), verified_by=by))
+        progress = replace(load(row), verified_by=by)
+        if waits_for_words(progress.pairing):
+            after, _ = table.step(progress.pairing, events.Resumed())
+            progress = replace(progress, pairing=after)
+        keep(tx, row, progress)
 
     await node.store.run(store)
 
@@ -87,7 +92,10 @@ async def pause(node: Node, name: str) -> None:
 
 
 async def resume(node: Node, name: str) -> None:
-    """Go on."""
+    """Go on. Raises ``UsageError`` for a link that waits until its words are compared."""
+    if waits_for_words(load(await _row(node, name)).pairing):
+        raise UsageError(f"link {name} has new keys: compare its words with the partner's admin, then record it with "
+                         f"backbone link verify {name} --by WHO")  # fmt: skip
     await _tell(node, name, events.Resumed())
 
 
@@ -135,6 +143,7 @@ async def _row(node: Node, name: str) -> LinkRow:
 
 
 __all__ = [
-    "Created", "JoinOptions", "Joined", "LinkOptions", "Offered", "accept_file", "check_create", "check_join",
-    "create_link", "direction", "join_link", "pause", "read_offer", "resume", "resync", "revoke", "verify", "words",
+    "Created", "JoinOptions", "Joined", "LinkOptions", "Offered", "accept_file", "check_again", "check_create",
+    "check_join", "create_link", "direction", "join_again", "join_link", "offer_again", "pause", "read_offer", "resume",
+    "resync", "revoke", "verify", "words",
 ]  # fmt: skip

@@ -19,7 +19,7 @@ from backbone.replication.scope.judging import Scope
 from backbone.richtext import CONVERT
 from backbone.service.links.progress import Progress, save
 from backbone.service.node import Node
-from backbone.service.parties import channel_settings, open_tracker
+from backbone.service.parties import channel_settings, key_passphrase, open_tracker
 from backbone.store import links
 from backbone.store.engine import Connection
 from channels.base import ChannelError
@@ -50,13 +50,13 @@ async def schema_of(node: Node, name: str) -> Schema:
 
 
 @asynccontextmanager
-async def new_keys(node: Node, name: str, home: str) -> AsyncIterator[KeyRing]:
-    """New keys; when the block fails, they and the link's file go again."""
+async def new_keys(node: Node, name: str, home: str, *, first: bool = True) -> AsyncIterator[KeyRing]:
+    """New keys; when the block fails, they go again, and with a link's ``first`` ones its file."""
     folder = node.folder.gnupg(home)
     folder.parent.mkdir(exist_ok=True, mode=0o700)
     try:
         try:
-            keys = await keyring.create(folder, node.name)
+            keys = await keyring.create(folder, node.name, passphrase=await key_passphrase(node))
         except KeyRingError as error:
             raise Unreachable(str(error)) from error
         try:
@@ -64,7 +64,8 @@ async def new_keys(node: Node, name: str, home: str) -> AsyncIterator[KeyRing]:
         finally:
             await keys.close()
     except BaseException as error:
-        node.folder.link_file(name).unlink(missing_ok=True)
+        if first:
+            node.folder.link_file(name).unlink(missing_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
         if isinstance(error, HandshakeError):
             raise HandshakeRefused(str(error)) from error

@@ -80,7 +80,7 @@ async def create_link(node: Node, name: str, options: LinkOptions) -> Created:
         address = ChannelAddress(kind=config.channel.kind, address=address_of(node, name, link_id, config))
         now = datetime.fromtimestamp(node.clock(), UTC)
         expires = now + timedelta(days=options.expires_days)
-        document = encode(_offer(node, name, link_id, keys, options, agreement, address, now, expires,
+        document = encode(offer_of(node, name, link_id, keys, options, agreement, address, now, expires,
                                  (await keys.public_key()).decode()))  # fmt: skip
         file = await keys.sign(document, passphrase=options.passphrase)
         sizes = parcels.probe_sizes(open_channel(node, name, link_id, config))
@@ -94,10 +94,11 @@ async def create_link(node: Node, name: str, options: LinkOptions) -> Created:
         return Created(file, keys.fingerprint, expires.strftime(TIME))
 
 
-def _offer(
+def offer_of(
     node: Node, name: str, link_id: str, keys: KeyRing, options: LinkOptions, agreement: Agreement,
     address: ChannelAddress, now: datetime, expires: datetime, certificate: str,
 ) -> Offer:  # fmt: skip
+    """What the handshake file says."""
     return Offer(
         protocols=PROTOCOLS,
         suites=SUITES,

@@ -18,23 +18,24 @@ from backbone.replication import limits
 from backbone.replication.agreement import Strict
 from backbone.replication.link import LinkState
 from backbone.replication.message import Kind, Message, decode_record, encode_record, inflate
+from backbone.replication.rekeying import Keys
 from backbone.service.endpoint import Endpoint
 from backbone.service.flow.inbound import PARCEL_KEPT_BYTES, label_life
 from backbone.service.flow.outbound import post, unnumbered
 from backbone.service.flow.recording import number
-from backbone.service.links import revoking
+from backbone.service.links import distrusting, revoking, rotating
 from backbone.service.links.progress import Progress, advance, keep, load
 from backbone.service.node import Node
 from backbone.store import links, lists
 from backbone.store.engine import Connection
 from backbone.store.links import LinkRow
-from channels.base import Channel, Label, Parcel
+from channels.base import Channel, Delivery, Label, Parcel
 from handshake import events, pairing
 from handshake.base import KeyRing
-from handshake.documents import Acceptance, Confirmation, Offer, decode, encode
+from handshake.documents import Acceptance, Confirmation, Offer, Tested, decode, encode
 from handshake.errors import HandshakeError, Refused
 from handshake.limits import FILE_BYTES_MAX
-from handshake.transcript import check_acceptance, check_confirmation
+from handshake.transcript import check_acceptance, check_confirmation, check_tested
 
 REPEATED_AFTER_SECONDS = 30.0
 """An unanswered step of the handshake is repeated after this time, or after the channel's resend floor."""
@@ -58,7 +59,8 @@ async def listen(node: Node, row: LinkRow, channel: Channel, keyring: KeyRing) -
         try:
             await take_acceptance(node, row, keyring, delivery.parcel.data)
         except (HandshakeError, HandshakeRefused, Refused) as error:
-            await node.store.run(lambda tx, e=error: _refused(tx, row.id, str(e)))  # type: ignore[misc]
+            if not late(delivery, error, row.keys):
+                await node.store.run(lambda tx, e=error: _refused(tx, row.id, str(e)))  # type: ignore[misc]
             await channel.confirm([delivery.token])
         else:
             await channel.confirm([delivery.token])
@@ -87,6 +89,8 @@ async def take_acceptance(node: Node, row: LinkRow, keyring: KeyRing, parcel: by
     if not progress.offer:
         raise HandshakeRefused("the handshake file of this link was accepted already")
     seen = check_acceptance(progress.offer, acceptance)
+    if progress.partner is not None and acceptance.node != progress.partner["node"]:
+        raise HandshakeRefused("the new handshake file was joined by another node than the link's partner")
     await keyring.add_peer(acceptance.certificate.encode(), acceptance.fingerprint)
     passed("handshake: key pinned")
     signed = await keyring.open(parcel, signer=acceptance.fingerprint, message_bytes_max=FILE_BYTES_MAX)
@@ -105,13 +109,22 @@ async def take_acceptance(node: Node, row: LinkRow, keyring: KeyRing, parcel: by
         now = node.clock()
         given = events.AcceptanceReceived(acceptance.fingerprint, seen.hex(), int(now))
         after, _ = pairing.step(progress.pairing, given)
-        kept = Progress(after, b"", hashlib.sha256(data).digest())
+        kept = Progress(after, b"", hashlib.sha256(data).digest(), partner=progress.partner)
         keep(tx, row, kept, peer=peer)
-        life = _life(acceptance.incarnation)
-        links.save_state(tx, row.id, LinkState(node.life, node.boot, life, spoke_at=now))
+        life = life_of(acceptance.incarnation)
+        state = LinkState(node.life, node.boot, life, spoke_at=now)
+        if progress.partner is not None:
+            state = replace(links.state(tx, row.id), peer_life=life, peer_boot=0)
+        links.save_state(tx, row.id, state)
 
     await node.store.run(store)
     passed("handshake: acceptance stored")
+
+
+def late(delivery: Delivery, error: Exception, keys: Keys) -> bool:
+    """Whether a parcel is one of before a new handshake: what it held is told anew."""
+    foreign = isinstance(error, Refused) and error.reason == "not_for_us"
+    return foreign and bool(keys.before) and delivery.parcel.label.incarnation == keys.before
 
 
 def incarnation(life: tuple[int, bytes]) -> str:
@@ -119,7 +132,7 @@ def incarnation(life: tuple[int, bytes]) -> str:
     return f"{life[0]:08x}{life[1].hex()}"
 
 
-def _life(text: str) -> tuple[int, bytes]:
+def life_of(text: str) -> tuple[int, bytes]:
     if len(text) != 24:
         raise HandshakeRefused("the partner's document names its store in a form that this version does not know")
     return int(text[:8], 16), bytes.fromhex(text[8:])
@@ -127,7 +140,7 @@ def _life(text: str) -> tuple[int, bytes]:
 
 def peer_state(node: Node, offer: Offer, now: float) -> LinkState:
     """The slave's protocol state, before the first message."""
-    return LinkState(node.life, node.boot, _life(offer.incarnation), spoke_at=now)
+    return LinkState(node.life, node.boot, life_of(offer.incarnation), spoke_at=now)
 
 
 async def take_documents(ep: Endpoint, documents: Sequence[bytes]) -> None:
@@ -136,13 +149,21 @@ async def take_documents(ep: Endpoint, documents: Sequence[bytes]) -> None:
         row = await ep.store.read(lambda tx: links.get(tx, ep.row))
         assert row.peer is not None
         try:
-            if revoking.is_revocation(data):
+            if distrusting.is_key_revocation(data):
+                why = await distrusting.read(data, row, ep.keyring)
+                await ep.store.run(lambda tx, w=why: distrusting.distrust(tx, ep.row, w))  # type: ignore[misc]
+                await rotating.refresh(ep)
+            elif revoking.is_revocation(data):
                 await _advance(ep, revoking.read(data, row))
             elif row.side == "slave" and b'"backbone-confirmation"' in data:
                 confirmation = decode(Confirmation, data)
                 seen = bytes.fromhex(row.peer["transcript"])
                 check_confirmation(confirmation, link_id=ep.link_id, transcript=seen)
                 await _advance(ep, events.ConfirmationReceived(confirmation.transcript))
+            elif b'"backbone-tested"' in data:
+                tested = decode(Tested, data)
+                check_tested(tested, link_id=ep.link_id, transcript=bytes.fromhex(row.peer["transcript"]))
+                await _advance(ep, events.PeerEchoSeen(waiting=tested.waiting))
             elif hmac.compare_digest(load(row).acceptance, hashlib.sha256(data).digest()):
                 given = events.AcceptanceReceived(row.peer["fingerprint"], row.peer["transcript"], int(ep.clock()))
                 await _advance(ep, given)
@@ -219,9 +240,10 @@ async def begin(ep: Endpoint) -> None:
 
 async def _advance(ep: Endpoint, given: events.Input) -> None:
     def change(tx: Connection) -> tuple[events.Effect, ...]:
-        effects = advance(tx, links.get(tx, ep.row), given)
+        row = links.get(tx, ep.row)
+        effects = advance(tx, row, given)
         for effect in effects:
-            if isinstance(effect, events.TellTested):
+            if isinstance(effect, events.TellTested) and not load(row).pairing.again:
                 _tell_tested(tx, ep, effect)
         return effects
 
@@ -234,6 +256,8 @@ async def _advance(ep: Endpoint, given: events.Input) -> None:
                 await _send(ep, load(row).acceptance)
             case events.SendConfirmation():
                 await _send_confirmation(ep)
+            case events.TellTested():
+                await _say_tested(ep, waiting=effect.waiting)
             case events.SendProbes():
                 await _send_probes(ep, effect.sizes)
             case events.Alarm():
@@ -244,6 +268,15 @@ async def _advance(ep: Endpoint, given: events.Input) -> None:
 
 def _tell_tested(tx: Connection, ep: Endpoint, effect: events.TellTested) -> None:
     number(tx, ep, [(Kind.CTRL, encode_record({"type": "tested", "waiting": effect.waiting}), 0, None)])
+
+
+async def _say_tested(ep: Endpoint, *, waiting: bool) -> None:
+    """Of a new handshake for an old link: a document, because the numbers rest."""
+    row = await ep.store.read(lambda tx: links.get(tx, ep.row))
+    if load(row).pairing.again:
+        assert row.peer is not None
+        document = encode(Tested(link_id=ep.link_id, transcript=row.peer["transcript"], waiting=waiting))
+        await _send(ep, await ep.keyring.seal(document, recipient=ep.identity.peer_fingerprint, encrypt=ep.encrypt))
 
 
 async def _send_confirmation(ep: Endpoint) -> None:

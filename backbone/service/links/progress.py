@@ -25,10 +25,14 @@ class Progress:
     """The acceptance parcel: of the slave, to send it again; of the master, to know it again."""
     verified_by: str = ""
     alarm: str = ""
+    revocation: bytes = b""
+    """That our key was stolen, sealed while it still signed; empty where the link, not the key, was revoked."""
     told: int = 0
     """How often the partner was told that we revoked the link."""
     tell_at: float | None = None
     """When it is told next, in seconds since 1970; ``None``: never (again)."""
+    partner: dict[str, Any] | None = None
+    """Of a new handshake for a link that we had: whose it is."""
     tell_until: float = 0.0
     """When we give up if the channel has not answered."""
 
@@ -65,8 +69,16 @@ def advance(tx: Connection, row: LinkRow, given: events.Input) -> tuple[events.E
     after, effects = pairing.step(progress.pairing, given)
     alarm = next((e.sentence for e in effects if isinstance(e, events.Alarm)), progress.alarm)
     offer = b"" if any(isinstance(e, events.SpendToken) for e in effects) else progress.offer
+    if waits_for_words(after) and progress.verified_by:
+        after, more = pairing.step(after, events.Resumed())
+        effects += more
     keep(tx, row, replace(progress, pairing=after, offer=offer, alarm=alarm))
     return effects
+
+
+def waits_for_words(stands: Pairing) -> bool:
+    """Whether a new handshake is through but for the comparison of its words."""
+    return stands.stage is Stage.PAUSED and stands.compare
 
 
 def roll_back(tx: Connection, row: LinkRow, reason: str) -> None:

@@ -10,8 +10,11 @@ from dataclasses import replace
 from pydantic import ValidationError
 
 from backbone.errors import UsageError
-from backbone.replication import limits
-from backbone.service.links.progress import advance, keep, load
+from backbone.replication import limits, rekeying
+from backbone.service.endpoint import Voice
+from backbone.service.flow.inbound import set_parcel_aside
+from backbone.service.links import distrusting
+from backbone.service.links.progress import Progress, advance, keep, load
 from backbone.service.node import Node
 from backbone.service.parties import tag_of
 from backbone.store import links
@@ -73,15 +76,20 @@ async def tell(node: Node, row_id: int, channel: Channel, keyring: KeyRing) -> f
     if now > progress.tell_until:
         await node.store.run(lambda tx: keep(tx, links.get(tx, row_id), replace(progress, tell_at=None)))
         return None
-    reason = progress.pairing.reason or ""
-    document = encode(Revocation(link_id=row.link_id, transcript=row.peer["transcript"], reason=reason))
-    encrypt = bool(row.peer.get("encrypt", True))
-    sealed = await keyring.seal(document, recipient=row.peer["fingerprint"], encrypt=encrypt)
+    sealed = progress.revocation or await _sealed(row, progress, keyring)
     await channel.send(Parcel(Label(tag_of(row.link_id), node.life[1].hex()[:8], "k", 0), sealed))
     wait = channel.limits.resend_floor_seconds * AGAIN_GROWTH**progress.told
     again = now + wait if progress.told + 1 < TOLD_MAX else None
     await node.store.run(lambda tx: _told(tx, row_id, again))
     return None if again is None else wait
+
+
+async def _sealed(row: LinkRow, progress: Progress, keyring: KeyRing) -> bytes:
+    assert row.peer is not None, "only a partner is told"
+    reason = progress.pairing.reason or ""
+    document = encode(Revocation(link_id=row.link_id, transcript=row.peer["transcript"], reason=reason))
+    encrypt = bool(row.peer.get("encrypt", True))
+    return await keyring.seal(document, recipient=row.peer["fingerprint"], encrypt=encrypt)
 
 
 def _told(tx: Connection, row_id: int, again: float | None) -> None:
@@ -90,24 +98,42 @@ def _told(tx: Connection, row_id: int, again: float | None) -> None:
     keep(tx, row, replace(progress, told=progress.told + 1, tell_at=again))
 
 
-async def hear(node: Node, row_id: int, channel: Channel, keyring: KeyRing) -> bool:
-    """Of a link that is stopped: whether the partner has revoked it. All else stays in the channel, unconfirmed."""
-    row = await node.store.read(lambda tx: links.get(tx, row_id))
+async def hear(node: Node, voice: Voice) -> bool:
+    """Of a link that is stopped: whether the partner has revoked it, or its key. What a revoked key has signed is set
+    aside; all else stays in the channel, unconfirmed.
+    """
+    row = await node.store.read(lambda tx: links.get(tx, voice.row))
     assert row.peer is not None, "only a partner revokes"
-    while deliveries := await channel.receive(HEARD_AT_ONCE):
+    while deliveries := await voice.channel.receive(HEARD_AT_ONCE):
         for delivery in deliveries:
             try:
-                data = await keyring.open(
+                data = await voice.keyring.open(
                     delivery.parcel.data, signer=row.peer["fingerprint"], message_bytes_max=FILE_BYTES_MAX,
-                    encrypted=bool(row.peer.get("encrypt", True)),
+                    encrypted=voice.encrypt,
                 )  # fmt: skip
-                given = read(data, row) if is_revocation(data) else None
-            except (HandshakeError, Refused):
+                heard = await _take(node, row, voice.keyring, data)
+            except Refused as refused:
+                if row.keys.theirs.revoked and refused.reason == "replaced_key":
+                    await node.store.run(lambda tx, d=delivery: set_parcel_aside(tx, voice, d, rekeying.REVOKED))  # type: ignore[misc]
+                    await voice.channel.confirm([delivery.token])
                 continue
-            if given is not None:
-                await node.store.run(lambda tx, g=given: _revoke(tx, row_id, g))  # type: ignore[misc]
-                await channel.confirm([delivery.token])
+            except HandshakeError:
+                continue
+            if heard:
+                await voice.channel.confirm([delivery.token])
                 return True
+    return False
+
+
+async def _take(node: Node, row: LinkRow, keyring: KeyRing, data: bytes) -> bool:
+    if is_revocation(data):
+        given = read(data, row)
+        await node.store.run(lambda tx: _revoke(tx, row.id, given))
+        return True
+    if distrusting.is_key_revocation(data):
+        reason = await distrusting.read(data, row, keyring)
+        await node.store.run(lambda tx: distrusting.distrust(tx, row.id, reason))
+        return True
     return False
 
 

@@ -75,7 +75,7 @@ async def _serve(node: Node, row: LinkRow, running: Running) -> None:
         await _wait_for_acceptance(node, row, running)
     elif stage in (*_PAIRED, Stage.OFFERED) or (stage is Stage.RESYNC and not await is_stopped(node, row.id)):
         await exchange(node, row, running)
-    elif stage is Stage.REVOKED and load(row).tell_at is not None:
+    elif stage in (Stage.REVOKED, Stage.FAILED) and load(row).tell_at is not None:
         await _tell_the_end(node, row, running)
     elif stage in _STOPPED and row.peer is not None:
         await _hear_of_the_end(node, row, running)
@@ -104,7 +104,7 @@ async def _listening(node: Node, row: LinkRow, running: Running) -> AsyncIterato
 async def _wait_for_acceptance(node: Node, row: LinkRow, running: Running) -> None:
     stale = bool(row.reason)
     async with _listening(node, row, running) as (channel, keys):
-        while await _still_offered(node, row.id):
+        while await _still_offered(node, row):
             running.receive.clear()
             if await pairing.listen(node, row, channel, keys):
                 return
@@ -119,7 +119,8 @@ async def _tell_the_end(node: Node, row: LinkRow, running: Running) -> None:
     async with _listening(node, row, running) as (channel, keys):
         while (wait := await revoking.tell(node, row.id, channel, keys)) is not None:
             settled(running, "link")
-            await asyncio.sleep(wait)
+            await event_or(running.look, wait)
+            running.look.clear()
 
 
 async def _hear_of_the_end(node: Node, row: LinkRow, running: Running) -> None:
@@ -135,7 +136,7 @@ async def _hear_of_the_end(node: Node, row: LinkRow, running: Running) -> None:
             running.receive.clear()
             wait = node.config.node.poll_seconds
             with contextlib.suppress(ChannelError):
-                if await revoking.hear(node, row.id, channel, keys):
+                if await revoking.hear(node, speaker):
                     return
                 if stage is Stage.RESYNC:
                     wait = min(wait, await outbound.send(speaker))
@@ -144,9 +145,11 @@ async def _hear_of_the_end(node: Node, row: LinkRow, running: Running) -> None:
             await event_or(running.receive, wait)
 
 
-async def _still_offered(node: Node, row_id: int) -> bool:
-    found = load(await node.store.read(lambda tx: links.get(tx, row_id))).pairing
+async def _still_offered(node: Node, row: LinkRow) -> bool:
+    """Whether the handshake file that we wait with is the link's; it may have been made anew, with another key."""
+    now = await node.store.read(lambda tx: links.get(tx, row.id))
+    found = load(now).pairing
     if found.stage is Stage.OFFERED and node.clock() > found.expires_at:
-        await node.store.run(lambda tx: pairing.expire(tx, row_id))
+        await node.store.run(lambda tx: pairing.expire(tx, row.id))
         return False
-    return found.stage is Stage.OFFERED
+    return found.stage is Stage.OFFERED and now.home == row.home

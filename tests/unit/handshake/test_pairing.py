@@ -20,8 +20,10 @@ from handshake.events import (
     Expired,
     Failed,
     Hold,
+    ImportedAgain,
     Input,
     Joined,
+    OfferedAgain,
     OfferImported,
     OfferMade,
     Pairing,
@@ -251,6 +253,39 @@ def test_revocation_is_final(role: int) -> None:
         pairing.step(revoked, Resumed())
 
 
+OFFER_AGAIN = OfferedAgain(expires_at=2000, sizes=SIZES)
+IMPORT_AGAIN = ImportedAgain(peer="M2", transcript="t2", expires_at=2000, sizes=SIZES)
+AGAIN = [
+    walk(ACTIVE[0], OFFER_AGAIN, AcceptanceReceived("S2", "t2", 1999)),
+    walk(ACTIVE[1], IMPORT_AGAIN, ConfirmationReceived("t2")),
+]
+
+
+@both_roles
+def test_a_new_handshake_forgets_the_exchange_before(role: int) -> None:
+    given: Input = (OFFER_AGAIN, IMPORT_AGAIN)[role]
+    for before in (ACTIVE[role], CONFIRMED[role], walk(ACTIVE[role], Failed("key lost")), walk(ACTIVE[role], Paused())):
+        offered, effects = pairing.step(before, given)
+        assert (offered.stage, offered.peer_tested, offered.echoes) == (Stage.OFFERED, False, frozenset())
+        assert (offered.peer, effects) == ((None, (Hold(),)), ("M2", (Hold(), SendAcceptance())))[role]
+        assert pairing.step(offered, given)[0] == offered, "made once more"
+    with pytest.raises(ImpossibleTransition):
+        pairing.step(walk(ACTIVE[role], Revoked("over", ours=True)), given)
+
+
+@both_roles
+def test_a_new_handshake_waits_until_people_have_compared_its_words(role: int) -> None:
+    waits, effects = pairing.step(walk(AGAIN[role], *ECHOES), PEER_WAITS)
+    assert (waits.stage, waits.compare, waits.reason) == (Stage.PAUSED, True, pairing.COMPARE)
+    assert effects == (TellTested(waiting=False), Hold())
+    other_way, effects = pairing.step(walk(AGAIN[role], PEER_KNOWS, *ECHOES[:-1]), ECHOES[-1])
+    assert (other_way, effects) == (waits, (TellTested(waiting=False), Hold()))
+    assert walk(waits, Failed("x"), Repaired()).compare, "nothing but the words ends that"
+    begun, effects = pairing.step(waits, Resumed())
+    assert (begun.stage, begun.compare, begun.reason, effects) == (Stage.RESYNC, False, None, ())
+    assert pairing.step(begun, PEER_WAITS)[1] == (TellTested(waiting=False),), "the partner's waits may be longer"
+
+
 IMPOSSIBLE: list[tuple[Pairing, Input]] = [
     (MASTER, IMPORT),
     (SLAVE, OFFER),
@@ -286,6 +321,14 @@ EVENTS: st.SearchStrategy[Input] = st.one_of(
     st.builds(OfferMade, expires_at=st.integers(0, 5), sizes=st.just(SIZES)),
     st.builds(
         OfferImported,
+        peer=st.sampled_from("MN"),
+        transcript=st.sampled_from("tu"),
+        expires_at=st.integers(0, 5),
+        sizes=st.just(SIZES),
+    ),
+    st.builds(OfferedAgain, expires_at=st.integers(0, 5), sizes=st.just(SIZES)),
+    st.builds(
+        ImportedAgain,
         peer=st.sampled_from("MN"),
         transcript=st.sampled_from("tu"),
         expires_at=st.integers(0, 5),

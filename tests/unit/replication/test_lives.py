@@ -99,6 +99,10 @@ class TestRestored:
         state, effects = hear(RESTORED, header(kind=Kind.WELCOME), welcome=answer)
         assert (state.phase, len(effects)) == (Phase.RESTORED, 1)
 
+    @pytest.mark.parametrize("kind", [Kind.PROBE, Kind.ECHO])
+    def test_the_connection_test_of_a_new_handshake_is_answered(self, kind: Kind) -> None:
+        assert hear(RESTORED, header(kind=kind)) == (replace(RESTORED, heard_at=10.0, peer_boot=1), ())
+
     def test_the_answer_tells_where_the_peers_lanes_begin(self) -> None:
         state = welcomed()
         assert (state.phase, state.hello_due, state.ack_due) == (Phase.JOINING, None, 6.0)

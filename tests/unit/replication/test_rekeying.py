@@ -116,6 +116,12 @@ class TestTheirs:
         assert judged(numbered(15), NEW, third) is None
         assert isinstance(judged(numbered(15), OLD, third), Drop)
 
+    def test_a_revoked_key_counts_for_nothing(self) -> None:
+        for theirs in (Theirs(revoked="stolen"), replace(turned_by_peer(), revoked="stolen")):
+            for key in (OLD, NEW):
+                assert judged(numbered(7), key, theirs) == Refuse(rekeying.REVOKED)
+                assert not rekeying.trusted(theirs, key)
+
     def test_it_turns_only_to_what_it_has_announced(self) -> None:
         for said in (
             Turned(signing=OLD, up_to={"c": 7, "b": 0, "k": 3}),

@@ -8,20 +8,24 @@ import pytest
 
 from backbone.errors import UsageError
 from backbone.replication import limits
+from backbone.replication.rekeying import REVOKED, Keys
+from backbone.service.endpoint import use_keys
 from backbone.service.links import linking, revoking
 from backbone.service.links.progress import Progress, load, save
 from backbone.service.node import Node, create_node, open_node
-from backbone.store import links
+from backbone.service.parties import voice
+from backbone.store import links, lists
 from backbone.store.links import LinkRow
 from channels import memory
 from channels.base import ChannelUnavailable, Label, Parcel
 from channels.memory import MemoryChannel
-from handshake.documents import Revocation, encode
+from handshake.documents import KeyRevocation, Revocation, encode
 from handshake.events import Pairing, Role, Stage
 from handshake.memory import MemoryKeyRing
 
 LINK, WORDS = "ab" * 16, "cd" * 32
 ALICE, BOB = MemoryKeyRing("alice"), MemoryKeyRing("bob")
+AGREEMENT = {"fields": {"title": {"type": "text"}}}
 LABEL = Label("0" * 16, "0" * 8, "k", 0)
 
 
@@ -36,11 +40,11 @@ class Here:
         progress = Progress(
             Pairing(Role.MASTER, Stage.ACTIVE, sizes=frozenset(), peer="B", transcript=WORDS, peer_tested=True)
         )
-        peer = {"node": "bob", "fingerprint": BOB.fingerprint, "transcript": WORDS}
+        peer = {"node": "bob", "fingerprint": BOB.fingerprint, "transcript": WORDS, "suite": 1}
         self.row = node.store.run_now(
             lambda tx: links.add(
                 tx, name="bob", link_id=LINK, side="master", pairing=save(progress), state="active", home="", peer=peer,
-                our_fingerprint=ALICE.fingerprint, agreement={}, created_at=0.0,
+                our_fingerprint=ALICE.fingerprint, agreement=AGREEMENT, created_at=0.0,
             )
         )  # fmt: skip
 
@@ -51,7 +55,11 @@ class Here:
         return await revoking.tell(self.node, self.row, self.channel, ALICE)
 
     async def hear(self) -> bool:
-        return await revoking.hear(self.node, self.row, self.channel, ALICE)
+        use_keys(ALICE, self.link().keys)
+        return await revoking.hear(self.node, voice(self.node, self.link(), self.channel, ALICE))
+
+    def aside(self) -> list[str]:
+        return self.node.store.read_now(lambda tx: [i.reason for i in lists.set_aside_items(tx, self.row)])
 
 
 @pytest.fixture
@@ -61,6 +69,7 @@ def tell(tmp_path: Path) -> Callable[[Callable[[Here], Awaitable[None]]], None]:
 
     async def begin(story: Callable[[Here], Awaitable[None]]) -> None:
         await ALICE.add_peer(await BOB.public_key(), BOB.fingerprint)
+        use_keys(ALICE, Keys())
         await BOB.add_peer(await ALICE.public_key(), ALICE.fingerprint)
         async with open_node(tmp_path / "node", exclusive=True) as node:
             await story(Here(node))
@@ -154,5 +163,52 @@ def test_a_reason_that_cannot_be_told_is_refused(tell: Tell) -> None:
         with pytest.raises(UsageError, match="one line"):
             await linking.revoke(here.node, "bob", "a\nb")
         assert here.link().state == "active"
+
+    tell(story)
+
+
+async def key_revoked(here: Here, **said: str) -> None:
+    """Bob says that his key was stolen, except for what is said otherwise."""
+    document = KeyRevocation.model_validate(
+        {
+            "link_id": LINK, "transcript": WORDS, "fingerprint": BOB.fingerprint, "reason": "a laptop was stolen",
+            "certificate": (await BOB.revocation("stolen")).decode(), **said,
+        }
+    )  # fmt: skip
+    await here.other.send(Parcel(LABEL, await BOB.seal(encode(document), recipient=ALICE.fingerprint)))
+
+
+def test_a_partner_revokes_its_own_key_and_what_that_signs_is_set_aside(tell: Tell) -> None:
+    async def story(here: Here) -> None:
+        await key_revoked(here)
+        assert await here.hear()
+        found = here.link()
+        assert (found.state, found.keys.theirs.revoked) == ("failed", "a laptop was stolen")
+        assert "backbone link create bob --again" in found.reason
+        await here.other.send(Parcel(LABEL, await BOB.seal(b"{}", recipient=ALICE.fingerprint)))
+        await key_revoked(here, reason="once more")
+        assert not await here.hear()
+        assert here.aside() == [REVOKED, REVOKED]
+        assert await here.channel.receive(10) == [], "they are confirmed: nothing of it comes again"
+
+    tell(story)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"fingerprint": ALICE.fingerprint},
+        {"link_id": "ef" * 16},
+        {"transcript": "00" * 32},
+        {"certificate": "no revocation"},
+        {"certificate": f"revoked: memory certificate {ALICE.fingerprint}"},
+    ],
+    ids=lambda said: next(iter(said)),
+)
+def test_a_partner_is_believed_for_its_own_key_only(tell: Tell, said: dict[str, str]) -> None:
+    async def story(here: Here) -> None:
+        await key_revoked(here, **said)
+        assert not await here.hear()
+        assert (here.link().state, here.link().keys.theirs.revoked) == ("active", "")
 
     tell(story)
