@@ -90,6 +90,8 @@ class LinkTable(_Fixed):
     """``[link]``."""
 
     tracker: Name
+    history: Literal["all", "every", "last"] = "every"
+    """How much of each issue's history travels: see ``backbone.replication.history``."""
 
 
 class ChannelTable(_Free):

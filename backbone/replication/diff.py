@@ -19,6 +19,8 @@ from backbone.replication.message import ChangeSet, Operation
 Shadow: TypeAlias = Mapping[Cell, Register]
 NOTE = "~"
 """Begins the name of a cell that is our own note of a local value: it has an image, and never travels."""
+BROUGHT = f"{NOTE}{NOTE}brought"
+"""The field of our notes of what we brought to the partner though it was born at a third node; they last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ def whole(shadow: Shadow, cells: Cells, unsaid: Collection[Cell]) -> Cells:
     gone: dict[Cell, Value] = {
         cell: None
         for cell, register in shadow.items()
-        if register.image is not None and cell not in cells and cell not in unsaid
+        if register.image is not None and cell not in cells and cell not in unsaid and cell.field != BROUGHT
     }
     return {**cells, **gone}
 
@@ -189,5 +191,5 @@ def highest_number(operations: Sequence[Operation]) -> int:
     return max((max(stamp[1], stamp[3]) for stamp in stamps), default=0)
 
 
-__all__ = ["NOTE", "NOT_QUIET", "Captured", "Conflict", "Plan", "Quiet", "Shadow", "Stamp", "capture",
-           "highest_number", "in_pieces", "plan", "read_back", "size_of", "whole"]  # fmt: skip
+__all__ = ["BROUGHT", "EMPTY", "NOTE", "NOT_QUIET", "Captured", "Conflict", "Plan", "Quiet", "Shadow", "Stamp",
+           "capture", "highest_number", "in_pieces", "plan", "read_back", "size_of", "whole"]  # fmt: skip

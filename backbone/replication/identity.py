@@ -9,12 +9,19 @@ import re
 from functools import lru_cache
 
 _GID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{30}", re.ASCII)
+_NEW = "new"
 
 
 @lru_cache(maxsize=4_096)
-def gid(node_id: str, kind: str, local: str) -> str:
-    """The gid of something born here."""
-    return f"{node_id[:8]}-{_hashed(f'{node_id}/{kind}/{local}')}"
+def gid(node_id: str, tracker: str, kind: str, local: str) -> str:
+    """The gid of something born here; ``tracker`` is what this node calls the tracker that it is in."""
+    return f"{node_id[:8]}-{_hashed(f'{node_id}/{tracker}/{kind}/{local}')}"
+
+
+@lru_cache(maxsize=64)
+def place(node_id: str, tracker: str) -> str:
+    """How a tracker is called in origins and paths: 8 hex digits that tell nothing."""
+    return _hashed(f"place/{node_id}/{tracker}")[:8]
 
 
 def born_at(gid: str, node_id: str) -> bool:
@@ -30,27 +37,21 @@ def marker(link_id: str, gid: str, life: int, seq: int, index: int) -> str:
     return _hashed(f"{link_id}/{gid}/{life}/{seq}/{index}")
 
 
-def creation(link_id: str, gid: str) -> str:
-    """The key of the write that makes an issue: a function of its gid, so that whatever becomes of a store, an issue is
-    made once and found again. It tells the gid (``created``) where that has the form of ours.
+def creation(gid: str) -> str:
+    """The key of the write that makes an issue: a function of its gid alone, so that whatever becomes of a store, and
+    over however many links it comes, an issue is made once in a tracker and found again. It tells the gid
+    (``created``) where that has the form of ours.
     """
     if _GID.fullmatch(gid):
-        return _created(link_id) + gid.replace("-", "")
-    return marker(link_id, gid, 0, 0, 0)
+        return _NEW + gid.replace("-", "")
+    return marker("", gid, 0, 0, 0)
 
 
-def created(link_id: str, key: str) -> str | None:
-    """The gid of the issue that a write with this key made; ``None`` if it made none, or on another link."""
-    prefix = _created(link_id)
-    if not key.startswith(prefix) or len(key) != len(prefix) + 38:
-        return None
-    rest = key.removeprefix(prefix)
-    return f"{rest[:8]}-{rest[8:]}"
-
-
-@lru_cache(maxsize=64)
-def _created(link_id: str) -> str:
-    return f"new{_hashed(link_id)[:16]}"
+def created(key: str) -> str | None:
+    """The gid of the issue that a write with this key made; ``None`` if it made none."""
+    rest = key.removeprefix(_NEW)
+    name = f"{rest[:8]}-{rest[8:]}"
+    return name if rest != key and _GID.fullmatch(name) else None
 
 
 def _hashed(words: str) -> str:

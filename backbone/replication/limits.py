@@ -92,8 +92,8 @@ challenges_max = 5
 challenge_growth = 8.0
 """Each challenge waits so many times as long as the one before: from half a minute in a directory to days."""
 
-receipt_outcomes_max = 1_000
-"""Change sets named in one receipt: as many as a message holds. In words 90 KB."""
+receipt_outcomes_max = 5_000
+"""Change sets named in one receipt, which costs a seal on one side and an opening on the other. In words 400 KB."""
 
 receipt_reason_max = 200
 """Characters of a reason in a receipt: a tracker's words are told whole, beside it, where an issue waits for them."""
@@ -145,6 +145,9 @@ state_names = 10_000
 
 state_history_max = 64
 """Former values of one cell that a state tells: whoever was restored has seen one of the last."""
+
+hops_max = 8
+"""Trackers that a change may come over: more are a ring that turns, or a company that should be linked directly."""
 
 contents_asked = 200
 """Attachments' contents asked for again in one message."""

@@ -18,13 +18,23 @@ from typing import Annotated, Any, NamedTuple, NoReturn, Protocol, TypeAlias
 
 import msgpack
 import zstandard
-from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    FailFast,
+    Field,
+    TypeAdapter,
+    ValidationError,
+)
 
 from backbone.errors import PeerError
 from backbone.model import Cell, Record, Value
 from backbone.replication import limits
 from backbone.replication.merge import Stamp
 from backbone.replication.moment import is_moment
+from backbone.replication.origin import Origin
 
 MAGIC = b"BKB1"
 VERSION = 1
@@ -164,6 +174,10 @@ class ChangeSet(NamedTuple):
     at: str
     """A moment as in ``moment.py``, or empty where the tracker does not tell."""
     operations: tuple[Operation, ...]
+    origin: Origin | None = None
+    """The write that this comes from, where it may come over several nodes."""
+    path: tuple[str, ...] = ()
+    """The trackers that it has come over, by their places; the sender's is the last."""
 
 
 def chain(previous: bytes, digest: bytes) -> bytes:
@@ -252,7 +266,9 @@ def encode_change_set(change_set: ChangeSet) -> bytes:
     """One change set as it stands in a body; a time that the peer would refuse is left out."""
     operations = [(*o.cell, o.value, o.write, o.known) for o in change_set.operations]
     at = change_set.at if is_moment(change_set.at) else ""
-    return _pack((change_set.gid, change_set.author, at, operations))
+    if change_set.origin is None:
+        return _pack((change_set.gid, change_set.author, at, operations))
+    return _pack((change_set.gid, change_set.author, at, operations, change_set.origin, change_set.path))
 
 
 def encode_change_sets(encoded: Sequence[bytes]) -> bytes:
@@ -271,8 +287,15 @@ def decode_change_sets(raw: bytes) -> list[ChangeSet]:
     if _pack(listed) != raw:
         raise PeerError("the change sets are not in canonical form")
     return [
-        ChangeSet(gid, author, at, tuple([_operation(*parts) for parts in operations]))
-        for gid, author, at, operations in parsed
+        ChangeSet(
+            gid,
+            author,
+            at,
+            tuple([_operation(*parts) for parts in operations]),
+            None if origin is None else Origin(*origin),
+            path,
+        )
+        for gid, author, at, operations, origin, path in parsed
     ]
 
 
@@ -320,6 +343,18 @@ def _moment_or_nothing(text: str) -> str:
     return text
 
 
+def _whole_change_set(said: Any) -> Any:
+    """What has come over no other node says no origin and no path, and never says that it has none."""
+    if not isinstance(said, tuple):
+        return said
+    if len(said) == _PARTS_HERE:
+        return (*said, None, ())
+    if len(said) == _PARTS_AFAR and (said[-2] is None or not said[-1]):
+        raise ValueError("no origin")
+    return said
+
+
+_PARTS_HERE, _PARTS_AFAR = 4, 6
 # FailFast: an error takes a kilobyte, and a small parcel can hold millions.
 _Name = Annotated[str, Field(max_length=limits.name_bytes_max, pattern=r"^[^\x00]*$")]
 _Text = Annotated[str, Field(max_length=limits.text_bytes_max)]
@@ -327,11 +362,14 @@ _Moment = Annotated[str, AfterValidator(_moment_or_nothing)]
 _WireRecord = Annotated[dict[_Name, _Text | Counter], Field(max_length=8)]
 _WireStamp = tuple[Counter, Counter, Counter, Counter]
 _WireOperation = tuple[_Name, _Name, bool | _Text | _WireRecord | None, _WireStamp, _WireStamp]
-_WireChangeSet = tuple[
-    _Name,
-    _Name,
-    _Moment,
-    Annotated[tuple[_WireOperation, ...], Field(max_length=limits.operations_per_change_set_max), FailFast()],
+_WireOperations = Annotated[
+    tuple[_WireOperation, ...], Field(max_length=limits.operations_per_change_set_max), FailFast()
+]
+_WirePlace = Annotated[str, Field(pattern="^[0-9a-f]{8}$")]
+_WireOrigin = tuple[Counter, _WirePlace, Counter]
+_WirePath = Annotated[tuple[_WirePlace, ...], Field(max_length=limits.hops_max), FailFast()]
+_WireChangeSet = Annotated[
+    tuple[_Name, _Name, _Moment, _WireOperations, _WireOrigin | None, _WirePath], BeforeValidator(_whole_change_set)
 ]
 _CHANGE_SETS: TypeAdapter[tuple[_WireChangeSet, ...]] = TypeAdapter(
     Annotated[tuple[_WireChangeSet, ...], Field(max_length=4 * limits.change_sets_per_message), FailFast()],

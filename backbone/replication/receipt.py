@@ -26,6 +26,8 @@ _TITLE, _LINK, _LIFE, _PREVIOUS, _TIME = "Backbone receipt ", "link ", "life ", 
 _LINE = re.compile(r"([0-9a-f]{64}) (received|applied|superseded|refused)(?: (.{1,200}))?", re.ASCII)
 _NUMBER = re.compile(r"[1-9][0-9]{0,14}", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_STAMP = "[%d, %d, %d, %d]"
+_string = json.encoder.encode_basestring
 _line_of = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": ")).encode
 
 
@@ -71,12 +73,14 @@ class Place(NamedTuple):
 
 def text_of(change_set: ChangeSet) -> str:
     """A change set for people: the issue, author and time; then each change with its value, write stamp and clock."""
-    lines = [_line_of({"issue": change_set.gid, "author": change_set.author, "at": change_set.at})]
-    for cell, value, write, known in change_set.operations:
-        # By hand: the encoder takes far longer for a dictionary than for its strings, and this is done for each edit.
+    # By hand: the encoder takes far longer for a dictionary than for its strings, and this is done for each edit.
+    author, at = _string(change_set.author), _string(change_set.at)
+    lines = [f'{{"issue": {_string(change_set.gid)}, "author": {author}, "at": {at}}}']
+    for (field, element), value, write, known in change_set.operations:
+        said = _string(value) if isinstance(value, str) else _line_of(value)
         lines.append(
-            f'{{"field": {_line_of(cell.field)}, "element": {_line_of(cell.element)}, "value": {_line_of(value)}, '
-            f'"write": {list(write)}, "known": {list(known)}}}'
+            f'{{"field": {_string(field)}, "element": {_string(element)}, "value": {said}, '
+            f'"write": {_STAMP % write}, "known": {_STAMP % known}}}'
         )
     return "\n".join(lines) + "\n"
 
@@ -93,6 +97,8 @@ def digest_of_text(text: str) -> str:
 
 def words(reason: str) -> str:
     """A reason as it stands in a receipt: one line, of bounded length."""
+    if not reason:
+        return ""
     return "".join(c if c.isprintable() else " " for c in reason)[: limits.receipt_reason_max].strip()
 
 

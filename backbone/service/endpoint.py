@@ -3,15 +3,18 @@
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Container, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeAlias
 
 from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cells, FieldType, Schema
 from backbone.replication import limits
 from backbone.replication.agreement import Agreement
-from backbone.replication.identity import born_at, gid
+from backbone.replication.diff import Shadow
+from backbone.replication.history import History
+from backbone.replication.identity import born_at, gid, place
 from backbone.replication.link import Identity, Timing
 from backbone.replication.mapping import Names, Translation
+from backbone.replication.mapping.bringing import brought
 from backbone.replication.merge import Side
 from backbone.replication.rekeying import Keys
 from backbone.replication.scope.judging import EVERYTHING, Scope
@@ -99,6 +102,11 @@ class Endpoint(Voice):
     translation: Translation
     schema: Schema
     tracker: Tracker
+    tracker_name: str = ""
+    """What this node calls the tracker: links that call it alike are *kin*."""
+    history: History = History.EVERY
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a round is applied: kin apply in turns."""
     scope: Scope = EVERYTHING
     trees: dict[tuple[str, int], Tree] = field(default_factory=dict)
     """Of an audit under way, while this process lives."""
@@ -158,7 +166,7 @@ class Endpoint(Voice):
 
         def gid_of(kind: str, local: str) -> str:
             known = book.by_local(kind, local)
-            return known.gid if known else gid(self.identity.us, kind, local)
+            return known.gid if known else book.elsewhere(kind, local) or self.gid(kind, local)
 
         def local_of(name: str) -> str | None:
             known = book.by_gid(name)
@@ -172,10 +180,22 @@ class Endpoint(Voice):
             book.load_locals([(kind, local)])
             known = book.by_local(kind, local)
             if known is None and kind == ISSUE and local in coming:
-                return gid(self.identity.us, kind, local)
+                return gid_of(kind, local)
             return known.gid if known else None
 
-        return Names(gid_of, local_of, self.born_here, strange, shared)
+        names = Names(gid_of, local_of, self.born_here, strange, shared)
+        if not book.kin:
+            return names
+        return replace(names, born_elsewhere=self.born_elsewhere, said_elsewhere=book.said_elsewhere)
+
+    def gid(self, kind: str, local: str) -> str:
+        """Of something born here."""
+        return gid(self.identity.us, self.tracker_name, kind, local)
+
+    @property
+    def place(self) -> str:
+        """Our tracker, in origins and paths."""
+        return place(self.identity.us, self.tracker_name)
 
     def named_in(self, cells: Cells) -> set[tuple[str, str]]:
         """Kind and local name of the comments, attachments and issues that these local cells name: ``Book.load_locals``
@@ -187,3 +207,11 @@ class Endpoint(Voice):
     def born_here(self, name: str) -> bool:
         """Whether a gid was given by this node: such a thing is never created here."""
         return born_at(name, self.identity.us)
+
+    def born_elsewhere(self, name: str) -> bool:
+        """Whether it was given neither by this node nor by the partner's."""
+        return not self.born_here(name) and not born_at(name, self.identity.peer)
+
+    def is_ours(self, name: str, shadow: Shadow) -> bool:
+        """Whether we share this issue with the partner: it began here, or we told of it first."""
+        return self.born_here(name) or brought(shadow)

@@ -1,11 +1,13 @@
 """A node: its folder, its configuration and its store, opened for reading or, under the lock, for running."""
 
+import asyncio
 import secrets
 import shutil
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from backbone.config import Folder, NodeConfig, load_node, node_template, quoted
@@ -30,6 +32,8 @@ class Node:
     boot: int
     anchor_path: Path
     unclean: bool = False
+    turns: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+    """By tracker: its links apply in turns."""
     clock: Callable[[], float] = time.time
 
     @property

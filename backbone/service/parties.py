@@ -11,6 +11,7 @@ from typing import Any
 from backbone.config import LinkConfig, load_link
 from backbone.errors import ConfigError, HandshakeRefused, Unreachable
 from backbone.replication.agreement import Agreement
+from backbone.replication.history import History
 from backbone.replication.link import Identity, Timing
 from backbone.replication.mapping import Rules, Translation
 from backbone.replication.merge import Side
@@ -20,6 +21,7 @@ from backbone.service.endpoint import Endpoint, Voice, use_keys
 from backbone.service.flow.contents import Contents
 from backbone.service.logs import logger
 from backbone.service.node import Node
+from backbone.store import links
 from backbone.store.links import LinkRow
 from backbone.trackers.base import Tracker
 from channels.base import Channel
@@ -184,6 +186,8 @@ async def open_endpoint(node: Node, row: LinkRow) -> Endpoint:
     problems = translation.problems(schema)
     if problems:
         raise ConfigError(f"{file}: {'; '.join(problems)}")
+    if row.tracker != config.link.tracker:
+        await node.store.run(lambda tx: links.change(tx, row.id, tracker=config.link.tracker))
     channel = open_channel(node, row.name, row.link_id, config, row.peer)
     return Endpoint(
         name=row.name,
@@ -192,6 +196,9 @@ async def open_endpoint(node: Node, row: LinkRow) -> Endpoint:
         translation=translation,
         schema=schema,
         tracker=tracker,
+        tracker_name=config.link.tracker,
+        history=History(config.link.history),
+        turn=node.turns[config.link.tracker],
         scope=judge(agreement),
         translate=translate,
         judge=judge,

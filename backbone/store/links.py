@@ -45,6 +45,8 @@ class LinkRow:
     cursor: Position | None
     populate_after: str | None
     populated: bool
+    tracker: str
+    """What the node calls the tracker; empty for a link of an earlier version that was not run since."""
 
 
 _NODE = prepared(lambda: select(node))
@@ -172,4 +174,5 @@ def _row(row: Any) -> LinkRow:
         cursor=tuple(json.loads(row.cursor)) if row.cursor else None,
         populate_after=row.populate_after,
         populated=bool(row.populated),
+        tracker=row.tracker,
     )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import Connection, Row, func, select
@@ -188,6 +189,9 @@ def held_gids(tx: Connection, link: int) -> set[str]:
 # intents
 
 
+_NONE: Mapping[str, bytes] = MappingProxyType({})
+
+
 class Intent(NamedTuple):
     """A write that is about to be made, or was begun. ``work`` is ``None`` where the inbox holds it meanwhile."""
 
@@ -196,10 +200,14 @@ class Intent(NamedTuple):
     work: ChangeSet | None = None
 
 
-def begin(tx: Connection, link: int, intents: Iterable[Intent]) -> None:
-    """These writes are about to be made in the tracker."""
-    rows = [(link, i.key, i.gid, None if i.work is None else pack_change_set(i.work)) for i in intents]
-    upsert(tx, intent, ("link", "key", "gid", "work"), rows, keys=2)
+def begin(tx: Connection, link: int, intents: Iterable[Intent], said: Mapping[str, bytes] = _NONE) -> None:
+    """These writes are about to be made in the tracker; ``said`` is what they say by key, for a link's kin."""
+    rows = [(link, i.key, i.gid, _packed(i.work), said.get(i.key)) for i in intents]
+    upsert(tx, intent, ("link", "key", "gid", "work", "said"), rows, keys=2)
+
+
+def _packed(change_set: ChangeSet | None) -> bytes | None:
+    return None if change_set is None else pack_change_set(change_set)
 
 
 def begun(tx: Connection, link: int) -> list[Intent]:

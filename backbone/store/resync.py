@@ -6,11 +6,13 @@ from sqlalchemy import Connection, and_, delete, select
 
 from backbone.model import ATTACHMENT, ISSUE, Cell
 from backbone.replication.link import Life
+from backbone.replication.origin import LIFE_RANKS
 from backbone.store import evidence
 from backbone.store.codec import unpack_registers, unpack_state
 from backbone.store.engine import upsert
+from backbone.store.parts import part_of
 from backbone.store.prepared import among, listed, prepared
-from backbone.store.shadows import Known, part_of
+from backbone.store.shadows import Known
 from backbone.store.tables import (
     blob,
     former,
@@ -21,6 +23,7 @@ from backbone.store.tables import (
     node,
     outbox,
     quarantine,
+    rank,
     request,
     shadow,
     standing,
@@ -45,6 +48,7 @@ _TOLD = prepared(lambda link, gids: select(told.c.gid, told.c.part).where(told.c
 def new_life(tx: Connection, life: Life) -> None:
     """The store's life, if it is later than the one it was."""
     tx.execute(node.update().where(node.c.life < life[0]).values(life=life[0], life_random=life[1]))
+    tx.execute(rank.update().values(rank=(rank.c.rank // LIFE_RANKS + 1) * LIFE_RANKS))
 
 
 def drop_old_life(tx: Connection, link: int, now: float) -> None:

@@ -15,13 +15,14 @@ from backbone.replication.diff import Shadow
 from backbone.replication.digest import of_value
 from backbone.replication.merge import NEVER, Register
 from backbone.replication.receipt import Outcome
-from backbone.store import evidence
+from backbone.store import evidence, kin
 from backbone.store.codec import pack_registers, unpack_registers
 from backbone.store.engine import upsert
+from backbone.store.ledger import Ledger
+from backbone.store.parts import FIELDS, part_of
 from backbone.store.prepared import among, listed, prepared
 from backbone.store.tables import former, identity, shadow, waiting
 
-_FIELDS = ""
 _CONTENT = (COMMENT, ATTACHMENT)
 
 _NAMES = select(identity.c.gid, identity.c.kind, identity.c.local, identity.c.seen)
@@ -75,11 +76,6 @@ class Known(NamedTuple):
     seen: Position | None = None
 
 
-def part_of(cell: Cell) -> str:
-    """Which row of ``shadow`` holds this cell's register: comments and attachments have one each."""
-    return f"{cell.field}:{cell.element}" if cell.field in _CONTENT else _FIELDS
-
-
 class Book:
     """Identities and shadows of some issues, within one transaction; or within several, one after the other, between
     which nobody else writes them.
@@ -94,11 +90,16 @@ class Book:
         self._dirty_names: dict[str, Known] = {}
         self._dirty_parts: set[tuple[str, str]] = set()
         self._former: set[tuple[str, Cell, bytes]] = set()
+        self._kin: list[int] | None = None
+        self._ledger: Ledger | None = None
+        self._elsewhere: dict[tuple[str, str], str] = {}
+        self._contents: dict[Cell, Value] = {}
         self._owed: list[Outcome] = []
 
     def within(self, tx: Connection) -> Self:
         """Go on in another transaction."""
         self._tx = tx
+        self._ledger = None
         return self
 
     # reading
@@ -112,6 +113,9 @@ class Book:
                 wanted.setdefault(kind, []).append(local)
         for kind, locals_ in wanted.items():
             self._keep_names(_BY_LOCAL(self._tx, self._link, kind, listed(locals_)))
+        missing = {kind: [n for n in locals_ if not self._by_local[kind, n]] for kind, locals_ in wanted.items()}
+        if any(missing.values()) and self.kin:
+            self._elsewhere = {**kin.gids(self._tx, self.kin, missing), **self._elsewhere}
 
     def load_gids(self, gids: Iterable[str]) -> None:
         """Read the identities of these gids."""
@@ -124,17 +128,22 @@ class Book:
         """Read the registers of these cells, by gid; an issue's fields come together."""
         wanted: dict[str, set[str]] = {}
         for gid, named in cells.items():
-            for part in (_FIELDS, *map(part_of, named)):
+            for part in (FIELDS, *map(part_of, named)):
                 if (gid, part) not in self._parts:
                     self._parts[gid, part] = {}
                     wanted.setdefault(gid, set()).add(part)
         if wanted:
             parts = {part for named in wanted.values() for part in named}
             self._keep_parts(_SOME_PARTS(self._tx, self._link, listed(wanted), listed(parts)))
+            contents = parts - {FIELDS}
+            if contents and self.kin:
+                self._learn(kin.registers(self._tx, self.kin, wanted, contents))
 
     def load_whole(self, gid: str) -> dict[Cell, Register]:
         """Every register of one issue."""
         self._keep_parts(_WHOLE(self._tx, self._link, gid))
+        if self.kin:
+            self._learn(kin.contents(self._tx, self.kin, gid))
         return self.registers(gid)
 
     def by_local(self, kind: str, local: str) -> Known | None:
@@ -147,9 +156,40 @@ class Book:
             self.load_gids([gid])
         return self._by_gid[gid]
 
+    @property
+    def ledger(self) -> Ledger | None:
+        """Where what the tracker shows came from; ``None`` where no other link shares it."""
+        if self._ledger is None and self.kin:
+            self._ledger = Ledger(self._tx, kin.tracker(self._tx, self._link))
+        return self._ledger
+
+    @property
+    def kin(self) -> list[int]:
+        """The node's other links on the same tracker."""
+        if self._kin is None:
+            self._kin = kin.of(self._tx, self._link)
+        return self._kin
+
+    def elsewhere(self, kind: str, local: str) -> str | None:
+        """The gid by which kin know something that this link has no name for, after ``load_locals``."""
+        return self._elsewhere.get((kind, local))
+
+    def said_elsewhere(self, cell: Cell) -> Value:
+        """What kin say of a comment or attachment, after ``load_cells``; ``None`` where they do not know it."""
+        return self._contents.get(cell)
+
+    def heard_of(self, cell: Cell) -> bool:
+        """Whether kin know, or knew, this comment or attachment of an issue, after ``load_cells``."""
+        return cell in self._contents
+
+    def hear(self, names: Mapping[tuple[str, str], str], contents: Mapping[Cell, Value]) -> None:
+        """What kin have made and not recorded yet: gids by kind and local name; comments and attachments."""
+        self._elsewhere.update(names)
+        self._contents.update(contents)
+
     def fields(self, gid: str, cells: Iterable[Cell]) -> dict[Cell, Register]:
         """The registers of an issue's fields and of the comments and attachments among ``cells``."""
-        merged = dict(self._parts.get((gid, _FIELDS), {}))
+        merged = dict(self._parts.get((gid, FIELDS), {}))
         for cell in cells:
             if cell.field in _CONTENT:
                 merged.update(self._parts.get((gid, part_of(cell)), {}))
@@ -211,11 +251,17 @@ class Book:
         upsert(self._tx, shadow, ("link", "gid", "part", "registers"), parts, keys=3)
         history = [(link, gid, cell.field, cell.element, digest, now) for gid, cell, digest in sorted(self._former)]
         upsert(self._tx, former, ("link", "gid", "field", "element", "digest", "replaced_at"), history, keys=5)
+        if self._ledger is not None:
+            self._ledger.flush()
         evidence.owe(self._tx, link, self._owed, now)
         self._owed.clear()
         self._former.clear()
         self._dirty_names.clear()
         self._dirty_parts.clear()
+
+    def _learn(self, registers: Shadow) -> None:
+        for cell, register in registers.items():
+            self._contents.setdefault(cell, register.value)
 
     def _remember(self, known: Known) -> None:
         self._by_gid[known.gid] = known
@@ -265,10 +311,10 @@ def local_names(tx: Connection, link: int) -> Iterator[tuple[str, str]]:
         yield row.gid, row.local
 
 
-def wait(tx: Connection, link: int, gid: str, cells: Mapping[Cell, str]) -> None:
-    """These cells wait for an issue or an attachment's content."""
-    rows = [(link, gid, cell.field, cell.element, wants, 0) for cell, wants in cells.items()]
-    upsert(tx, waiting, ("link", "gid", "field", "element", "wants", "ready"), rows, keys=4)
+def wait(tx: Connection, link: int, gid: str, cells: Mapping[Cell, str], source: bytes | None = None) -> None:
+    """These cells wait for an issue or an attachment's content; ``source`` says where they come from."""
+    rows = [(link, gid, cell.field, cell.element, wants, 0, source) for cell, wants in cells.items()]
+    upsert(tx, waiting, ("link", "gid", "field", "element", "wants", "ready", "source"), rows, keys=4)
 
 
 def arrived(tx: Connection, link: int, wants: Iterable[str]) -> None:
@@ -279,11 +325,20 @@ def arrived(tx: Connection, link: int, wants: Iterable[str]) -> None:
     _ARRIVED(tx, link, listed(wanted))
 
 
-def ready(tx: Connection, link: int, limit: int) -> dict[str, list[Cell]]:
-    """Cells that can be completed, by issue."""
-    found: dict[str, list[Cell]] = {}
+class Ready(NamedTuple):
+    """Cells of one issue that can be completed together: they come from one place."""
+
+    source: bytes | None
+    cells: list[Cell]
+
+
+def ready(tx: Connection, link: int, limit: int) -> dict[str, Ready]:
+    """What can be completed next, by issue."""
+    found: dict[str, Ready] = {}
     for row in _READY(tx, link, limit):
-        found.setdefault(row.gid, []).append(Cell(row.field, row.element))
+        one = found.setdefault(row.gid, Ready(row.source, []))
+        if one.source == row.source:
+            one.cells.append(Cell(row.field, row.element))
     return found
 
 

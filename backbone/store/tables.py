@@ -1,7 +1,7 @@
 """The tables. What stands here is all that a node knows; nothing that matters is in memory.
 
 Times are seconds since 1970, UTC. Booleans are 0 and 1. Every table but ``node``, ``alarm`` and ``telling``
-belongs to a link.
+belongs to a link, or to a tracker with all its links (``rank``, ``origin``, ``provenance``).
 """
 
 from sqlalchemy import (
@@ -59,6 +59,7 @@ link = Table(
     Column("keys", LargeBinary),
     Column("peer", Text),
     Column("agreement", Text, nullable=False),
+    Column("tracker", Text, nullable=False, server_default=""),
     Column("clock", Integer, nullable=False, server_default="0"),
     Column("cursor", Text),
     Column("populate_after", Text),
@@ -139,6 +140,34 @@ identity = Table(
     comment="gid <-> local name; for issues how far their journals are reflected here",
 )
 
+rank = Table(
+    "rank",
+    metadata,
+    Column("tracker", Text, primary_key=True),
+    Column("rank", Integer, nullable=False),
+    comment="the greatest rank that was given or seen in a tracker that has several links",
+)
+
+origin = Table(
+    "origin",
+    metadata,
+    Column("tracker", Text, primary_key=True),
+    Column("local", Text, primary_key=True),
+    Column("part", Text, primary_key=True),
+    Column("origins", LargeBinary, nullable=False),
+    comment="whose write each cell of an issue shows, in a tracker that has several links",
+)
+
+provenance = Table(
+    "provenance",
+    metadata,
+    Column("tracker", Text, primary_key=True),
+    Column("local", Text, primary_key=True),
+    Column("position", Text, primary_key=True),
+    Column("said", LargeBinary, nullable=False),
+    comment="where an edit came from, until every link of its tracker has told it",
+)
+
 shadow = Table(
     "shadow",
     metadata,
@@ -192,6 +221,7 @@ intent = Table(
     Column("key", Text, primary_key=True),
     Column("gid", Text, nullable=False),
     Column("work", LargeBinary),
+    Column("said", LargeBinary),
     comment="writes that were begun in the tracker and whose outcome is not recorded yet",
 )
 
@@ -218,6 +248,7 @@ waiting = Table(
     Column("element", Text, primary_key=True),
     Column("wants", Text, nullable=False),
     Column("ready", Integer, nullable=False, server_default="0"),
+    Column("source", LargeBinary),
     comment="cells whose other end (an issue, an attachment's content) is not here yet",
 )
 Index(None, waiting.c.link, waiting.c.wants)

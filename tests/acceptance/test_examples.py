@@ -8,6 +8,7 @@ import pytest
 
 from backbone.replication.agreement import Agreement
 from backbone.replication.mapping import Rules, Translation
+from backbone.replication.merge import Side
 from backbone.trackers.roundup import connect
 from backbone.trackers.roundup.install import install
 from tests.acceptance.nodes import HOUSE
@@ -49,3 +50,14 @@ def test_the_demo_uses_the_same_fields_as_the_example() -> None:
     assert tomllib.loads((FOLDER / "agreement.toml").read_text()) == tomllib.loads(
         (packaged / "agreement.toml").read_text()
     )
+
+
+@pytest.mark.parametrize(("name", "side"), [("hub", Side.MASTER), ("supplier", Side.SLAVE)])
+def test_the_hub_s_mappings_fit_agreement_and_tracker(place: Path, name: str, side: Side) -> None:
+    home = place / name
+    install(home, "classic", name, "http://127.0.0.1:1/", "secret")
+    folder = HOUSE / "examples" / "hub"
+    agreement = Agreement.parse(tomllib.loads((folder / "agreement.toml").read_text()), "agreement.toml")
+    rules = Rules.parse(tomllib.loads((folder / f"{name}.toml").read_text()), f"{name}.toml")
+    schema = asyncio.run(connect({"home": str(home), "class": "issue"}).describe())
+    assert Translation(agreement, rules, name, side=side).problems(schema) == []

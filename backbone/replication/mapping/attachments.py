@@ -16,7 +16,7 @@ from backbone.replication.mapping.draft import Draft
 from backbone.replication.mapping.filenames import safe
 from backbone.replication.mapping.patterns import wildcard
 from backbone.replication.mapping.people import People
-from backbone.replication.mapping.words import Names
+from backbone.replication.mapping.words import Names, written_elsewhere
 
 
 class Attachments:
@@ -40,16 +40,18 @@ class Attachments:
             and self._leaves(value)
         )
 
-    def out(self, target: Cell, value: Record, schema: Schema, names: Names, shadow: Shadow) -> Record | None:
+    def out(
+        self, target: Cell, value: Record, schema: Schema, names: Names, shadow: Shadow, *, ours: bool
+    ) -> Record | None:
         """As the partner may know it; ``None`` is absent."""
         register = shadow.get(target)
         known = register.value if register is not None and isinstance(register.value, dict) else None
         if known is None:
             fits = self._agreement.takes_file(str(value["type"]), int(value["size"]))
-            if not (self.may_leave(value) if names.born_here(target.element) else fits):
+            if not (self.may_leave(value) if ours else fits):
                 return None
-            author = self._people.author(str(value["author"]), schema)
-            return {**value, "name": self._name_out(str(value["name"])), "author": author}
+            about = self._people.about(value, written_elsewhere(target, value, names, self._user), schema)
+            return {**value, "name": self._name_out(str(value["name"])), **about}
         name = str(value["name"])
         record: Record = {**value, "author": known["author"], "created": known["created"]}
         same = name == self._name_in(str(known["name"]))
@@ -57,25 +59,28 @@ class Attachments:
             record["name"] = known["name"]
         if same and value["sha256"] == known["sha256"]:
             return record
-        if names.born_here(target.element) and not self.may_leave(value):
+        if ours and not self.may_leave(value):
             return None
         if not same:
             record["name"] = self._name_out(name)
         return record if self._agreement.takes_file(str(value["type"]), int(value["size"])) else None
 
-    def stays(self, target: Cell, names: Names) -> bool:
-        """Whether it stays at the partner's although somebody took it away here."""
-        return self._owner_deletes and not names.born_here(target.element)
-
     def into(
-        self, cell: Cell, value: Record | None, names: Names, is_here: Callable[[str], bool], draft: Draft
+        self,
+        cell: Cell,
+        value: Record | None,
+        names: Names,
+        is_here: Callable[[str], bool],
+        draft: Draft,
+        *,
+        ours: bool,
     ) -> None:
         """The partner's word about an attachment. ``is_here`` tells whether the bytes with a SHA-256 are here."""
         local = names.local_of(cell.element) if draft.shows(cell) else None
         if value is None:
-            if not (self._owner_deletes and names.born_here(cell.element)):
+            if not (self._owner_deletes and ours):
                 draft.remove(cell, names)
-        elif local is None and not names.born_here(cell.element) and not self.is_wanted(value):
+        elif local is None and not ours and not self.is_wanted(value):
             return
         elif local is None and not is_here(str(value["sha256"])):
             draft.waiting[cell] = f"sha256:{value['sha256']}"

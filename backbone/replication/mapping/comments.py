@@ -15,10 +15,10 @@ from backbone.replication.mapping.content_rules import Comments as CommentRules
 from backbone.replication.mapping.draft import Draft
 from backbone.replication.mapping.patterns import wildcard
 from backbone.replication.mapping.people import People
-from backbone.replication.mapping.references import WANTED
+from backbone.replication.mapping.references import WANTED, names_something
 from backbone.replication.mapping.tables import NoRow
 from backbone.replication.mapping.texts import Texts
-from backbone.replication.mapping.words import Names
+from backbone.replication.mapping.words import Names, written_elsewhere
 
 VISIBILITY = "visibility"
 
@@ -39,28 +39,32 @@ class Comments:
         self._is_chosen = _chosen(rules.send)
         self._headlines = dict.fromkeys((rules.headline, HEADLINE))
 
-    def out(self, target: Cell, value: Record, schema: Schema, names: Names, shadow: Shadow) -> Record | None:
+    def out(
+        self, target: Cell, value: Record, schema: Schema, names: Names, shadow: Shadow, *, ours: bool
+    ) -> Record | None:
         """As the partner may know it; ``None`` is absent. Raises ``NoRow`` for one that may leave and cannot."""
         register = shadow.get(target)
         known = register.value if register is not None and isinstance(register.value, dict) else None
-        ours = names.born_here(target.element)
         word = str(value.get(VISIBILITY, ""))
         if ours and word and word not in self._named:
             return None
         if not ours and word and not self._may_be_seen(known):
             # Made internal here, the partner's comment stays as the partner knows it.
             return register.image if register is not None and isinstance(register.image, dict) else None
-        plain = self._without_additions(str(value["text"]), known, ours=ours)
-        text, is_new = self._texts.out(plain, None if known is None else str(known["text"]), schema, names)
-        if ours and not self._leaves(value, schema, is_new=is_new):
+        first = written_elsewhere(target, value, names, self._user)
+        here = self._without_headline(str(value["text"]), first)
+        text, is_new = self._texts.out(
+            self._without_additions(here, known, ours=ours), _to_compare(known, first), schema, names
+        )
+        if ours and not (here.startswith(self._prefix) and self._leaves(value, schema, is_new or known is None)):
             return None
         self._check_length(target, text)
-        return self._record(value, text, known, word if ours else None, schema)
+        about = known if known is not None else self._people.about(value, first, schema)
+        return self._record(text, about, known, word if ours else None)
 
-    def into(self, cell: Cell, value: Record, names: Names, draft: Draft) -> None:
+    def into(self, cell: Cell, value: Record, names: Names, draft: Draft, *, ours: bool) -> None:
         """The partner's word about a comment, put into ``draft``. Raises ``NoRow``."""
         local = names.local_of(cell.element) if draft.shows(cell) else None
-        ours = names.born_here(cell.element)
         internal = value.get(VISIBILITY) == INTERNAL
         if internal and not ours and not self._rules.internal_as:
             if local is not None:
@@ -70,10 +74,11 @@ class Comments:
         text, missing = self._texts.back(str(value["text"]), draft.schema, names)
         if missing is not None:
             draft.waiting[cell] = f"{WANTED}{missing}"
+        first = names.said_elsewhere(cell) if names.born_elsewhere(cell.element) else None
         if ours:
             text = self._prefix + text
-        elif login is None:
-            text = _above(self._rules.headline, value) + text
+        if login is None and not names.born_here(cell.element):
+            text = _above(self._rules.headline, first if isinstance(first, dict) else value) + text
         record: Record = {"text": text, "author": login or self._user, "created": value["created"]}
         if self._marks and not ours:
             record[VISIBILITY] = self._rules.internal_as if internal else ""
@@ -83,9 +88,9 @@ class Comments:
         """Whether a comment of the partner's is written here."""
         return value.get(VISIBILITY) != INTERNAL or bool(self._rules.internal_as)
 
-    def _leaves(self, value: Record, schema: Schema, *, is_new: bool) -> bool:
+    def _leaves(self, value: Record, schema: Schema, is_new: bool) -> bool:
         """What the partner has as it is now was chosen once, or the partner wrote it."""
-        return str(value["text"]).startswith(self._prefix) and (not is_new or self._is_chosen(value, schema))
+        return not is_new or self._is_chosen(value, schema)
 
     @staticmethod
     def _may_be_seen(known: Record | None) -> bool:
@@ -94,22 +99,33 @@ class Comments:
     def _without_additions(self, text: str, known: Record | None, *, ours: bool) -> str:
         if ours:
             text = text.removeprefix(self._prefix)
-        if known is not None:
+        return self._without_headline(text, known)
+
+    def _without_headline(self, text: str, said: Record | None) -> str:
+        if said is not None:
             for headline in self._headlines:
-                text = text.removeprefix(_above(headline, known))
+                text = text.removeprefix(_above(headline, said))
         return text
 
     def _check_length(self, target: Cell, text: str) -> None:
         if self._characters_max is not None and len(text) > self._characters_max:
             raise NoRow(text, "is longer than the agreement allows")
 
-    def _record(self, value: Record, text: str, known: Record | None, word: str | None, schema: Schema) -> Record:
+    def _record(self, text: str, about: Record, known: Record | None, word: str | None) -> Record:
         """``word``: who may see our own comment; ``None`` for the partner's, which says so itself."""
-        about = known if known is not None else {**value, "author": self._people.author(str(value["author"]), schema)}
         record: Record = {"text": text, "author": about["author"], "created": about["created"]}
         if word or (word is None and self._may_be_seen(known)):
             record[VISIBILITY] = INTERNAL
         return record
+
+
+def _to_compare(known: Record | None, first: Record | None) -> str | None:
+    """What was agreed upon, so that what nobody edited stays as it was: with another partner only what names nothing,
+    as this one has perhaps no business to know it.
+    """
+    if known is not None:
+        return str(known["text"])
+    return None if first is None or names_something(str(first["text"])) else str(first["text"])
 
 
 def _above(headline: str, value: Record) -> str:

@@ -8,7 +8,7 @@ from backbone.replication import forms
 from backbone.replication.agreement import Agreement, SharedField
 from backbone.replication.mapping.marked import UNMARKED, Marked
 from backbone.replication.mapping.references import References
-from backbone.replication.mapping.rules import FieldRule
+from backbone.replication.mapping.rules import NUMBER_HERE, FieldRule
 from backbone.replication.mapping.texts import Texts
 from backbone.replication.mapping.ways import Only, Way
 from backbone.replication.mapping.wording import Wording
@@ -92,6 +92,10 @@ class Compiled:
             texts=_texts(references, wording) if rich else None,
             fits=forms.form_of(shared.type, frozenset(shared.values), shared.characters_max),
         )
+
+    def if_empty(self, number: str) -> str | None:
+        """What is said of an issue of this number where the local field is empty."""
+        return self.send_if_empty and self.send_if_empty.replace(NUMBER_HERE, number)
 
     def word_out(self, value: Value) -> str | None:
         """A single local value as an agreed word. Raises ``NoRow``."""

@@ -5,7 +5,9 @@ from collections.abc import Callable
 from backbone.model import ATTACHMENT, COMMENT, Cell, Record, Schema, Value
 from backbone.replication.agreement import Agreement
 from backbone.replication.diff import NOTE, Shadow
+from backbone.replication.mapping import bringing
 from backbone.replication.mapping.attachments import Attachments
+from backbone.replication.mapping.bringing import is_brought_now, is_ours
 from backbone.replication.mapping.comments import Comments
 from backbone.replication.mapping.draft import Draft, withheld
 from backbone.replication.mapping.people import People
@@ -23,6 +25,7 @@ class Contents:
         self._comments = Comments(agreement, rules.comments, people, user, texts)
         self._attachments = Attachments(agreement, rules.attachments, people, user)
         self._takes = {COMMENT: rules.comments.direction.takes, ATTACHMENT: rules.attachments.direction.takes}
+        self._owner_deletes = agreement.attachments_deleted_by == "owner"
         self._user = user
 
     def may_leave(self, value: Record) -> bool:
@@ -37,40 +40,45 @@ class Contents:
         if not self._shared[cell.field] or target.element.startswith(NOTE):
             return {}
         said: Record | None = None
+        brings = is_brought_now(target, names, shadow)
+        ours = brings or is_ours(target, names, shadow)
         if isinstance(value, dict):
             one = self._comments if cell.field == COMMENT else self._attachments
-            said = one.out(target, value, schema, names, shadow)
-        if said is None and value is not None and target not in shadow:
+            said = one.out(target, value, schema, names, shadow, ours=ours)
+        if said is None and target not in shadow and (value is not None or brings):
             return {}
-        notes = _noted(target, value, said, shadow) if names.born_here(target.element) else {}
+        notes = _noted(target, value, said, shadow) if ours else {}
+        if brings:
+            notes[bringing.note(target.element)] = True
         return {target: said, **notes}
 
-    def stays(self, cell: Cell, names: Names) -> bool:
+    def stays(self, cell: Cell, names: Names, shadow: Shadow) -> bool:
         """Whether something stays at the partner's although somebody took it away here."""
-        return cell.field == ATTACHMENT and self._attachments.stays(cell, names)
+        return cell.field == ATTACHMENT and self._owner_deletes and not is_ours(cell, names, shadow)
 
     def into(self, cell: Cell, value: Value, names: Names, is_here: Callable[[str], bool], draft: Draft) -> None:
         """The partner's word about one. ``is_here`` tells whether the bytes with a SHA-256 are here."""
         record = value if isinstance(value, dict) else None
         if not self._takes[cell.field]:
             return
+        ours = is_ours(cell, names, draft.shadow)
         if record is not None and draft.is_withheld(cell):
             draft.problems.append(f"{cell.field}: the partner edited one of ours that is not shared any more; what it "
                                   "wrote is not put into what stays here")  # fmt: skip
         elif cell.field == ATTACHMENT:
-            self._attachments.into(cell, record, names, is_here, draft)
+            self._attachments.into(cell, record, names, is_here, draft, ours=ours)
         elif record is None:
             draft.remove(cell, names)
         else:
-            self._comments.into(cell, record, names, draft)
+            self._comments.into(cell, record, names, draft, ours=ours)
 
-    def is_expected(self, cell: Cell, value: Record, names: Names) -> bool:
+    def is_expected(self, cell: Cell, value: Record, names: Names, shadow: Shadow) -> bool:
         """Whether the tracker shows this, once it is agreed upon and all is well."""
-        if names.born_here(cell.element):
+        if is_ours(cell, names, shadow):
             return True
         if cell.field == COMMENT:
             return self._takes[COMMENT] and self._comments.is_wanted(value)
-        taken_away = self.stays(cell, names) and names.local_of(cell.element) is not None
+        taken_away = self.stays(cell, names, shadow) and names.local_of(cell.element) is not None
         return self._takes[ATTACHMENT] and self._attachments.is_wanted(value) and not taken_away
 
     def remark(self, name: str, text: str, occasion: Occasion, draft: Draft) -> None:

@@ -12,7 +12,7 @@ from backbone.replication.mapping.content_fitting import content_faults
 from backbone.replication.mapping.faults import Fault
 from backbone.replication.mapping.nearest import nearest
 from backbone.replication.mapping.patterns import has_wildcard, holes_of, literal
-from backbone.replication.mapping.rules import FieldRule, Rules
+from backbone.replication.mapping.rules import NUMBER, FieldRule, Rules
 from backbone.replication.mapping.ways import Way
 
 
@@ -57,7 +57,7 @@ def _locals(rules: Rules, schema: Schema) -> Iterator[Fault]:
     named += [(("only_if",), condition.local) for condition in rules.only_if if condition.local is not None]
     named += [(("on_update", local), local) for local in rules.on_update]
     for place, local in named:
-        if local not in schema.fields:
+        if local not in schema.fields and local != NUMBER:
             yield Fault(place, f": the tracker has no field {local!r}{nearest(local, schema.fields)}")
 
 

@@ -40,7 +40,7 @@ class Outgoing:
             return
         self.agreed.update(said)
         if value is None:
-            self.kept.update(target for target in said if contents.stays(target, self._names))
+            self.kept.update(target for target in said if contents.stays(target, self._names, self._shadow))
 
     def field(self, rule: Compiled, cell: Cell, value: Value, people: People) -> None:
         """A field that is not the same on both sides."""
@@ -67,13 +67,23 @@ class Outgoing:
         else:
             self.problems[rule.agreed] = _not_agreed(rule.name, value)
 
-    def empty(self, rules: Iterable[Compiled], *, fresh: bool) -> None:
+    def empty(self, rules: Iterable[Compiled], number: str, *, fresh: bool) -> None:
         """What is said instead of a value that is not there."""
         for rule in rules:
-            register = self._shadow.get(rule.agreed)
-            stands = register is not None and register.image == rule.send_if_empty
-            if rule.agreed not in self.agreed and (fresh or stands):
-                self.agreed[rule.agreed] = rule.send_if_empty
+            register, word = self._shadow.get(rule.agreed), rule.if_empty(number)
+            stands = register is not None and register.image == word
+            if self.agreed.get(rule.agreed, rule.send_if_empty) != rule.send_if_empty:
+                continue
+            if rule.agreed in self.agreed or fresh or stands:
+                self.agreed[rule.agreed] = word
+
+    def numbered(self, rules: Iterable[Compiled], number: str) -> None:
+        """What the tracker calls the issue: said once, by whatever is said of the issue first."""
+        for rule in rules:
+            try:
+                self._say(rule, rule.agreed, rule.word_out(number))
+            except NoRow as error:
+                self.problems[rule.agreed] = f"{rule.local.field}: the {error.words(rule.name)}"
 
     def _straight(self, rule: Compiled, cell: Cell, value: Value) -> None:
         """Most fields of most issues: no more is done than must be."""

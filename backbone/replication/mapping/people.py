@@ -7,7 +7,7 @@ found. What nobody says is not guessed: the same log-in on both sides may be two
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 
-from backbone.model import Schema
+from backbone.model import Record, Schema
 from backbone.replication.agreement import Strict
 from backbone.replication.mapping.patterns import PatternError, Template
 from backbone.replication.mapping.table_rows import Pattern
@@ -43,6 +43,16 @@ class People:
         self.stand_in = rules.stand_in
         self._hidden = hidden
         self._stranger = f"a user of {node_name}"
+
+    def stranger(self, word: str) -> str:
+        """What the peer may know of somebody whom another partner calls so."""
+        return self._stranger if self._hidden else word
+
+    def about(self, value: Record, first: Record | None, schema: Schema) -> Record:
+        """Who made a comment or attachment of the tracker's, and when; ``first`` is what another partner said of it."""
+        if first is not None:
+            return {"author": self.stranger(str(first["author"])), "created": first["created"]}
+        return {"author": self.author(str(value["author"]), schema), "created": value["created"]}
 
     def word(self, login: str, schema: Schema) -> str | None:
         """The word for somebody here; ``None`` for those whom the partner has no business to know."""

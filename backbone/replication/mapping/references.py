@@ -28,6 +28,11 @@ _WHOLE = (COMMENT, ATTACHMENT)
 """Kinds whose local names are the whole text of a reference."""
 
 
+def names_something(text: str) -> bool:
+    """Whether there is a reference in an agreed text."""
+    return _CANONICAL.search(text) is not None
+
+
 class Shown(NamedTuple):
     """A text as it is written here, and the gid of the first issue that it names and that is not here yet."""
 

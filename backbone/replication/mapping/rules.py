@@ -17,6 +17,9 @@ from backbone.replication.mapping.ways import Only, Way
 from backbone.replication.markup import Markup
 from backbone.replication.scope.rules import ScopeRules, TypeRule
 
+NUMBER = "@number"
+"""As a local field: what the tracker calls the issue."""
+NUMBER_HERE = "{number}"
 _ONE_OF = "local, constant, concatenate, first_match, as_comment"
 
 
@@ -71,6 +74,7 @@ class FieldRule(Strict):
     separator: str = ""
     """Stands between several values in one text: a set on one side, a text on the other."""
     send_if_empty: Text | None = None
+    """``{number}`` in it is what the tracker calls the issue."""
     write_if_empty: Text | None = None
     constant: Text | None = None
     """What is said about each issue made here; no local field has it."""
@@ -89,6 +93,8 @@ class FieldRule(Strict):
         said = [self.local, self.constant, self.concatenate, self.first_match, self.as_comment]
         if sum(bool(one) for one in said) != 1:
             raise ValueError(f"needs one of {_ONE_OF}, and not two of them")
+        if self.local == NUMBER and self.direction is not Way.TO_REMOTE:
+            raise ValueError("an issue's number is never written: say direction = 'to_remote'")
         if self.as_comment and self.direction is Way.TO_REMOTE:
             raise ValueError("as_comment is for what comes in: say direction = 'to_local', or leave it out")
         if (self.constant or self.concatenate) and self.direction is Way.TO_LOCAL:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Cells, FieldType, Record, Schema, Value
 from backbone.replication.agreement import Agreement
-from backbone.replication.diff import NOTE, Quiet, Shadow
+from backbone.replication.diff import BROUGHT, NOTE, Quiet, Shadow
 from backbone.replication.mapping import fitting
 from backbone.replication.mapping.compiled import Compiled
 from backbone.replication.mapping.composed import Composed
@@ -19,7 +19,7 @@ from backbone.replication.mapping.outgoing import Outgoing
 from backbone.replication.mapping.patterns import PatternError
 from backbone.replication.mapping.people import People
 from backbone.replication.mapping.references import References
-from backbone.replication.mapping.rules import RuleError, Rules
+from backbone.replication.mapping.rules import NUMBER, RuleError, Rules
 from backbone.replication.mapping.sources import Sources, note
 from backbone.replication.mapping.tables import NoRow
 from backbone.replication.mapping.texts import Texts
@@ -59,6 +59,7 @@ class Translation:
         for rule in self.fields.values():
             known = self._by_local.get(rule.local.field, ())
             self._by_local[rule.local.field] = (*known, rule)
+        self._numbered = self._by_local.pop(NUMBER, ())
         self._headlines = {n: r.as_comment for n, r in rules.fields.items() if r.as_comment and n in agreement.fields}
         related = [name for name, shared in agreement.fields.items() if shared.type is FieldType.RELATION]
         self._names = {COMMENT: COMMENT, ATTACHMENT: ATTACHMENT, **dict.fromkeys(related, ISSUE)}
@@ -99,7 +100,7 @@ class Translation:
             if side is not None and not self.agreement.direction_of(kind).allows(side):
                 kept.add(kind)
         kept |= {kind for kind, way in self._content_ways().items() if not way.sends}
-        kept.add(WITHHELD)
+        kept |= {WITHHELD, BROUGHT}
         along = {rule.name for rule in self.every if Only.WITH_OTHERS in rule.only}
         return Quiet(frozenset(kept), frozenset(along))
 
@@ -110,9 +111,9 @@ class Translation:
         """Whether an attachment that the partner does not know can leave: its content is needed then."""
         return self._contents.may_leave(attachment)
 
-    def is_expected(self, cell: Cell, value: Value, names: Names) -> bool:
+    def is_expected(self, cell: Cell, value: Value, names: Names, shadow: Shadow) -> bool:
         """Whether the tracker shows this comment or attachment, once it is agreed upon and all is well."""
-        return isinstance(value, dict) and self._contents.is_expected(cell, value, names)
+        return isinstance(value, dict) and self._contents.is_expected(cell, value, names, shadow)
 
     def problems(self, schema: Schema) -> list[str]:
         """What in this mapping does not fit the agreement or the tracker, a sentence each."""
@@ -135,10 +136,26 @@ class Translation:
         """The log-in to write as, where the mapping names one."""
         return self._people.login(word, schema)
 
-    def to_agreed(self, cells: Cells, schema: Schema, names: Names, shadow: Shadow, *, fresh: bool = False) -> Outward:
+    def stranger(self, word: str) -> str:
+        """The word by which the peer may know somebody of another partner."""
+        return self._people.stranger(word)
+
+    def locals_of(self, agreed: str) -> tuple[str, ...]:
+        """The local fields that an agreed field is made of."""
+        rule = self.rules.fields.get(agreed)
+        return rule.sources if rule is not None else ()
+
+    def may_send(self, agreed: str) -> bool:
+        """Whether a change of this field ever travels by itself."""
+        return agreed not in self._quiet.kept and agreed not in self._quiet.along
+
+    def to_agreed(
+        self, cells: Cells, schema: Schema, names: Names, shadow: Shadow, *, fresh: bool = False, number: str = ""
+    ) -> Outward:
         """What the tracker shows, in agreed words. What is not in the agreement is left out without a word.
 
-        ``fresh``: the link does not know the issue yet, and these are all its cells.
+        ``fresh``: the link does not know the issue yet, and these are all its cells. ``number``: what the tracker
+        calls the issue.
         """
         out = Outgoing(cells, schema, names, shadow)
         agreed = out.agreed
@@ -153,7 +170,9 @@ class Translation:
                 else:
                     out.field(rule, cell, value, self._people)
         if self._empties:
-            out.empty(self._empties, fresh=fresh)
+            out.empty(self._empties, number, fresh=fresh)
+        if self._numbered and number:
+            out.numbered(self._numbered, number)
         if self._noted or self.composed:
             self._compose(cells, shadow, out, fresh=fresh)
         quiet = (

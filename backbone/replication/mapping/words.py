@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from backbone.model import Cell, Cells
+from backbone.model import Cell, Cells, Record, Value
 from backbone.replication.diff import NOT_QUIET, Quiet
 
 
@@ -51,6 +51,14 @@ def _nothing(kind: str, local: str) -> None:
     del kind, local
 
 
+def _unsaid(_: Cell) -> Value:
+    return None
+
+
+def _never(_: str) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Names:
     """How issues, comments and attachments are called on both sides."""
@@ -65,3 +73,15 @@ class Names:
     """
     shared: Callable[[str, str], str | None] = _nothing
     """``(kind, local)``: the gid of what this link knows, or is about to; ``None`` for everything else."""
+    born_elsewhere: Callable[[str], bool] = _never
+    """Whether a gid was given neither here nor by the partner; where one link has the tracker nobody asks."""
+    said_elsewhere: Callable[[Cell], Value] = _unsaid
+    """What another link on this tracker says of a comment or attachment, by its agreed cell."""
+
+
+def written_elsewhere(target: Cell, value: Record, names: Names, user: str) -> Record | None:
+    """What another partner said of a comment or attachment, where ``user``, who synchronizes, wrote it here; ``target``
+    is its agreed cell.
+    """
+    said = names.said_elsewhere(target) if value["author"] == user and not names.born_here(target.element) else None
+    return said if isinstance(said, dict) else None

@@ -23,15 +23,18 @@ from backbone.replication.mapping import Names
 from backbone.replication.message import ChangeSet, Kind
 from backbone.service.endpoint import Endpoint
 from backbone.service.evidence import receipting
-from backbone.service.flow import planning
+from backbone.service.flow import planning, tracing
 from backbone.service.flow.asking import fits
 from backbone.service.flow.completing import completable
 from backbone.service.flow.inbound import follows, stop, take
+from backbone.service.flow.making import made
+from backbone.service.flow.meeting import meet as meet_issues
 from backbone.service.flow.outbound import fetch_contents
 from backbone.service.flow.overlapping import said_with
 from backbone.service.flow.planning import Planned
 from backbone.service.flow.recording import NotFetched, emit, record
 from backbone.service.flow.restating import say_more
+from backbone.service.flow.sighting import sighted
 from backbone.service.flow.tasks import Task, as_task, rounds
 from backbone.service.links.agreeing import meet
 from backbone.store import links, lists, messages, shadows
@@ -71,7 +74,7 @@ async def _interrupted(ep: Endpoint, begun: Sequence[Intent]) -> list[Task]:
         (incoming,) = await ep.store.read(lambda tx: _next(tx, ep))
         for task in await _tasks(ep, incoming) or ():
             coming[task.key] = task
-            coming.setdefault(creation(ep.link_id, task.change_set.gid), task)
+            coming.setdefault(creation(task.change_set.gid), task)
     return [coming[one.key] if one.work is None else as_task(one.work) for one in begun]
 
 
@@ -164,13 +167,14 @@ async def apply_round(ep: Endpoint, tasks: Sequence[Task], then: Transaction[obj
     ``then`` stands in the transaction after which nothing of the round is left.
     """
     remaining = list(tasks)
-    for attempt in range(ATTEMPTS_IN_A_ROW):
-        try:
-            remaining = await _attempt(ep, remaining, then, complete=not attempt)
-        except NotFetched as lacking:
-            await fetch_contents(ep, lacking.cells, known=True)
-        if not remaining:
-            return
+    async with ep.turn:
+        for attempt in range(ATTEMPTS_IN_A_ROW):
+            try:
+                remaining = await _attempt(ep, remaining, then, complete=not attempt)
+            except NotFetched as lacking:
+                await fetch_contents(ep, lacking.cells, known=True)
+            if not remaining:
+                return
     await ep.store.run(lambda tx: _give_up(tx, ep, remaining, then))
 
 
@@ -178,13 +182,14 @@ async def _attempt(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object
     """One attempt; returns what somebody edited meanwhile. One book serves its three transactions. ``complete``: what
     people did is said with all its contents. Raises ``NotFetched``, and nothing is written.
     """
+    await meet_issues(ep, tasks)
     book, touched, life = await _read(ep, tasks)
-    asked = await fits(ep, touched)
+    asked, seen = await fits(ep, touched), await sighted(ep)
 
     def plan(tx: Connection) -> list[Planned]:
         if links.state(tx, ep.row).life != life:
             return []
-        planned = planning.plan(tx, ep, book.within(tx), tasks, touched, asked, complete=complete)
+        planned = planning.plan(tx, ep, book.within(tx), tasks, touched, asked, seen, complete=complete)
         if not planned:
             then(tx)
         return planned
@@ -193,7 +198,7 @@ async def _attempt(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object
     passed("apply: planned")
     if not planned:
         return []
-    outcomes = await _as_it_stands(ep, planned, await ep.tracker.apply([p.write for p in planned]))
+    outcomes = await made(ep, [p.write for p in planned])
     passed("apply: written")
     stale = {outcome.key for outcome in outcomes if isinstance(outcome, Stale)}
 
@@ -212,29 +217,6 @@ async def _attempt(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object
         ep.echoes.wrote(outcomes)
     passed("apply: finished")
     return [p.task for p in planned if p.write.key in stale]
-
-
-async def _as_it_stands(ep: Endpoint, planned: Sequence[Planned], outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
-    """An issue that the store forgot is found by its key, and answered as when it was made: what later writes of ours
-    put into it has its names in their answers, and what it shows now is read.
-    """
-    pairs = zip(planned, outcomes, strict=True)
-    old = {o.key: o for p, o in pairs if isinstance(o, Applied) and p.write.local is None and _was_made_before(p, o)}
-    if not old:
-        return outcomes
-    issues = [one.local for one in old.values()]
-    written, shown = await ep.tracker.written(issues), await ep.tracker.read(issues)
-    for key, one in old.items():
-        if one.local in shown:
-            issue = shown[one.local]
-            created = {mark: local for answer in written.get(one.local, ()) for mark, local in answer.created.items()}
-            old[key] = Applied(key, one.local, issue.position, issue.cells, created)
-    return [old.get(one.key, one) for one in outcomes]
-
-
-def _was_made_before(one: Planned, made: Applied) -> bool:
-    """Whether comments or attachments that were to be made with the issue are not in the answer."""
-    return any(cell.element.startswith("+") and cell.element not in made.created for cell in one.write.cells)
 
 
 def _give_up(tx: Connection, ep: Endpoint, tasks: Sequence[Task], then: Transaction[object]) -> None:
@@ -267,6 +249,7 @@ def _finish(tx: Connection, ep: Endpoint, book: Book, planned: Sequence[Planned]
     said: list[ChangeSet] = []
     for one, outcome in zip(planned, outcomes, strict=True):
         if isinstance(outcome, Applied):
+            said += _settled(tx, ep, book, one, outcome)
             effects += _applied(tx, ep, book, names, one, outcome)
             said += said_with(one.task.change_set.gid, one.anew)
             born += [one.task.change_set.gid] if one.write.local is None else []
@@ -282,18 +265,25 @@ def _finish(tx: Connection, ep: Endpoint, book: Book, planned: Sequence[Planned]
     emit(tx, ep, change_sets)
 
 
-def _applied(tx: Connection, ep: Endpoint, book: Book, names: Names, one: Planned, outcome: Applied) -> list[Edit]:
-    """Names, registers and images of one write; returns what the tracker changed beyond it, as an edit."""
+def _settled(tx: Connection, ep: Endpoint, book: Book, one: Planned, outcome: Applied) -> list[ChangeSet]:
+    """Names and registers of one write; returns what the partner must hear again."""
     gid = one.task.change_set.gid
     book.name(Known(gid, ISSUE, outcome.local, one.write.expected))
     if outcome.created:
         for cell in one.inward.cells:
             if cell.element in outcome.created:
                 book.name(Known(cell.element[1:], cell.field, outcome.created[cell.element]))
-    planning.settle(tx, ep, book, one)
+    if one.judged is not None and book.ledger is not None:
+        tracing.applied(ep, book.ledger, one.judged, outcome)
+    return planning.settle(tx, ep, book, one, outcome.local)
+
+
+def _applied(tx: Connection, ep: Endpoint, book: Book, names: Names, one: Planned, outcome: Applied) -> list[Edit]:
+    """The images of one write; returns what the tracker changed beyond it, as an edit."""
+    gid = one.task.change_set.gid
     shadow = book.fields(gid, one.inward.at)
     book.load_locals(ep.named_in(outcome.cells))
-    agreed = ep.theirs.translation.to_agreed(outcome.cells, ep.schema, names, shadow).cells
+    agreed = ep.theirs.translation.to_agreed(outcome.cells, ep.schema, names, shadow, number=outcome.local).cells
     targets = {cell: one.plan.targets[cell] for cell in one.inward.at}
     registers, effects = diff.read_back(shadow, targets, agreed)
     book.put(gid, registers)

@@ -3,9 +3,13 @@
 When a change makes them wanted, they are made with all of it.
 """
 
+from backbone.model import Issue
 from backbone.replication.diff import Plan
+from backbone.replication.mapping.entry import has_entered
+from backbone.replication.mapping.sources import Sources
 from backbone.replication.message import ChangeSet, Operation
 from backbone.replication.receipt import Became
+from backbone.replication.scope.expression import ExpressionError
 from backbone.replication.scope.judging import Circumstances
 from backbone.replication.scope.rules import Part
 from backbone.service.endpoint import Endpoint
@@ -40,6 +44,30 @@ def enters(ep: Endpoint, plan: Plan) -> bool:
 def _guards_theirs(ep: Endpoint) -> bool:
     """Whether the link's file looks at an issue of the partner's before it is made here."""
     return ep.translation.entry.guards_theirs or ep.scope.guards_theirs
+
+
+def takes_part(ep: Endpoint, book: Book, gid: str) -> bool:
+    """Whether an issue that this link has a name for was ever sent over it, or came over it: a partner that has heard
+    of its gid otherwise may not write to it.
+    """
+    guarded = ep.translation.entry.guards_ours or ep.scope.guards
+    return not guarded or has_entered(book.load_whole(gid))
+
+
+def may_join(ep: Endpoint, book: Book, gid: str, issue: Issue) -> bool:
+    """The same while a store that forgot is joined again: what would enter as it stands has perhaps entered before."""
+    if takes_part(ep, book, gid):
+        return True
+    entry = ep.translation.entry
+    if not entry.ours(Sources(issue.cells, {}, entry.sources)):
+        return False
+    book.load_locals(ep.named_in(issue.cells))
+    shown = ep.translation.to_agreed(issue.cells, ep.schema, ep.names(book), {}, fresh=True, number=issue.local).cells
+    here = ep.is_ours(gid, book.load_whole(gid))
+    try:
+        return ep.scope.part(shown, Circumstances(here, ep.clock(), ep.name)) is not Part.SKIPPED
+    except ExpressionError:
+        return False
 
 
 def keep_outside(tx: Connection, ep: Endpoint, book: Book, task: Task, plan: Plan) -> None:

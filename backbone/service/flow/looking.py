@@ -18,6 +18,7 @@ from backbone.service.flow.outbound import fetch_contents
 from backbone.service.flow.recording import emit, record
 from backbone.service.flow.resting import is_ours
 from backbone.service.flow.scoping import Fits
+from backbone.service.flow.sighting import Sighted, pictured
 from backbone.store import lists
 from backbone.store.engine import Connection
 from backbone.store.shadows import Book
@@ -41,10 +42,11 @@ async def look(ep: Endpoint, item: int, arguments: Mapping[str, Any]) -> None:
         return
     for issue in chosen:
         await fetch_contents(ep, issue.cells)
+    seen = await pictured(ep, chosen)
     passed("look: contents fetched")
 
     def keep(tx: Connection) -> None:
-        said = _capture(tx, ep, chosen, asked, frozenset(arguments.get("fields") or ()))
+        said = _capture(tx, ep, chosen, asked, seen, frozenset(arguments.get("fields") or ()))
         later = {**arguments, "after": page[-1].local, "looked": arguments.get("looked", 0) + len(chosen),
                  "said": arguments.get("said", 0) + said}  # fmt: skip
         lists.answer(tx, item, {}, state="open", arguments=later)
@@ -62,10 +64,12 @@ async def _chosen(ep: Endpoint, arguments: Mapping[str, Any], page: Sequence[Iss
     return [issue for issue in page if issue.local in found]
 
 
-def _capture(tx: Connection, ep: Endpoint, issues: list[Issue], asked: Fits, fields: frozenset[str]) -> int:
+def _capture(
+    tx: Connection, ep: Endpoint, issues: list[Issue], asked: Fits, seen: Sighted, fields: frozenset[str]
+) -> int:
     book = Book(tx, ep.row)
     edits = [Edit(i.local, i.position, i.author, i.created, i.cells) for i in issues]
-    change_sets = record(tx, ep, book, edits, whole=True, fits=asked)
+    change_sets = record(tx, ep, book, edits, whole=True, fits=asked, seen=seen)
     names = ep.names(book)
     for issue in issues if fields else ():
         gid = names.gid_of(ISSUE, issue.local)

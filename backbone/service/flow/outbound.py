@@ -12,6 +12,7 @@ from functools import partial
 from backbone.model import ATTACHMENT, ISSUE, Cells, Edit, Issue, Position, covers
 from backbone.points import passed
 from backbone.replication import limits
+from backbone.replication.history import History, only_last
 from backbone.replication.link import Life, LinkState, Phase, Say, Spoke, Tick, acknowledgement, step
 from backbone.replication.message import Header, Kind, Message, compress, digest, encode, encode_record
 from backbone.replication.resync import encode_welcome
@@ -20,6 +21,7 @@ from backbone.service.endpoint import Endpoint, Voice
 from backbone.service.flow.asking import fits
 from backbone.service.flow.recording import NotFetched, check_contents, emit, record
 from backbone.service.flow.scoping import NOT_ASKED, Fits
+from backbone.service.flow.sighting import NOTHING, Sighted, pictured, sighted
 from backbone.store import links, messages
 from backbone.store.engine import Connection
 from backbone.store.messages import Outgoing
@@ -53,13 +55,13 @@ async def capture(ep: Endpoint) -> int:
         return 0
     edits = ep.echoes.without(touched.edits)
     await _fetch_contents(ep, edits)
-    asked = await fits(ep, {edit.local for edit in edits})
+    asked, seen = await fits(ep, {edit.local for edit in edits}), await sighted(ep)
     passed("capture: contents fetched")
 
     def keep(tx: Connection, *, complete: bool = True) -> None:
         if links.state(tx, ep.row).life == state.life:
             if edits:
-                _keep(tx, ep, edits, asked, complete=complete)
+                _keep(tx, ep, edits, asked, seen, complete=complete)
             links.change(tx, ep.row, cursor=touched.position)
 
     await run_complete(ep, keep)
@@ -87,15 +89,17 @@ async def _populate(ep: Endpoint, after: str | None, cursor: Position, size: int
     """
     page = await ep.tracker.issues(after, size)
     left = await ep.store.read(lambda tx: _left_to_the_feed(tx, ep, page, cursor))
-    edits = [_as_edit(issue) for issue in page if issue.local not in left]
+    edits = [as_edit(issue) for issue in page if issue.local not in left]
     await _fetch_contents(ep, edits)
+    steps = await _steps(ep, [issue for issue in page if issue.local not in left])
     asked = await fits(ep, {edit.local for edit in edits}, looking_back=True)
+    seen = await pictured(ep, page)
 
     def keep(tx: Connection, *, complete: bool = True) -> None:
         if links.state(tx, ep.row).life != life:
             return
         if page:
-            _keep(tx, ep, edits, asked, whole=True, complete=complete)
+            _keep(tx, ep, edits, asked, seen, whole=True, before=steps, complete=complete)
             links.change(tx, ep.row, populate_after=page[-1].local)
         else:
             links.change(tx, ep.row, populated=1)
@@ -112,7 +116,8 @@ def _left_to_the_feed(tx: Connection, ep: Endpoint, page: Sequence[Issue], curso
     return {k.local for k in known if k is not None and k.seen is not None and covers(k.seen, cursor)}
 
 
-def _as_edit(issue: Issue) -> Edit:
+def as_edit(issue: Issue) -> Edit:
+    """A complete picture, for ``record`` with ``whole``."""
     return Edit(issue.local, issue.position, issue.author, issue.created, issue.cells, created=True)
 
 
@@ -128,16 +133,34 @@ async def run_complete(ep: Endpoint, keep: Callable[..., None]) -> None:
 
 
 def _keep(
-    tx: Connection, ep: Endpoint, edits: Sequence[Edit], asked: Fits = NOT_ASKED, *, whole: bool = False,
-    complete: bool = True,
+    tx: Connection, ep: Endpoint, edits: Sequence[Edit], asked: Fits = NOT_ASKED, seen: Sighted = NOTHING, *,
+    whole: bool = False, before: Sequence[Edit] = (), complete: bool = True,
 ) -> None:  # fmt: skip
-    """``complete``: all contents must be here. Raises ``NotFetched``."""
+    """``before`` are the steps that led to complete pictures. ``complete``: all contents must be here. Raises
+    ``NotFetched``.
+    """
     book = Book(tx, ep.row)
-    change_sets = record(tx, ep, book, edits, whole=whole, fits=asked)
+    change_sets = record(tx, ep, book, before, fits=asked, seen=seen) if before else []
+    change_sets += record(tx, ep, book, edits, whole=whole, fits=asked, seen=seen)
     if complete:
         check_contents(ep, book, change_sets)
     book.flush(ep.clock())
-    emit(tx, ep, change_sets)
+    emit(tx, ep, only_last(change_sets) if ep.history is History.LAST else change_sets)
+
+
+async def _steps(ep: Endpoint, page: Sequence[Issue]) -> list[Edit]:
+    """How these issues became what they are, where the tracker's journal knows it from the beginning."""
+    if ep.history is not History.ALL or not page:
+        return []
+    touched = await ep.tracker.touched_of({issue.local: (0,) * len(issue.position) for issue in page})
+    steps: list[Edit] = []
+    for issue in page:
+        known = touched[issue.local].edits if issue.local in touched else ()
+        if known and known[0].created:
+            steps += [edit for edit in known if covers(issue.position, edit.position)]
+    for edit in steps:
+        await fetch_contents(ep, edit.cells)
+    return steps
 
 
 async def _fetch_contents(ep: Endpoint, edits: Iterable[Edit]) -> None:

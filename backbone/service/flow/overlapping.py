@@ -62,7 +62,7 @@ def _fills(ep: Endpoint, name: str) -> bool:
 
 def _is_read_only(ep: Endpoint, book: Book, gid: str) -> bool:
     """Whether nothing that we show of this issue of the partner's may be said."""
-    if not ep.scope.guards_theirs or ep.born_here(gid):
+    if not ep.scope.guards_theirs or ep.is_ours(gid, book.load_whole(gid)):
         return False
     shown = {c: r.image for c, r in book.load_whole(gid).items() if not c.field.startswith(diff.NOTE)}
     try:

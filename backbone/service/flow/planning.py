@@ -20,14 +20,19 @@ from backbone.replication.receipt import Became
 from backbone.replication.scope.expression import ExpressionError
 from backbone.service.endpoint import Endpoint
 from backbone.service.evidence import receipting
-from backbone.service.flow import quarantine, resting
-from backbone.service.flow.entering import enters, keep_outside, with_stored
+from backbone.service.flow import quarantine, resting, tracing
+from backbone.service.flow.entering import enters, keep_outside, takes_part, with_stored
+from backbone.service.flow.meeting import name_contents
 from backbone.service.flow.overlapping import check, overlap, said_with
 from backbone.service.flow.recording import check_contents, emit, record
 from backbone.service.flow.scoping import Fits
+from backbone.service.flow.sighting import Sighted
 from backbone.service.flow.tasks import Task, for_resume
-from backbone.store import blobs, links, lists, shadows, standing
+from backbone.service.flow.tracing import Judged
+from backbone.store import blobs, kin, links, lists, shadows, standing
 from backbone.store.engine import Connection
+from backbone.store.kin import pack_said
+from backbone.store.ledger import Provenance, pack_source
 from backbone.store.shadows import Book, Known
 
 NOTHING_SAID: Shadow = MappingProxyType({})
@@ -42,6 +47,8 @@ class Planned(NamedTuple):
     write: Write
     anew: Shadow = NOTHING_SAID
     """What we say with it once more, or in answer: the agreement has changed."""
+    judged: Judged | None = None
+    """Where it comes from, and what is old news in it; ``None`` where no other link shares the tracker."""
 
 
 def load(tx: Connection, ep: Endpoint, tasks: Sequence[Task]) -> Book:
@@ -59,24 +66,27 @@ def load(tx: Connection, ep: Endpoint, tasks: Sequence[Task]) -> Book:
 
 
 def plan(
-    tx: Connection, ep: Endpoint, book: Book, tasks: Sequence[Task], touched: Mapping[str, Touched], asked: Fits, *,
-    complete: bool,
+    tx: Connection, ep: Endpoint, book: Book, tasks: Sequence[Task], touched: Mapping[str, Touched], asked: Fits,
+    seen: Sighted, *, complete: bool,
 ) -> list[Planned]:  # fmt: skip
     """Record what people did, join, and keep intents; what needs no write is finished here."""
-    change_sets = record(tx, ep, book, [edit for one in touched.values() for edit in one.edits], fits=asked)
+    edits = [edit for one in touched.values() for edit in one.edits]
+    change_sets = record(tx, ep, book, edits, fits=asked, seen=seen)
     if complete:
         check_contents(ep, book, change_sets)
     for local, one in touched.items():
         known = book.by_local(ISSUE, local)
         assert known is not None
         book.see(known.gid, one.position)
+    name_contents(tx, book, tasks)
     stuck = lists.held_gids(tx, ep.row)
     resting_ = standing.resting(tx, ep.row, {task.change_set.gid for task in tasks})
     names = ep.names(book)
+    links.saw_number(tx, ep.row, diff.highest_number([o for t in tasks for o in t.change_set.operations]))
     every = [p for task in tasks if (p := _plan_one(tx, ep, book, names, task, touched, stuck, resting_)) is not None]
     planned = [p for p in every if not _is_settled(tx, ep, book, p, change_sets)]
-    links.saw_number(tx, ep.row, diff.highest_number([o for t in tasks for o in t.change_set.operations]))
-    lists.begin(tx, ep.row, [for_resume(p.task, p.write.key) for p in planned])
+    said = {p.write.key: pack_said(p.task.change_set, p.judged.said) for p in planned if p.judged is not None}
+    lists.begin(tx, ep.row, [for_resume(p.task, p.write.key) for p in planned], said)
     book.flush(ep.clock())
     emit(tx, ep, change_sets)
     return planned
@@ -92,13 +102,14 @@ def _plan_one(
         receipting.owe(tx, ep, task.change_set, Became.RECEIVED, "waits behind another change of its issue")
         return None
     known = book.by_gid(gid)
-    refusal = _why_not(ep, task, known, touched)
+    refusal = _why_not(ep, book, task, known, touched)
     if refusal is not None:
         refuse(tx, ep, task, refusal, heals=False)
         return None
     planned = _join(tx, ep, book, names, task)
     if gid in resting_:
-        settle(tx, ep, book, planned._replace(inward=resting.kept_back(gid, planned.inward, planned.plan)))
+        kept = resting.kept_back(gid, planned.inward, planned.plan)
+        settle(tx, ep, book, planned._replace(inward=kept, judged=None))
         return None
     return planned if _needs_a_write(tx, ep, book, planned, known) else None
 
@@ -123,12 +134,12 @@ def _is_settled(tx: Connection, ep: Endpoint, book: Book, one: Planned, change_s
     """What needs no write; what we say with it is added to ``change_sets``."""
     if one.write.local is None or one.write.cells:
         return False
-    settle(tx, ep, book, one)
+    change_sets += settle(tx, ep, book, one, one.write.local)
     change_sets += said_with(one.task.change_set.gid, one.anew)
     return True
 
 
-def _why_not(ep: Endpoint, task: Task, known: Known | None, touched: Mapping[str, Touched]) -> str | None:
+def _why_not(ep: Endpoint, book: Book, task: Task, known: Known | None, touched: Mapping[str, Touched]) -> str | None:
     try:
         check(ep, task)
     except PeerError as error:
@@ -137,10 +148,15 @@ def _why_not(ep: Endpoint, task: Task, known: Known | None, touched: Mapping[str
         return "the partner names an issue of ours that this link does not know"
     if known is not None and known.local not in touched:
         return f"{known.local} was deleted here"
+    if known is not None and not takes_part(ep, book, known.gid):
+        return "the partner names an issue that is not shared over this link"
     return None
 
 
-def _join(tx: Connection, ep: Endpoint, book: Book, names: Names, task: Task) -> Planned:
+def _join(
+    tx: Connection, ep: Endpoint, book: Book, names: Names, task: Task, made: Provenance | None = None
+) -> Planned:
+    """``made``: the write is in the tracker, and this is what it said."""
     change_set = task.change_set
     known = book.by_gid(change_set.gid)
     shadow = book.fields(change_set.gid, [o.cell for o in change_set.operations])
@@ -150,13 +166,23 @@ def _join(tx: Connection, ep: Endpoint, book: Book, names: Names, task: Task) ->
     plan, anew = diff.plan(shadow, operations, terms.policies, redo=stored or task.late or task.held), NOTHING_SAID
     if ep.version > 1 and known is not None:
         plan, anew = renew(shadow, operations, plan, overlap(tx, ep, book, task))
-    inward = terms.translation.to_local(
-        plan.targets, ep.schema, names, shadow, lambda sha256: blobs.is_complete(tx, ep.row, sha256),
-        Occasion(task.key, change_set.at, known is None),
-    )  # fmt: skip
+
+    def translate(cells: Cells) -> Inward:
+        return terms.translation.to_local(
+            cells, ep.schema, names, shadow, lambda sha256: blobs.is_complete(tx, ep.row, sha256),
+            Occasion(task.key, change_set.at, known is None),
+        )  # fmt: skip
+
+    judged = None
+    if book.ledger is not None:
+        local, seen = (known.local, known.seen) if known else (None, None)
+        judged = tracing.meet(ep, book.ledger, local, change_set, plan, translate, names.local_of, seen, made)
+        plan, inward = judged.plan, judged.inward
+    else:
+        inward = translate(plan.targets)
     cells: Cells = inward.cells if known else {**terms.translation.on_create, **inward.cells}
     write = Write(
-        key=task.key if known else creation(ep.link_id, change_set.gid),
+        key=task.key if known else creation(change_set.gid),
         local=known.local if known else None,
         expected=known.seen if known else None,
         cells=cells,
@@ -164,7 +190,7 @@ def _join(tx: Connection, ep: Endpoint, book: Book, names: Names, task: Task) ->
         at=change_set.at,
         files=_files(ep, inward.cells),
     )
-    return Planned(task, plan, inward, write, anew)
+    return Planned(task, plan, inward, write, anew, judged)
 
 
 def _files(ep: Endpoint, cells: Cells) -> Mapping[str, str]:
@@ -172,10 +198,17 @@ def _files(ep: Endpoint, cells: Cells) -> Mapping[str, str]:
     return {sha256: str(ep.contents.path(sha256)) for sha256 in wanted} if wanted else NOTHING
 
 
-def settle(tx: Connection, ep: Endpoint, book: Book, planned: Planned) -> None:
-    """What is known once the tracker shows it (or needs no write): registers, conflicts, what waits."""
+def settle(tx: Connection, ep: Endpoint, book: Book, planned: Planned, local: str | None = None) -> list[ChangeSet]:
+    """What is known once the tracker shows it (or needs no write): registers, conflicts, what waits. ``local`` is how
+    the tracker calls the issue where it shows what was said; returns what the partner must hear again.
+    """
     gid = planned.task.change_set.gid
     book.put(gid, planned.plan.registers)
+    again: list[ChangeSet] = []
+    if planned.judged is not None and book.ledger is not None and local is not None:
+        if not planned.write.cells:
+            tracing.settle(book.ledger, local, planned.judged)
+        again = tracing.say_again(tx, ep, book, gid, planned.judged)
     if planned.plan.conflicts:
         lists.record_conflicts(tx, ep.row, gid, planned.plan.conflicts, ep.clock())
         for conflict in planned.plan.conflicts:
@@ -184,12 +217,14 @@ def settle(tx: Connection, ep: Endpoint, book: Book, planned: Planned) -> None:
         shadows.completed(tx, ep.row, gid, [o.cell for o in planned.task.change_set.operations])
     waiting = planned.inward.waiting
     if waiting:
-        shadows.wait(tx, ep.row, gid, waiting)
+        change_set = planned.task.change_set
+        shadows.wait(tx, ep.row, gid, waiting, pack_source(change_set.origin, change_set.path))
         come = [wants for wants in waiting.values() if _is_here(tx, ep, book, wants)]
         shadows.arrived(tx, ep.row, [wants.removeprefix(WANTED) for wants in come])
     amended = planned.task.held and quarantine.released(tx, ep, planned.task.key, gid)
     if not (planned.task.late or amended):
         book.owe(receipting.outcome(planned.task.change_set, planned.plan, len(waiting)))
+    return again
 
 
 def _is_here(tx: Connection, ep: Endpoint, book: Book, wants: str) -> bool:
@@ -203,8 +238,15 @@ def plan_again(
 ) -> list[Planned]:
     """The plans of writes that the tracker is known to have made: nothing is recorded or intended."""
     names = ep.names(book)
-    planned = [_join(tx, ep, book, names, task) for task in tasks]
+    said = kin.said(tx, ep.row)
+    planned = [_join(tx, ep, book, names, task, _said_then(book, task, said)) for task in tasks]
     return [one._replace(inward=_as_made(one, made[one.write.key])) for one in planned]
+
+
+def _said_then(book: Book, task: Task, said: Mapping[str, tuple[ChangeSet, Provenance]]) -> Provenance | None:
+    """What the intent of a write that was made says of where it comes from."""
+    key = task.key if book.by_gid(task.change_set.gid) else creation(task.change_set.gid)
+    return said[key][1] if key in said else None
 
 
 def _as_made(one: Planned, made: Applied) -> Inward:

@@ -15,6 +15,7 @@ from backbone.service.evidence import receipting
 from backbone.service.flow.asking import fits
 from backbone.service.flow.outbound import fetch_contents
 from backbone.service.flow.recording import emit, number, record
+from backbone.service.flow.sighting import pictured
 from backbone.store import links, lists
 from backbone.store.engine import Connection
 from backbone.store.lists import Item
@@ -101,13 +102,14 @@ async def _capture_again(ep: Endpoint, row: Item) -> None:
     if issue is not None:
         await fetch_contents(ep, issue.cells, known=True)
     asked = await fits(ep, [row.local], looking_back=True)
+    seen = await pictured(ep, [issue] if issue is not None else [])
 
     def keep(tx: Connection) -> None:
         lists.set_aside_change(tx, row.id, ep.clock(), state="retried", next_at=None)
         if issue is not None:
             book = Book(tx, ep.row)
             edit = Edit(issue.local, issue.position, issue.author, issue.created, issue.cells)
-            change_sets = record(tx, ep, book, [edit], whole=True, fits=asked)
+            change_sets = record(tx, ep, book, [edit], whole=True, fits=asked, seen=seen)
             book.flush(ep.clock())
             emit(tx, ep, change_sets)
             _once_more(tx, ep, row)
@@ -186,7 +188,7 @@ def edit(tx: Connection, ep: Endpoint, item: int, values: Mapping[str, str], by:
                       "before": amending.text_of(cell, before), "after": text})  # fmt: skip
     if row.edits == "[]":
         receipting.owe(tx, ep, sent, Became.SUPERSEDED, "changed by a person before it was applied")
-    lists.amend_held(tx, ep.row, row.key, change_set)
+    lists.amend_held(tx, ep.row, row.key, change_set._replace(origin=None, path=()))
     lists.set_aside_change(tx, item, ep.clock(), edits=json.dumps(notes), next_at=None)
     lists.let_go(tx, ep.row, row.gid)
     emit(tx, ep, [ChangeSet(row.gid, "", "", tuple(ours))])

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Cells, Edit, Position, Value, covers
 from backbone.replication import diff, limits
 from backbone.replication.link import LinkState, Numbered, step
-from backbone.replication.mapping import Names
+from backbone.replication.mapping import Names, bringing
 from backbone.replication.mapping.entry import has_entered
 from backbone.replication.merge import EMPTY, NEVER, write
 from backbone.replication.message import (
@@ -26,7 +26,9 @@ from backbone.replication.retrying import next_try
 from backbone.replication.scope.rules import Leaving
 from backbone.replication.scope.standing import announcement
 from backbone.service.endpoint import Endpoint
+from backbone.service.flow import tracing
 from backbone.service.flow.scoping import NOT_ASKED, Fits, Ruling, rule
+from backbone.service.flow.sighting import NOTHING, Sighted
 from backbone.store import blobs, evidence, links, lists, messages, shadows, standing
 from backbone.store.engine import Connection
 from backbone.store.messages import Outgoing
@@ -34,20 +36,24 @@ from backbone.store.shadows import Book, Known
 from backbone.store.standing import CUT, FROZEN, Standing
 
 _CONTENT = (COMMENT, ATTACHMENT)
+_TOO_FAR = (
+    f"came over {limits.hops_max} trackers and is not sent on: look for a ring of links, or link the companies directly"
+)
 _SHOWN_CHARACTERS = 200
 """So much of a value that was put back is kept for a person."""
 
 
 def record(
     tx: Connection, ep: Endpoint, book: Book, edits: Sequence[Edit], *, whole: bool = False, entered: bool = False,
-    fits: Fits = NOT_ASKED,
+    fits: Fits = NOT_ASKED, seen: Sighted = NOTHING,
 ) -> list[ChangeSet]:  # fmt: skip
     """Register local edits, in commit order, and return what the peer must hear. Images follow the tracker.
 
     Edits that were seen already are passed over. ``whole``: these are no steps but complete pictures of issues, so what
     is not in one is absent. ``entered``: the partner knows them, though our store may have forgotten that. ``fits`` is
-    what the tracker was asked about them.
+    what the tracker was asked about them. ``seen`` is what kin were writing when the edits were read.
     """
+    book.hear(seen.names, seen.contents)
     book.load_locals((ISSUE, edit.local) for edit in edits)
     fresh = [edit for edit in edits if whole or not _was_seen(book.by_local(ISSUE, edit.local), edit)]
     if not fresh:
@@ -61,19 +67,19 @@ def record(
         before = stands.get(one.gid, Standing(one.gid))
         made = _record_one(
             tx, ep, book, names, one, inc, number, whole=whole, entered=entered, stands=before,
-            fits=fits.get(one.edit.local),
+            fits=fits.get(one.edit.local), seen=seen,
         )  # fmt: skip
         if made is None:
             continue
-        change_set, ruling = made
+        said_now, ruling = made
         if ruling.leaves:
             emit(tx, ep, [said for said in change_sets if said.gid == one.gid])
             change_sets = [said for said in change_sets if said.gid != one.gid]
             stands[one.gid] = leave(tx, ep, book, before, one.edit)
         elif ruling.returns:
             stands[one.gid] = stand(tx, ep, before._replace(ours="", why=""), tell=True)
-        elif change_set is not None:
-            change_sets.append(change_set)
+        else:
+            change_sets += said_now
     return change_sets
 
 
@@ -242,8 +248,8 @@ def _load(ep: Endpoint, book: Book, names: Names, edits: Sequence[Edit]) -> list
 
 def _record_one(
     tx: Connection, ep: Endpoint, book: Book, names: Names, one: _Named, inc: int, fresh: int, *, whole: bool,
-    entered: bool, stands: Standing, fits: bool | None,
-) -> tuple[ChangeSet | None, Ruling] | None:  # fmt: skip
+    entered: bool, stands: Standing, fits: bool | None, seen: Sighted,
+) -> tuple[list[ChangeSet], Ruling] | None:  # fmt: skip
     edit, gid, own = one
     known = book.by_local(ISSUE, edit.local)
     if not whole and _was_seen(known, edit):
@@ -252,27 +258,31 @@ def _record_one(
     shadow = book.fields(gid, own)
     if known is not None and (whole or guarded or not has_entered(shadow)):
         shadow = book.load_whole(gid)
-    outward = ep.translation.to_agreed(edit.cells, ep.schema, names, shadow, fresh=known is None)
+    brings = known is None and not shadow and ep.born_elsewhere(gid)
+    outward = ep.translation.to_agreed(edit.cells, ep.schema, names, shadow, fresh=known is None, number=edit.local)
     for problem in outward.problems:
         complain(tx, ep, edit, gid, problem)
     shown = diff.whole(_shared(ep, shadow), outward.cells, outward.unsaid) if whole else outward.cells
     cells = bounded(tx, ep, edit, gid, shown)
-    ruling = rule(ep, stands, shadow, cells, outward.quiet, fits, entered=entered)
+    ruling = rule(ep, stands, shadow, cells, outward.quiet, fits, entered=entered, brings=brings)
     if ruling.problem:
         complain(tx, ep, edit, gid, ruling.problem)
+    provenance = tracing.whence(ep, book.ledger, edit, seen) if book.ledger is not None and not whole else None
+    if provenance is not None and len(provenance.path) >= limits.hops_max:
+        ruling = ruling._replace(quiet=diff.Quiet(outside=True))
+        complain(tx, ep, edit, gid, _TOO_FAR)
     captured = diff.capture(_shared(ep, shadow), cells, ep.side, inc, fresh, ruling.quiet)
-    seen = _later(known.seen if known else None, edit.position)
-    book.name(Known(gid, ISSUE, edit.local, seen))
+    book.name(Known(gid, ISSUE, edit.local, _later(known.seen if known else None, edit.position)))
     for cell in own.keys() & captured.registers.keys():
         if book.by_local(cell.field, own[cell].element) is None:
             book.name(Known(cell.element, cell.field, own[cell].element))
-    book.put(gid, captured.registers)
+    book.put(gid, {**captured.registers, bringing.note(): bringing.NOTED} if brings else captured.registers)
     if ruling.put_back and edit.author:
         _put_back(tx, ep, gid, edit, captured.registers)
     if not captured.operations:
-        return None, ruling
+        return [], ruling
     said = ChangeSet(gid, ep.translation.person(edit.author, ep.schema), edit.at, captured.operations)
-    return said, ruling
+    return tracing.told(ep, book.ledger, edit, said, own, provenance, known, seen), ruling
 
 
 def _put_back(tx: Connection, ep: Endpoint, gid: str, edit: Edit, changed: diff.Shadow) -> None:

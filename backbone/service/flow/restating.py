@@ -17,7 +17,7 @@ from backbone.points import passed
 from backbone.replication import diff
 from backbone.replication.agreement import Agreement
 from backbone.replication.differing import joining, widening
-from backbone.replication.mapping import Outward
+from backbone.replication.mapping import Outward, bringing
 from backbone.replication.merge import EMPTY, NEVER, Register, write
 from backbone.replication.message import ChangeSet, Operation
 from backbone.service.endpoint import Endpoint
@@ -25,6 +25,7 @@ from backbone.service.flow.asking import fits
 from backbone.service.flow.outbound import fetch_contents, run_complete
 from backbone.service.flow.recording import bounded, check_contents, complain, emit, leave, record
 from backbone.service.flow.scoping import Fits, rule
+from backbone.service.flow.sighting import Sighted, sighted
 from backbone.store import links, proposals, shadows, standing
 from backbone.store.engine import Connection
 from backbone.store.shadows import Book, Known
@@ -46,6 +47,7 @@ class _Edited(NamedTuple):
 
     touched: Mapping[str, Touched]
     asked: Fits
+    seen: Sighted
 
 
 async def say_more(ep: Endpoint) -> int:
@@ -64,11 +66,11 @@ async def say_more(ep: Endpoint) -> int:
     for issue in issues.values():
         await fetch_contents(ep, issue.cells)
     last = page[-1].gid if page else None
-    asked = await fits(ep, touched)
+    edited = _Edited(touched, await fits(ep, touched), await sighted(ep))
 
     def keep(tx: Connection, *, complete: bool = True) -> None:
         if links.state(tx, ep.row).life == life:
-            _say(tx, ep, fresh, page, issues, _Edited(touched, asked), complete=complete)
+            _say(tx, ep, fresh, page, issues, edited, complete=complete)
             proposals.change(tx, ep.row, present.version, ep.clock(), said_up_to=last)
 
     await run_complete(ep, keep)
@@ -96,7 +98,7 @@ def _say(
     """What people did to these issues first, then what they show."""
     book = Book(tx, ep.row)
     edits = [edit for one in edited.touched.values() for edit in one.edits]
-    said = record(tx, ep, book, edits, fits=edited.asked)
+    said = record(tx, ep, book, edits, fits=edited.asked, seen=edited.seen)
     for local, one in edited.touched.items():
         book.load_locals([(ISSUE, local)])
         known = book.by_local(ISSUE, local)
@@ -122,7 +124,8 @@ def _say_one(
     book.load_locals(ep.named_in(issue.cells))
     names = ep.names(book)
     edit = Edit(issue.local, issue.position, "", "", {})
-    outward = _sayable(tx, ep, fresh, known.gid, edit, ep.translation.to_agreed(issue.cells, ep.schema, names, shadow))
+    said_now = ep.translation.to_agreed(issue.cells, ep.schema, names, shadow, number=issue.local)
+    outward = _sayable(tx, ep, fresh, known.gid, edit, said_now)
     ruling = rule(ep, stands, shadow, outward.cells, outward.quiet, None)
     if ruling.problem:
         complain(tx, ep, edit, known.gid, ruling.problem)
@@ -169,13 +172,13 @@ def _first_said(
             continue
         direction = ep.agreement.direction_of(name)
         both = direction.allows(ep.side) and direction.allows(ep.side.other)
-        ours = ep.born_here(gid) if both else direction.allows(ep.side)
+        ours = ep.is_ours(gid, shadow) if both else direction.allows(ep.side)
         if ours and (both or shown is not None) and not outward.quiet.keeps(cell):
             yield cell, write(register, shown, ep.side, inc, n)._replace(image=shown)
         elif shown is not None:
             yield cell, register._replace(image=shown)
     for cell, shown in outward.cells.items():
-        if _is_theirs(ep, cell) and cell.field in fresh.joined and cell not in shadow:
+        if _is_theirs(ep, outward, cell) and cell.field in fresh.joined and cell not in shadow:
             yield cell, EMPTY._replace(image=shown)
 
 
@@ -187,8 +190,12 @@ def _said_by_both(ep: Endpoint, fresh: _Fresh, shadow: diff.Shadow, outward: Out
     cells = {
         cell: value
         for cell, value in outward.cells.items()
-        if not _is_theirs(ep, cell)
-        and (cell.field in fresh.wider or (cell.field in fresh.joined and not _is_single(ep, cell.field)))
+        if not _is_theirs(ep, outward, cell)
+        and (
+            cell.field == diff.BROUGHT
+            or cell.field in fresh.wider
+            or (cell.field in fresh.joined and not _is_single(ep, cell.field))
+        )
     }
     for name in fresh.wider:
         if _is_single(ep, name) and Cell(name) not in outward.unsaid:
@@ -199,9 +206,10 @@ def _said_by_both(ep: Endpoint, fresh: _Fresh, shadow: diff.Shadow, outward: Out
     return before, cells
 
 
-def _is_theirs(ep: Endpoint, cell: Cell) -> bool:
-    """Whether it is a comment or an attachment that began at the partner's."""
-    return cell.field in _CONTENT and not ep.born_here(cell.element)
+def _is_theirs(ep: Endpoint, outward: Outward, cell: Cell) -> bool:
+    """Whether it is a comment or an attachment that began at the partner's, or that the partner told us of."""
+    is_brought = bringing.note(cell.element) in outward.cells
+    return cell.field in _CONTENT and not ep.born_here(cell.element) and not is_brought
 
 
 def _is_single(ep: Endpoint, name: str) -> bool:

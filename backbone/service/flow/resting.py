@@ -21,6 +21,7 @@ from backbone.replication.scope.standing import read_announcement
 from backbone.service.endpoint import Endpoint
 from backbone.service.flow.outbound import fetch_contents
 from backbone.service.flow.recording import emit, record, stand
+from backbone.service.flow.sighting import pictured
 from backbone.store import links, lists, shadows, standing
 from backbone.store.engine import Connection
 from backbone.store.shadows import Book
@@ -187,9 +188,11 @@ async def add(ep: Endpoint, item: int, arguments: Mapping[str, Any]) -> None:
     issue = (await ep.tracker.read([local])).get(local)
     if issue is not None:
         await fetch_contents(ep, issue.cells)
+    seen = await pictured(ep, [issue] if issue is not None else [])
 
     def keep(tx: Connection) -> None:
         book = Book(tx, ep.row)
+        book.hear(seen.names, seen.contents)
         book.load_locals([(ISSUE, local)])
         gid = ep.names(book).gid_of(ISSUE, local)
         before = standing.get(tx, ep.row, gid)
@@ -202,7 +205,7 @@ async def add(ep: Endpoint, item: int, arguments: Mapping[str, Any]) -> None:
         else:
             stand(tx, ep, before._replace(ours=ADDED, why=""), tell=before.ours in RESTS)
             edit = Edit(local, issue.position, issue.author, issue.created, issue.cells, created=known is None)
-            change_sets = record(tx, ep, book, [edit], whole=True)
+            change_sets = record(tx, ep, book, [edit], whole=True, seen=seen)
             book.flush(ep.clock())
             emit(tx, ep, change_sets)
         lists.answer(tx, item, {"problem": problem, "theirs": before.theirs})

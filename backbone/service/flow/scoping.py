@@ -30,11 +30,11 @@ class Ruling(NamedTuple):
 
 def rule(
     ep: Endpoint, standing: Standing, shadow: Shadow, cells: Cells, quiet: Quiet, fits: bool | None, *,
-    entered: bool = False,
+    entered: bool = False, brings: bool = False,
 ) -> Ruling:  # fmt: skip
     """``cells`` are those that the edit shows, in agreed words; ``quiet`` is what the mapping says of them; ``fits`` is
     ``None`` where nobody has asked the tracker: then the issue stays as it is. ``entered``: the partner knows it, and
-    our store has forgotten that.
+    our store has forgotten that. ``brings``: it was born at a third node, and the partner would know it from us.
     """
     entered = entered or has_entered(shadow)
     if not ep.scope.guards and not standing.ours:
@@ -44,7 +44,8 @@ def rule(
         return Ruling(quiet) if entered else Ruling(quiet._replace(outside=True))
     if fits is None:
         fits = entered and standing.ours != FROZEN
-    part, problem = _part(ep, standing, shadow, cells, fits=fits)
+    here = brings or ep.is_ours(standing.gid, shadow)
+    part, problem = _part(ep, standing, shadow, cells, here=here, fits=fits)
     if not entered:
         outside = part is not Part.FULL or quiet.outside
         return Ruling(quiet._replace(outside=outside, entering=not outside), problem=problem)
@@ -54,9 +55,10 @@ def rule(
     return Ruling(kept, returns=standing.ours == FROZEN, put_back=part is Part.READ_ONLY)
 
 
-def _part(ep: Endpoint, standing: Standing, shadow: Shadow, cells: Cells, *, fits: bool) -> tuple[Part, str]:
+def _part(
+    ep: Endpoint, standing: Standing, shadow: Shadow, cells: Cells, *, here: bool, fits: bool
+) -> tuple[Part, str]:
     shown = {cell: register.image for cell, register in shadow.items() if not cell.field.startswith(NOTE)}
-    here = ep.born_here(standing.gid)
     try:
         part = ep.scope.part({**shown, **cells}, Circumstances(here, ep.clock(), ep.name, fits=fits))
     except ExpressionError as error:

@@ -13,22 +13,25 @@ from typing import NamedTuple
 from backbone.errors import PeerError
 from backbone.model import ATTACHMENT, COMMENT, ISSUE, Applied, Cell, Edit, Issue, Position, Value, covers
 from backbone.replication import diff, limits
-from backbone.replication.identity import created, creation, gid, marker
+from backbone.replication.identity import created, creation, marker
 from backbone.replication.link import Answering, HeardAll, Joined, LinkState, Phase, Stopped, Telling, step
 from backbone.replication.merge import NEVER, Register
 from backbone.replication.message import ChangeSet, Kind, Operation, encode_change_set, inflate
 from backbone.replication.resync import Standing, Told, decode_told, encode_told, meet
 from backbone.service.endpoint import Endpoint
 from backbone.service.flow import applying, control, inbound, resending, resting
-from backbone.service.flow.outbound import fetch_contents
+from backbone.service.flow.entering import may_join
+from backbone.service.flow.outbound import as_edit, fetch_contents
 from backbone.service.flow.recording import emit, number, record
+from backbone.service.flow.sighting import NOTHING, Sighted, pictured
 from backbone.service.flow.tasks import Task, rounds
 from backbone.service.links import agreeing
 from backbone.service.links.progress import joined
 from backbone.store import blobs, links, lists, messages, resync, standing
 from backbone.store.engine import Connection
 from backbone.store.messages import Incoming
-from backbone.store.shadows import Book, Known, part_of
+from backbone.store.parts import part_of
+from backbone.store.shadows import Book, Known
 
 READ_AT_ONCE = 200
 _CONTENT = (COMMENT, ATTACHMENT)
@@ -215,14 +218,14 @@ async def _name(ep: Endpoint, names: Sequence[str]) -> None:
     """Find the partner's issues in our tracker: by the key of the write that made them; our own by their names."""
     known = await ep.store.read(lambda tx: _named(tx, ep, names))
     unknown = [name for name in names if name not in known]
-    keys = {creation(ep.link_id, name): name for name in unknown if not ep.born_here(name)}
+    keys = {creation(name): name for name in unknown if not ep.born_here(name)}
     made = await ep.tracker.find(list(keys)) if keys else {}
     found = {keys[key]: applied.local for key, applied in made.items()}
     ours = {name for name in unknown if ep.born_here(name)}
     after: str | None = None
     while ours - found.keys() and (page := await ep.tracker.issues(after, READ_AT_ONCE)):
         for issue in page:
-            name = gid(ep.identity.us, ISSUE, issue.local)
+            name = ep.gid(ISSUE, issue.local)
             if name in ours:
                 found[name] = issue.local
         after = page[-1].local
@@ -245,13 +248,19 @@ class _Here(NamedTuple):
 
     issues: Mapping[str, Issue]
     written: Mapping[str, Sequence[Applied]]
+    seen: Sighted = NOTHING
+
+
+async def _look(ep: Endpoint, issues: Sequence[str]) -> _Here:
+    shown, written = await ep.tracker.read(issues), await ep.tracker.written(issues)
+    return _Here(shown, written, await pictured(ep, shown.values()))
 
 
 async def _meet(ep: Endpoint, incoming: Incoming, told: Told) -> list[Task]:
     """Our picture of these issues is made true, unseen edits are recorded; returns what is to be written."""
     known = await ep.store.read(lambda tx: _named(tx, ep, [issue.gid for issue in told.issues]))
     locals_ = sorted({one.local for one in known.values()})
-    here = _Here(await ep.tracker.read(locals_), await ep.tracker.written(locals_))
+    here = await _look(ep, locals_)
     theirs = {
         str(o.value["sha256"])
         for issue in told.issues
@@ -280,6 +289,7 @@ def _meet_all(tx: Connection, ep: Endpoint, incoming: Incoming, told: Told, here
             blobs.add_sent(tx, ep.row, sha256, ep.contents.path(sha256).stat().st_size)
     resync.mark_told(tx, ep.row, {issue.gid: [o.cell for o in issue.operations] for issue in told.issues})
     book = Book(tx, ep.row)
+    book.hear(here.seen.names, here.seen.contents)
     book.load_gids({issue.gid for issue in told.issues} | {o.cell.element for o in every if "-" in o.cell.element})
     tasks: list[Task] = []
     said: list[ChangeSet] = []
@@ -289,12 +299,12 @@ def _meet_all(tx: Connection, ep: Endpoint, incoming: Incoming, told: Told, here
         if known is None:
             if not ep.born_here(theirs.gid):
                 tasks.append(Task(key, theirs, late=True))
-        elif known.local in here.issues:
+        elif known.local in here.issues and may_join(ep, book, known.gid, here.issues[known.local]):
             operations = _meet_one(tx, ep, book, known, theirs, told, here, said)
             if operations:
                 tasks.append(Task(key, theirs._replace(operations=operations), late=True))
         else:
-            ep.log.info("deleted here, so not joined", issue=known.local)
+            ep.log.info("deleted here, or not shared over this link, so not joined", issue=known.local)
     book.flush(ep.clock())
     emit(tx, ep, said)
     return tasks
@@ -305,22 +315,20 @@ def _meet_one(
     said: list[ChangeSet],
 ) -> tuple[Operation, ...]:  # fmt: skip
     issue = here.issues[known.local]
-    later = [
-        one for one in here.written.get(known.local, ()) if known.seen is None or not covers(known.seen, one.position)
-    ]
+    written, seen = here.written.get(known.local, ()), known.seen
+    later = [one for one in written if seen is None or not covers(seen, one.position)]
     _name_contents(tx, ep, book, later)
     shadow = book.load_whole(known.gid)
     standing = _standing(ep, book, issue, later, shadow, theirs)
     _name_own_contents(ep, book, issue)
-    named = {part_of(o.cell) for o in theirs.operations}
-    former = told.former.get(known.gid, {})
+    named, former = {part_of(o.cell) for o in theirs.operations}, told.former.get(known.gid, {})
     met = meet(shadow, theirs.operations, former, standing, ep.policies, lambda cell: part_of(cell) in named)
     book.put(known.gid, met.registers)
     lists.record_conflicts(tx, ep.row, known.gid, met.conflicts, ep.clock())
     if met.lacking:
         said.append(ChangeSet(known.gid, "", "", met.lacking))
     edit = Edit(issue.local, issue.position, "", "", issue.cells)
-    said += record(tx, ep, book, [edit], whole=True, entered=True)
+    said += record(tx, ep, book, [edit], whole=True, entered=True, seen=here.seen)
     return met.operations
 
 
@@ -336,9 +344,10 @@ def _name_contents(tx: Connection, ep: Endpoint, book: Book, later: Sequence[App
 
 def _name_own_contents(ep: Endpoint, book: Book, issue: Issue) -> None:
     book.load_locals(ep.named_in(issue.cells))
+    gid_of = ep.names(book).gid_of
     for cell in issue.cells:
         if cell.field in _CONTENT and book.by_local(cell.field, cell.element) is None:
-            book.name(Known(gid(ep.identity.us, cell.field, cell.element), cell.field, cell.element))
+            book.name(Known(gid_of(cell.field, cell.element), cell.field, cell.element))
 
 
 def _standing(
@@ -354,8 +363,8 @@ def _standing(
         **shadow,
         **{c: r for c, r in peers.items() if not isinstance(_value(shadow, c), dict) and c.field in _CONTENT},
     }
-    now = ep.translation.to_agreed(issue.cells, ep.schema, names, ours)
-    as_theirs = ep.translation.to_agreed(issue.cells, ep.schema, names, {**shadow, **peers})
+    now = ep.translation.to_agreed(issue.cells, ep.schema, names, ours, number=issue.local)
+    as_theirs = ep.translation.to_agreed(issue.cells, ep.schema, names, {**shadow, **peers}, number=issue.local)
     base = dict(ep.translation.to_agreed(left, ep.schema, names, ours).cells)
     # What was born here, and is neither known nor in the tracker any more, was told to the partner and taken out since.
     base.update({
@@ -379,12 +388,10 @@ async def _strays(ep: Endpoint) -> None:
     locals_ = {local async for local in _made(ep, row.cursor if row.populated else None)}
     unknown = await ep.store.read(lambda tx: _unknown(tx, ep, locals_))
     for first in range(0, len(unknown), READ_AT_ONCE):
-        written = await ep.tracker.written(unknown[first : first + READ_AT_ONCE])
-        ours = {local: name for local, made in written.items() if (name := _first_name(ep, made)) is not None}
-        issues = await ep.tracker.read(list(ours))
-        for issue in issues.values():
-            await fetch_contents(ep, issue.cells, known=True)
-        here = _Here(issues, written)
+        here = await _look(ep, unknown[first : first + READ_AT_ONCE])
+        ours = {local: name for local, made in here.written.items() if (name := _first_name(made)) is not None}
+        for local in ours.keys() & here.issues.keys():
+            await fetch_contents(ep, here.issues[local].cells, known=True)
         await ep.store.run(lambda tx, o=ours, h=here: _name_strays(tx, ep, o, h))  # type: ignore[misc]
 
 
@@ -409,23 +416,27 @@ def _unknown(tx: Connection, ep: Endpoint, locals_: set[str]) -> list[str]:
     return sorted(local for local in locals_ if book.by_local(ISSUE, local) is None)
 
 
-def _first_name(ep: Endpoint, made: Sequence[Applied]) -> str | None:
-    names = (created(ep.link_id, one.key) for one in made)
-    return next((name for name in names if name is not None), None)
+def _first_name(made: Sequence[Applied]) -> str | None:
+    return next((name for one in made if (name := created(one.key)) is not None), None)
 
 
 def _name_strays(tx: Connection, ep: Endpoint, names: Mapping[str, str], here: _Here) -> None:
     if links.state(tx, ep.row).phase is not Phase.JOINING:
         return
     book = Book(tx, ep.row)
+    book.hear({**here.seen.names, **{(ISSUE, local): name for local, name in names.items()}}, here.seen.contents)
     book.load_gids(names.values())
     said: list[ChangeSet] = []
     for local, name in names.items():
-        if local in here.issues and book.by_gid(name) is None:
+        if local not in here.issues or book.by_gid(name) is not None:
+            continue
+        if book.kin and ep.born_elsewhere(name):  # perhaps another partner's, and not to be known over this link
+            said += record(tx, ep, book, [as_edit(here.issues[local])], whole=True, seen=here.seen)
+        else:
             known = Known(name, ISSUE, local)
             book.name(known)
             _name_contents(tx, ep, book, here.written[local])
-            _meet_one(tx, ep, book, known, ChangeSet(name, "", "", ()), Told(), _Here(here.issues, {}), said)
+            _meet_one(tx, ep, book, known, ChangeSet(name, "", "", ()), Told(), _Here(here.issues, {}, here.seen), said)
             ep.log.warning("neither store remembers this issue of the partner's", issue=local, gid=name)
     book.flush(ep.clock())
     emit(tx, ep, said)
@@ -453,8 +464,7 @@ async def _finish(ep: Endpoint) -> int:
 async def _name_what_rests(ep: Endpoint) -> None:
     """The partner's state is silent about issues that rest, but speaks of their comments when they go on."""
     rests = await ep.store.read(lambda tx: _named(tx, ep, sorted(standing.resting(tx, ep.row))))
-    locals_ = [known.local for known in rests.values()]
-    here = _Here(await ep.tracker.read(locals_), await ep.tracker.written(locals_)) if locals_ else _Here({}, {})
+    here = await _look(ep, [known.local for known in rests.values()]) if rests else _Here({}, {})
 
     def name(tx: Connection) -> None:
         book = Book(tx, ep.row)

@@ -66,14 +66,18 @@ def _drift(tx: Connection, ep: Endpoint, page: list[Known], found: Mapping[str, 
             continue
         registers = book.load_whole(known.gid)
         book.load_locals(ep.named_in(issue.cells))
-        names = ep.names(book)
-        agreed = ep.translation.to_agreed(issue.cells, ep.schema, names, registers).cells
+        names, local = ep.names(book), issue.local
+        agreed = ep.translation.to_agreed(issue.cells, ep.schema, names, registers, number=local).cells
         for cell in sorted(c for c in registers.keys() | agreed.keys() if c.field in ep.policies):
             register, shown = registers.get(cell), agreed.get(cell)
             sentence = None
             if shown != (register.image if register else None):
                 sentence = f"{known.local}: {_name(cell)} changed in the tracker and not captured yet"
-            elif register and register.image is None and ep.translation.is_expected(cell, register.value, names):
+            elif (
+                register
+                and register.image is None
+                and ep.translation.is_expected(cell, register.value, names, registers)
+            ):
                 sentence = f"{known.local}: {_name(cell)} is agreed upon but not in the tracker"
             if sentence is not None:
                 yield Drift(known, cell, shown, sentence)

@@ -98,7 +98,7 @@ async def _used(tracker: Tracker, words: Translation) -> tuple[int, dict[str, se
 
 def _sample(words: Translation, schema: Schema, issue: Issue) -> Sample:
     names = SHOWN
-    out = words.to_agreed(issue.cells, schema, names, {}, fresh=True)
+    out = words.to_agreed(issue.cells, schema, names, {}, fresh=True, number=issue.local)
     enters = not out.quiet.outside
     sent = {cell: value for cell, value in out.cells.items() if enters and not out.quiet.keeps(cell)}
     back = words.to_local(sent, schema, names, {}, lambda _: True, Occasion("sample"))

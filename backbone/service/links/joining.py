@@ -135,7 +135,17 @@ async def join_link(node: Node, offered: Offered, options: JoinOptions) -> Joine
         def store(tx: Connection) -> None:
             progress = Progress(made, acceptance=sealed)
             row = add_row(
-                tx, node, name, offer.link_id, home, keys, progress, offered.agreement, side="slave", peer=peer
+                tx,
+                node,
+                name,
+                offer.link_id,
+                home,
+                keys,
+                progress,
+                offered.agreement,
+                side="slave",
+                peer=peer,
+                tracker=options.tracker,
             )
             links.save_state(tx, row, parcels.peer_state(node, offer, now))
 

@@ -87,7 +87,9 @@ async def create_link(node: Node, name: str, options: LinkOptions) -> Created:
         made, _ = table.step(Pairing(Role.MASTER), events.OfferMade(int(expires.timestamp()), sizes))
         progress = Progress(made, offer=document)
         await node.store.run(
-            lambda tx: add_row(tx, node, name, link_id, home, keys, progress, agreement, side="master")
+            lambda tx: add_row(
+                tx, node, name, link_id, home, keys, progress, agreement, side="master", tracker=options.tracker
+            )
         )
         return Created(file, keys.fingerprint, expires.strftime(TIME))
 

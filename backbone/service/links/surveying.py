@@ -73,7 +73,7 @@ class Surveyor:
                       tuple(problems[:EXAMPLES]))  # fmt: skip
 
     def _part(self, issue: Issue, *, fits: bool, here: bool, problems: list[str]) -> str:
-        out = self._words.to_agreed(issue.cells, self._schema, self._names, {}, fresh=True)
+        out = self._words.to_agreed(issue.cells, self._schema, self._names, {}, fresh=True, number=issue.local)
         if out.quiet.outside and here:
             return Part.SKIPPED
         about = Circumstances(here=here, now=self._node.clock(), link=self._row.name, fits=fits)

@@ -17,8 +17,9 @@ from backbone.replication.link import LinkState
 from backbone.service.endpoint import Endpoint
 from backbone.service.flow.contents import Contents
 from backbone.service.node import Node
-from backbone.store import blobs, evidence, links, lists, messages, resync
+from backbone.store import blobs, evidence, kin, ledger, links, lists, messages, resync
 from backbone.store.engine import Connection
+from handshake.events import Stage
 
 PRUNED_EVERY_SECONDS = 3600.0
 """The disk holds an hour's worth too much; looking costs milliseconds."""
@@ -101,6 +102,7 @@ def _forget(tx: Connection, row: int, horizon: Horizon) -> _Forgotten:
     gone = messages.forget_out(tx, row, state, horizon.messages) + messages.forget_in(tx, row, state, horizon.messages)
     proofs = evidence.forget(tx, row, horizon.evidence, limits.evidence_bytes_max)
     resync.forget_history(tx, row, horizon.messages)
+    _forget_provenance(tx, row)
     if _rests(state) and not lists.begun(tx, row):
         blobs.remove(tx, row, blobs.unneeded(tx, row))
     return _Forgotten(gone, proofs, blobs.every(tx, row))
@@ -109,6 +111,17 @@ def _forget(tx: Connection, row: int, horizon: Horizon) -> _Forgotten:
 def _count(tx: Connection, row: int, horizon: Horizon) -> _Forgotten:
     waiting = messages.forgettable(tx, row, links.state(tx, row), horizon.messages)
     return _Forgotten(waiting, evidence.older(tx, row, horizon.evidence), set())
+
+
+def _forget_provenance(tx: Connection, row: int) -> None:
+    """Where an edit came from is needed until the last link of its tracker has told it; one that has not begun yet will
+    begin with pictures.
+    """
+    together = [row, *kin.of(tx, row)]
+    rows = [one for one in links.every(tx) if one.id in together and one.state != str(Stage.REVOKED)]
+    cursors = [one.cursor for one in rows if one.cursor is not None]
+    if len(together) > 1 and cursors:
+        ledger.forget(tx, kin.tracker(tx, row), tuple(min(numbers) for numbers in zip(*cursors, strict=True)))
 
 
 def _rests(state: LinkState) -> bool:

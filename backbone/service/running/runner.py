@@ -27,7 +27,7 @@ ANCHOR_SECONDS = 60.0
 REST_SECONDS = 0.3
 """A link rests when none of its loops had anything to do for so long."""
 
-GARBAGE_THRESHOLDS = (100_000, 50, 100)
+GARBAGE_THRESHOLDS = (300_000, 50, 100)
 """Our values hold no cycles; looking for some among all that is being applied took half of the time."""
 
 

@@ -26,6 +26,7 @@ from backbone.replication.message import (
     encode_change_sets,
     encode_record,
 )
+from backbone.replication.origin import Origin
 from backbone.replication.proposal import Agreed, Proposed, encode_agreed, spell
 from backbone.replication.proposal import digest_of as digest_of_proposal
 from backbone.replication.rekeying import Rekey, Turned
@@ -58,6 +59,11 @@ CHANGE_SETS = (
     ),
     ChangeSet("aaaaaaaa-other", "", "", (Operation(Cell("status"), "done " * 40, *[Stamp(1, 1, 1, 9)] * 2),)),
 )  # fmt: skip
+AFAR = (
+    CHANGE_SETS[0]._replace(origin=Origin(2**33 + 7, "0a1b2c3d", 2**32 + 5), path=("0a1b2c3d", "ffffffff")),
+    CHANGE_SETS[1],
+)
+"""The first came over two trackers."""
 
 
 RECEIPT = receipt.write(
@@ -95,6 +101,7 @@ def samples() -> dict[str, Message]:
     known = {"c": lane_ack(9, 7, b"\x07" * 32, ((11, 12), (20, 20))), "b": lane_ack(1), "k": lane_ack(300, 300)}
     return {
         "DATA": message(Kind.DATA, encode_change_sets([encode_change_set(c) for c in CHANGE_SETS]), prev=b"\x02" * 32),
+        "AFAR": message(Kind.DATA, encode_change_sets([encode_change_set(c) for c in AFAR]), prev=b"\x03" * 32),
         "BLOB": message(Kind.BLOB, CONTENT, chunk=part),
         "ACK": message(Kind.ACK, b"", ack=ack(known, no=77, boot=4), high={"c": 3, "b": 1, "k": 2**40}, att=2),
         "NACK": message(Kind.NACK, encode_record({"c": ((1, 2), (9, 9)), "b": ()})),

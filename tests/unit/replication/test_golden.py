@@ -5,11 +5,11 @@ import pytest
 from backbone.replication import receipt
 from backbone.replication.message import Kind, decode, decode_change_sets, decode_record, encode, inflate
 from backbone.replication.rekeying import read_rekey, read_turned
-from tests.unit.replication.samples import CHANGE_SETS, CONTENT, GOLDEN, RECEIPT, REKEY, TURNED, samples
+from tests.unit.replication.samples import AFAR, CHANGE_SETS, CONTENT, GOLDEN, RECEIPT, REKEY, TURNED, samples
 
-NAMES = ("DATA", "BLOB", "ACK", "NACK", "CTRL", "RECEIPTS", "REKEY", "TURNED")
+NAMES = ("DATA", "AFAR", "BLOB", "ACK", "NACK", "CTRL", "RECEIPTS", "REKEY", "TURNED")
 
-RECORDS = {"REKEY": "CTRL", "TURNED": "CTRL"}
+RECORDS = {"AFAR": "DATA", "REKEY": "CTRL", "TURNED": "CTRL"}
 """Kinds of messages that say more than one thing have a file for each."""
 
 
@@ -25,6 +25,7 @@ def test_a_message_of_version_1_decodes_to_what_it_was_and_back_to_its_bytes(nam
 def test_its_body_says_what_it_said() -> None:
     raw = {n: inflate(m.header, m.body) for n in NAMES for m in [decode((GOLDEN / f"v1-{n.lower()}.bin").read_bytes())]}
     assert tuple(decode_change_sets(raw["DATA"])) == CHANGE_SETS
+    assert tuple(decode_change_sets(raw["AFAR"])) == AFAR
     assert raw["BLOB"] == CONTENT
     assert decode_record(raw["NACK"]) == {"c": ((1, 2), (9, 9)), "b": ()}
     assert decode_record(raw["CTRL"])["type"] == "tested"

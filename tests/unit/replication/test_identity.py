@@ -6,16 +6,21 @@ ALICE, BOB = "aa" * 16, "bb" * 16
 
 
 def test_the_same_thing_gets_the_same_gid_again() -> None:
-    assert gid(ALICE, "issue", "7") == gid(ALICE, "issue", "7") == "aaaaaaaa-da4ff47b701c7902033a46f9219c49"
+    assert (
+        gid(ALICE, "main", "issue", "7")
+        == gid(ALICE, "main", "issue", "7")
+        == "aaaaaaaa-566795dc2fd4a6c793bfe834fc6420"
+    )
 
 
-def test_another_node_kind_or_name_gives_another_gid() -> None:
-    gids = {gid(n, k, local) for n in (ALICE, BOB) for k in ("issue", "comment") for local in ("7", "8")}
-    assert len(gids) == 8
+def test_another_node_tracker_kind_or_name_gives_another_gid() -> None:
+    kinds, locals_ = ("issue", "comment"), ("7", "8")
+    gids = {gid(n, t, k, local) for n in (ALICE, BOB) for t in ("main", "old") for k in kinds for local in locals_}
+    assert len(gids) == 16
 
 
 def test_a_gid_tells_where_it_was_born_and_not_how_it_is_called_there() -> None:
-    name = gid(ALICE, "issue", "secret")
+    name = gid(ALICE, "main", "issue", "secret")
     assert born_at(name, ALICE)
     assert not born_at(name, BOB)
     assert "secret" not in name
@@ -27,10 +32,14 @@ def test_each_write_has_a_marker_of_its_own_that_trackers_take() -> None:
     assert all(m.isascii() and m.isalnum() and m == m.lower() and len(m) == 30 for m in markers)
 
 
-def test_the_key_of_a_creation_tells_the_gid_and_only_on_its_link() -> None:
-    name = gid("11" * 16, "issue", "1")
-    key = creation("ab" * 16, name)
-    assert created("ab" * 16, key) == name
-    assert created("cd" * 16, key) is None
-    assert created("ab" * 16, "something else") is None
-    assert created("ab" * 16, creation("ab" * 16, "no gid of ours")) is None
+def test_an_issue_is_made_under_a_key_that_tells_its_gid_whatever_link_it_comes_over() -> None:
+    name = gid(ALICE, "main", "issue", "7")
+    assert created(creation(name)) == name
+    assert len(creation(name)) == 41
+
+
+def test_a_partner_s_own_kind_of_gid_has_a_key_that_tells_nothing() -> None:
+    assert creation("HELP-7") == creation("HELP-7") != creation("HELP-8")
+    assert created(creation("HELP-7")) is None
+    assert created("new" + "x" * 38) is None
+    assert created(marker("link", "g", 1, 1, 0)) is None

@@ -34,6 +34,7 @@ from backbone.replication.message import (
     encode_record,
     inflate,
 )
+from backbone.replication.origin import Origin
 from tests.unit.replication.samples import message, samples
 
 STAMPS = st.builds(Stamp, *[st.integers(0, 2**53 - 1)] * 4)
@@ -44,7 +45,11 @@ VALUES = st.one_of(
 )  # fmt: skip
 OPERATIONS = st.builds(Operation, st.builds(Cell, NAMED, NAMED), VALUES, STAMPS, STAMPS)
 MOMENTS = st.just("") | st.datetimes().map(lambda moment: f"{moment.isoformat()}Z")
-CHANGE_SETS = st.builds(ChangeSet, NAMED, NAMED, MOMENTS, st.lists(OPERATIONS, max_size=4).map(tuple))
+SAID = (NAMED, NAMED, MOMENTS, st.lists(OPERATIONS, max_size=4).map(tuple))
+PLACES = st.text("0123456789abcdef", min_size=8, max_size=8)
+ORIGINS = st.builds(Origin, st.integers(0, 2**53 - 1), PLACES, st.integers(0, 2**53 - 1))
+PATHS = st.lists(PLACES, min_size=1, max_size=limits.hops_max).map(tuple)
+CHANGE_SETS = st.builds(ChangeSet, *SAID, st.none(), st.just(())) | st.builds(ChangeSet, *SAID, ORIGINS, PATHS)
 
 
 def framed(packed: bytes, body: bytes = b"", length: int | None = None) -> bytes:
@@ -268,6 +273,28 @@ class TestChangeSets:
     @given(st.lists(CHANGE_SETS, max_size=3))
     def test_what_is_encoded_decodes_to_the_same(self, change_sets: list[ChangeSet]) -> None:
         assert decode_change_sets(encode_change_sets([encode_change_set(c) for c in change_sets])) == change_sets
+
+    @pytest.mark.parametrize(
+        ("origin", "path"),
+        [
+            (None, ()),
+            (None, ["00000000"]),
+            ([1, "00000000", 1], ()),
+            ([1, "00000000", 1], ["0"]),
+            ([1, "00000000", 1], ["00000000"] * (limits.hops_max + 1)),
+            ([1, "0000000G", 1], ["00000000"]),
+            ([1, "00000000"], ["00000000"]),
+            ([-1, "00000000", 1], ["00000000"]),
+        ],
+    )
+    def test_an_origin_is_whole_or_not_there(self, origin: object, path: object) -> None:
+        raw = msgpack.packb([["g", "a", "", [], origin, path]])
+        with pytest.raises(PeerError, match="malformed"):
+            decode_change_sets(raw)
+
+    def test_a_change_set_that_is_none_is_refused(self) -> None:
+        with pytest.raises(PeerError, match="malformed"):
+            decode_change_sets(msgpack.packb(["g"]))
 
     @pytest.mark.parametrize("change_set", [ChangeSet("g\0g", "a", "", ()), ChangeSet("g", "a\0a", "", ())])
     def test_a_name_that_a_database_would_cut_short_is_refused(self, change_set: ChangeSet) -> None:

@@ -10,6 +10,8 @@ from backbone.replication.mapping import Names, Occasion, Rules, Translation
 from backbone.replication.merge import Register, Side, Stamp
 from backbone.replication.message import Operation
 
+NUMBER = "17"
+"""What the tracker calls the issue."""
 SCHEMA = Schema(
     {
         f.name: f
@@ -83,7 +85,7 @@ class Half:
     def capture(self, cells: Cells) -> Cells:
         """The same with cells."""
         self.shown.update(cells)
-        out = self.words.to_agreed(cells, self.schema, self.names, self.shadow, fresh=not self.known)
+        out = self.words.to_agreed(cells, self.schema, self.names, self.shadow, fresh=not self.known, number=NUMBER)
         self.known = True
         self.problems = out.problems
         self.clock += 1

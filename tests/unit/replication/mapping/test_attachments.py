@@ -71,8 +71,8 @@ class TestChoice:
     def test_one_that_is_not_wanted_is_not_missed(self) -> None:
         bob = half(take={"names": ["*.txt"]})
         bob.heard.add(THEIRS.element)
-        assert not bob.words.is_expected(THEIRS, record("a.png"), bob.names)
-        assert bob.words.is_expected(OURS, record("a.png"), bob.names)
+        assert not bob.words.is_expected(THEIRS, record("a.png"), bob.names, {})
+        assert bob.words.is_expected(OURS, record("a.png"), bob.names, {})
 
     def test_one_way_only(self) -> None:
         assert half(direction="to_local").capture({HERE: record("a")}) == {}
@@ -151,7 +151,7 @@ class TestDeletion:
         alice = half()
         alice.hear({THEIRS: record("b")})
         assert alice.capture({THERE: None}) == {}
-        assert not alice.words.is_expected(THEIRS, record("b"), alice.names)
+        assert not alice.words.is_expected(THEIRS, record("b"), alice.names, {})
         alice.capture({HERE: record("a")})
         assert alice.hear({OURS: None}) == {}
         assert HERE in alice.shown

@@ -210,7 +210,7 @@ class TestDirection:
     def test_what_the_partner_says_is_not_written_where_it_is_not_taken(self) -> None:
         alice = half(direction="to_remote")
         assert alice.hear({THEIRS: record("hello")}) == {}
-        assert not alice.words.is_expected(THEIRS, record("hello"), alice.names)
+        assert not alice.words.is_expected(THEIRS, record("hello"), alice.names, {})
 
     def test_what_is_written_here_stays_where_it_is_not_sent(self) -> None:
         alice = half(direction="to_local")
@@ -223,10 +223,10 @@ class TestExpected:
     def test_the_tracker_shows_what_is_agreed_upon_but_for_what_is_not_wanted(self) -> None:
         alice = half({"internal_comments": True})
         alice.heard.add(THEIRS.element)
-        assert alice.words.is_expected(OURS, record("x"), alice.names)
-        assert alice.words.is_expected(THEIRS, record("x"), alice.names)
-        assert not alice.words.is_expected(THEIRS, record("x", visibility="internal"), alice.names)
-        assert not alice.words.is_expected(THEIRS, None, alice.names)
+        assert alice.words.is_expected(OURS, record("x"), alice.names, {})
+        assert alice.words.is_expected(THEIRS, record("x"), alice.names, {})
+        assert not alice.words.is_expected(THEIRS, record("x", visibility="internal"), alice.names, {})
+        assert not alice.words.is_expected(THEIRS, None, alice.names, {})
 
 
 class TestFaults:

@@ -1,0 +1,89 @@
+"""What kin were writing to the tracker when it was read: in the tracker already, and perhaps not recorded yet.
+
+Whoever has read the tracker asks afterwards: a write that was read had its intent in the store before, and there it
+is still, or else what came of it is recorded.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
+
+from backbone.model import ATTACHMENT, COMMENT, ISSUE, Applied, Cell, Edit, Issue, Position, Value
+from backbone.replication.message import ChangeSet
+from backbone.service.endpoint import Endpoint
+from backbone.store import kin
+from backbone.store.ledger import Provenance, contains
+
+_CONTENT = (COMMENT, ATTACHMENT)
+
+
+class Begun(NamedTuple):
+    """A write of kin's that is in the tracker."""
+
+    local: str
+    upto: Position
+    said: Provenance
+
+    def has(self, position: Position) -> bool:
+        """Whether an edit of the issue belongs to it."""
+        return contains(self.said, self.upto, position)
+
+
+class Sighted(NamedTuple):
+    """``names`` are gids by kind of thing and local name; ``contents`` what was said of comments and attachments."""
+
+    names: Mapping[tuple[str, str], str]
+    contents: Mapping[Cell, Value]
+    edits: Sequence[Begun] = ()
+    untold: Mapping[str, Sequence[Edit]] = MappingProxyType({})
+    """Of issues of which a picture is told: edits that kin have perhaps not told yet."""
+
+
+NOTHING = Sighted({}, {})
+
+
+async def sighted(ep: Endpoint) -> Sighted:
+    """What the tracker has of the writes that kin have begun."""
+    begun = await ep.store.read(lambda tx: kin.begun(tx, kin.of(tx, ep.row)))
+    if not begun:
+        return NOTHING
+    names: dict[tuple[str, str], str] = {}
+    contents: dict[Cell, Value] = {}
+    edits: list[Begun] = []
+    for key, applied in (await ep.tracker.find(list(begun))).items():
+        change_set, said = begun[key]
+        names[ISSUE, applied.local] = change_set.gid
+        names.update(_made(applied))
+        contents.update(_said(change_set))
+        edits.append(Begun(applied.local, applied.position, resolved(said, applied)))
+    return Sighted(names, contents, edits)
+
+
+async def pictured(ep: Endpoint, issues: Iterable[Issue]) -> Sighted:
+    """The same for whoever tells whole issues, which were read before: what people did to them and nobody told yet is
+    told with them, and must not be taken for something older.
+    """
+    found = await sighted(ep)
+    locals_ = [issue.local for issue in issues]
+    seen = await ep.store.read(lambda tx: kin.seen(tx, kin.of(tx, ep.row), locals_))
+    if not seen:
+        return found
+    first = (0,) * len(await ep.tracker.head())
+    touched = await ep.tracker.touched_of({local: position or first for local, position in seen.items()})
+    return found._replace(untold={local: one.edits for local, one in touched.items()})
+
+
+def resolved(said: Provenance, applied: Applied) -> Provenance:
+    """The same with the names that the tracker gave to what was made."""
+    cells = {Cell(c.field, applied.created.get(c.element, c.element)): write for c, write in said.cells.items()}
+    return said._replace(cells=cells, after=said.after or (0,) * len(applied.position))
+
+
+def _made(applied: Applied) -> dict[tuple[str, str], str]:
+    """Comments and attachments that the write made."""
+    fields = {cell.element: cell.field for cell in applied.cells if cell.field in _CONTENT}
+    return {(fields[local], local): mark[1:] for mark, local in applied.created.items() if local in fields}
+
+
+def _said(change_set: ChangeSet) -> dict[Cell, Value]:
+    return {o.cell: o.value for o in change_set.operations if o.cell.field in _CONTENT}
