@@ -9,11 +9,14 @@ from backbone.cli.here import here, link_named
 from backbone.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from backbone.model import Value
     from backbone.service.links.checking import Checked, Sample
     from backbone.service.links.surveying import Survey
     from backbone.service.node import Node
 
+SHARED_MAX = 50
 WORDS_MAX = 200
 """So much of a value is shown to a person."""
 
@@ -33,7 +36,8 @@ def check(
     """Try a link's file on its agreement and its tracker; writes nothing, ends with 3 when something is wrong.
 
     JSON: problems, fields, issues (looked at by --invert), samples (local, sent, written, problems), scope
-    (issues, parts, inside, outside, problems; null where the file says nothing of it).
+    (issues, parts, inside, outside, problems; null where the file says nothing of it), shared (key: our issues that
+    pairing cannot tell apart; null where the file says nothing of pairing).
     """
     from dataclasses import asdict
 
@@ -54,6 +58,8 @@ def check(
             typer.echo(_all_well(found, invert=invert))
         if found.scope is not None:
             _print_scope(found.scope)
+        if found.shared is not None:
+            _print_shared(found.shared)
     if found.problems:
         raise ConfigError(f"{len(found.problems)} things in the file of link {name} are to be mended")
 
@@ -72,6 +78,14 @@ def _print_scope(scope: "Survey") -> None:
             typer.echo(f"{words}, for example: {'; '.join(map(_short, examples))}")
     for problem in scope.problems:
         typer.echo(f"Not in it, as nobody can say: {show.printable(problem)}")
+
+
+def _print_shared(shared: "Mapping[str, Sequence[str]]") -> None:
+    """What pairing would ask a person about."""
+    for key, issues in list(shared.items())[:SHARED_MAX]:
+        typer.echo(show.printable(f"Pairing: the key {key!r} is in several issues here: {', '.join(issues)}"))
+    if not shared:
+        typer.echo("Pairing: every key is in one issue here only.")
 
 
 def _print(sample: "Sample") -> None:

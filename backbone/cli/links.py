@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from backbone.cli import checks, choosing, handshakes, mails, proposals, show
+from backbone.cli import checks, choosing, handshakes, mails, pairs, proposals, show
 from backbone.cli.handshakes import File, Json, Passphrase
 from backbone.cli.here import Here, here, link_named
 from backbone.errors import BackboneError, UsageError
@@ -24,6 +24,7 @@ def add_to(app: typer.Typer) -> None:
     """Put these commands into the program."""
     checks.add_to(link)
     choosing.add_to(link)
+    pairs.add_to(link)
     proposals.add_to(link)
     app.add_typer(link, name="link")
 

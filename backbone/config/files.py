@@ -131,6 +131,7 @@ class LinkConfig(_Fixed):
     attachments: dict[str, Any] = Field(default_factory=dict)
     text: dict[str, Any] = Field(default_factory=dict)
     scope: dict[str, Any] = Field(default_factory=dict)
+    pairing: dict[str, Any] = Field(default_factory=dict)
 
     @property
     def rules(self) -> dict[str, Any]:

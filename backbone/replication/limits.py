@@ -152,6 +152,9 @@ hops_max = 8
 contents_asked = 200
 """Attachments' contents asked for again in one message."""
 
+people_made_max = 1_000
+"""Users that are made in a tracker for people of one partner: a partner can name as many as it likes."""
+
 agreement_bytes_max = 256 * 2**10
 """A proposed agreement, spelled out: a thousand fields with long lists of values. An admin reads it."""
 

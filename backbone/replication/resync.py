@@ -5,7 +5,7 @@ tracker shows is no edit of a person just because it differs from the image: it 
 value that the peer has had. Only what is neither is an edit that nobody has seen, and it is emitted as a new write.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated, Any, NamedTuple
 
@@ -212,6 +212,29 @@ def _says_something(ours: Register, operation: Operation, standing: Standing) ->
     return not same or standing.as_theirs.get(operation.cell) != operation.value
 
 
+def in_messages(
+    said: Sequence[tuple[ChangeSet, Mapping[Cell, list[bytes]]]], body_bytes: int, *, last: bool
+) -> Iterator[Told]:
+    """Issues with the former values of their cells, in messages that inflate to about ``body_bytes``; ``last``: the
+    last one of them ends the state, though it be empty.
+    """
+    issues: list[ChangeSet] = []
+    former: dict[str, Mapping[Cell, list[bytes]]] = {}
+    size = 0
+    for change_set, digests in said:
+        weight = len(encode_change_set(change_set)) + 64 * sum(len(d) + 1 for d in digests.values())
+        if issues and (size + weight > body_bytes or change_set.gid in former):
+            yield Told(issues=tuple(issues), former=former)
+            issues, former, size = [], {}, 0
+        issues.append(change_set)
+        if digests:
+            former[change_set.gid] = digests
+        size += weight
+    if issues or last:
+        yield Told(issues=tuple(issues), former=former, last=last)
+
+
 __all__ = [
-    "Former", "Met", "Standing", "Told", "decode_told", "decode_welcome", "encode_told", "encode_welcome", "meet",
+    "Former", "Met", "Standing", "Told", "decode_told", "decode_welcome", "encode_told", "encode_welcome",
+    "in_messages", "meet",
 ]  # fmt: skip

@@ -19,6 +19,7 @@ from backbone.replication.merge import Side
 from backbone.replication.rekeying import Keys
 from backbone.replication.scope.judging import EVERYTHING, Scope
 from backbone.replication.tree import Tree
+from backbone.replication.twins import Pairing
 from backbone.service.flow.ahead import Ahead
 from backbone.service.flow.contents import Contents
 from backbone.service.flow.echoes import Echoes
@@ -109,6 +110,8 @@ class Endpoint(Voice):
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a round is applied: kin apply in turns."""
     scope: Scope = EVERYTHING
+    pairing: Pairing | None = None
+    """Where issues that both sides had before the link are paired, and we are the side that does."""
     trees: dict[tuple[str, int], Tree] = field(default_factory=dict)
     """Of an audit under way, while this process lives."""
     policies: dict[str, Any] = field(init=False)
@@ -128,6 +131,8 @@ class Endpoint(Voice):
     """Of the agreement by which we write."""
     unsettled: bool = True
     """Whether the agreement may be about to change: looked at before anything is applied."""
+    unlooked: bool = field(init=False)
+    """Whether our own issues are still to be looked at for twins, before anything is applied."""
     keys: Keys = field(default_factory=Keys)
     """Which of each side's keys are at work."""
     rekeyed: bool = False
@@ -137,6 +142,7 @@ class Endpoint(Voice):
 
     def __post_init__(self) -> None:
         self.policies = self.agreement.policies()
+        self.unlooked = self.pairing is not None
         related = [name for name, known in self.schema.fields.items() if known.type is FieldType.RELATION]
         self.naming = {COMMENT: COMMENT, ATTACHMENT: ATTACHMENT, **dict.fromkeys(related, ISSUE)}
 

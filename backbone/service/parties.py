@@ -20,11 +20,13 @@ from backbone.replication.scope.judging import Scope
 from backbone.richtext import CONVERT
 from backbone.service.endpoint import Endpoint, Voice, use_keys
 from backbone.service.flow.contents import Contents
+from backbone.service.flow.enlisting import NO_USERS
+from backbone.service.links.matching import pairing_of
 from backbone.service.logs import logger
 from backbone.service.node import Node
 from backbone.store import links
 from backbone.store.links import LinkRow
-from backbone.trackers.base import Tracker
+from backbone.trackers.base import Enlisting, Tracker
 from channels.base import Channel, ChannelError
 from channels.mail.secrets import place_of
 from handshake.base import KeyRing
@@ -216,8 +218,11 @@ async def open_endpoint(node: Node, row: LinkRow) -> Endpoint:
     translation = translate(agreement)
     schema = await tracker.describe()
     problems = translation.problems(schema)
+    if translation.rules.people.create and not isinstance(tracker, Enlisting):
+        problems.append(f"people.create{NO_USERS}")
     if problems:
         raise ConfigError(f"{file}: {'; '.join(problems)}")
+    pairing = pairing_of(node, row, Rules.parse(config.rules, file), agreement, schema)
     if row.tracker != config.link.tracker:
         await node.store.run(lambda tx: links.change(tx, row.id, tracker=config.link.tracker))
     channel = open_channel(node, row.name, row.link_id, config, row.peer)
@@ -232,6 +237,7 @@ async def open_endpoint(node: Node, row: LinkRow) -> Endpoint:
         history=History(config.link.history),
         turn=node.turns[config.link.tracker],
         scope=judge(agreement),
+        pairing=pairing,
         translate=translate,
         judge=judge,
         audit_seconds=node.config.node.audit_hours * 3600.0,

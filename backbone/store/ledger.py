@@ -4,15 +4,25 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, literal, select
+from sqlalchemy import Connection, delete, select
 
 from backbone.model import Cell, Position, covers
 from backbone.replication.origin import Origin
 from backbone.store.codec import pack, unpack
 from backbone.store.engine import upsert
 from backbone.store.parts import part_of
-from backbone.store.prepared import among, listed
+from backbone.store.prepared import among, listed, prepared
 from backbone.store.tables import origin, provenance, rank
+
+_ORIGINS = prepared(
+    lambda tracker, locals_: select(origin).where(origin.c.tracker == tracker, among(origin.c.local, locals_))
+)
+_EDITS = prepared(
+    lambda tracker, locals_: select(provenance).where(
+        provenance.c.tracker == tracker, among(provenance.c.local, locals_)
+    )
+)
+_RANK = prepared(lambda tracker: select(rank.c.rank).where(rank.c.tracker == tracker))
 
 
 class Provenance(NamedTuple):
@@ -56,11 +66,9 @@ class Ledger:
         if not fresh:
             return
         self._loaded |= fresh
-        here = (origin.c.tracker == self._tracker, among(origin.c.local, literal(listed(fresh))))
-        for row in self._tx.execute(select(origin).where(*here)):
+        for row in _ORIGINS(self._tx, self._tracker, listed(fresh)):
             self._origins[row.local, row.part] = {Cell(f, e): Origin(*said) for f, e, said in unpack(row.origins)}
-        there = (provenance.c.tracker == self._tracker, among(provenance.c.local, literal(listed(fresh))))
-        for row in self._tx.execute(select(provenance).where(*there)):
+        for row in _EDITS(self._tx, self._tracker, listed(fresh)):
             self._edits.setdefault(row.local, {})[tuple(json.loads(row.position))] = unpack_provenance(row.said)
 
     def standing(self, local: str, cell: Cell) -> Origin | None:
@@ -101,8 +109,7 @@ class Ledger:
 
     def _highest(self) -> int:
         if self._rank is None:
-            query = select(rank.c.rank).where(rank.c.tracker == self._tracker)
-            self._rank = int(self._tx.execute(query).scalar_one_or_none() or 0)
+            self._rank = int(_RANK(self._tx, self._tracker).scalar_one_or_none() or 0)
         return self._rank
 
     def flush(self) -> None:

@@ -22,6 +22,7 @@ from backbone.store.ledger import Ledger
 from backbone.store.parts import FIELDS, part_of
 from backbone.store.prepared import among, listed, prepared
 from backbone.store.tables import former, identity, shadow, waiting
+from backbone.store.twins import Twin
 
 _CONTENT = (COMMENT, ATTACHMENT)
 
@@ -95,6 +96,8 @@ class Book:
         self._elsewhere: dict[tuple[str, str], str] = {}
         self._contents: dict[Cell, Value] = {}
         self._owed: list[Outcome] = []
+        self.twins: dict[str, Twin] = {}
+        """Of the issues that are planned, those with a twin here, by their gid."""
 
     def within(self, tx: Connection) -> Self:
         """Go on in another transaction."""

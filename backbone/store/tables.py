@@ -192,6 +192,29 @@ standing = Table(
     comment="issues that rest (frozen, cut) on our side or the partner's, and those that were added by hand",
 )
 
+twin = Table(
+    "twin",
+    metadata,
+    _link(primary=True),
+    Column("local", Text, primary_key=True),
+    Column("word", Text, nullable=False, server_default=""),
+    Column("gid", Text, nullable=False, server_default=""),
+    Column("state", Text, nullable=False, server_default=""),
+    comment="issues of ours that may be, or are, the same as one of the partner's: both were there before the link",
+)
+Index(None, twin.c.link, twin.c.word)
+Index(None, twin.c.link, twin.c.gid)
+
+twinning = Table(
+    "twinning",
+    metadata,
+    _link(primary=True),
+    Column("after", Text),
+    Column("looked", Integer, nullable=False, server_default="0"),
+    Column("told", Integer, nullable=False, server_default="0"),
+    comment="how far pairing is: which issues were looked at, whether the partner has said all of its own",
+)
+
 former = Table(
     "former",
     metadata,

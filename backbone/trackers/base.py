@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from backbone.errors import BackboneError
-from backbone.model import Applied, Issue, Outcome, Position, Schema, Touched, Write
+from backbone.model import Applied, Issue, Outcome, Person, Position, Schema, Touched, Write
 
 
 class Tracker(Protocol):
@@ -101,4 +101,15 @@ class Searchable(Protocol):
 
     async def matching(self, query: str, issues: Sequence[str]) -> Sequence[str]:
         """Those of these issues that the query finds, as they stand. Raises ``QueryRefused``."""
+        ...
+
+
+@runtime_checkable
+class Enlisting(Protocol):
+    """What a tracker may offer besides: users that are made for people of the partner's."""
+
+    async def enlist(self, people: Sequence[Person]) -> None:
+        """Make a user for each: a log-in and a name, without a password, an address or a right. A log-in that exists
+        is left as it is, and so is one that the tracker will not take.
+        """
         ...

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.crash.companies import Again, Companies, over_directories
 from tests.crash.real import over_mail, over_roundup
-from tests.crash.sweep import Death, die_at_birth, die_at_work, fresh, into_mail, into_trackers, steady
+from tests.crash.sweep import Death, by_admins, die_at_birth, die_at_work, fresh, into_mail, into_trackers, steady
 
 OVER: Mapping[str, Callable[[Path], AbstractContextManager[Companies]]] = {
     "directories": over_directories, "roundup": over_roundup, "mail": over_mail,
@@ -33,7 +33,7 @@ def main() -> int:
     def chosen(deaths: Iterable[Death]) -> list[Death]:
         return [death for death in deaths if all(word in str(death) for word in options.words)]
 
-    at_work = {"directories": steady(passings), "roundup": into_trackers(), "mail": into_mail()}
+    at_work = {"directories": [*steady(passings), *by_admins()], "roundup": into_trackers(), "mail": into_mail()}
     for over in options.over:
         at_birth = chosen(fresh(passings)) if over == "directories" else []
         _sweep(tally, over, at_birth, chosen(at_work[over]))

@@ -126,6 +126,8 @@ class Companies:
 
     def prove(self) -> None:
         """Equal by looking, equal by audit, nothing set aside, no link stopped."""
+        for node in self.nodes.values():
+            runs(node)
         self.until_equal()
         alice, bob = self.nodes.values()
         said = alice.cli("audit", alice.link).stdout
@@ -139,6 +141,14 @@ class Companies:
     def _logs(self) -> str:
         tails = [(node.root / f"{node.name}.log").read_text().splitlines()[-8:] for node in self.nodes.values()]
         return "\n".join("\n".join(tail) for tail in tails)
+
+
+def runs(node: NodeAtWork) -> None:
+    """Wait until its service runs the node, or has ended: a command that finds none would do the work itself, and the
+    service that comes later would find the node taken.
+    """
+    lock = node.folder / "lock"
+    wait_until(lambda: not node.lives() or (lock.exists() and lock.read_text() == str(node.pid)), BOUND_SECONDS)
 
 
 def shown(issue: Issue) -> dict[str, Any]:

@@ -6,7 +6,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from tests.crash.companies import BOUND_SECONDS, LARGE_BYTES, Companies
+from tests.crash.companies import BOUND_SECONDS, LARGE_BYTES, Companies, runs
+from tests.crash.occasions import OCCASIONS, Admins, Occasion
 from tests.support.mail import wait_until
 
 LOOKS = 100
@@ -55,6 +56,11 @@ def steady(passings: Sequence[int]) -> Iterator[Death]:
         yield from (Death(who, point, 1, before) for point in RECOVERY for before in BEFORE_RECOVERY)
 
 
+def by_admins() -> Iterator[Death]:
+    """While an admin has something done that is not done every day."""
+    yield from (Death(who, point) for who in SIDES for point in OCCASIONS)
+
+
 def into_trackers() -> Iterator[Death]:
     """Where a write into a real tracker is begun, made or known."""
     points = ("capture: recorded", "apply: planned", "tracker: committed", "apply: written", "apply: finished")
@@ -77,6 +83,9 @@ def die_at_birth(companies: Companies, death: Death) -> bool:
 
 def die_at_work(companies: Companies, death: Death) -> bool:
     """Both run; the one that is to die is stopped and started with its point. Whether it was met."""
+    occasion = OCCASIONS.get(death.point)
+    if occasion is not None:
+        occasion.prepare(companies, death.who)
     companies.nodes[death.who].stop()
     size = LARGE_BYTES if death.point.startswith("parts") else 2_000
 
@@ -84,25 +93,35 @@ def die_at_work(companies: Companies, death: Death) -> bool:
         for name in SIDES:
             companies.work(name, size)
 
-    return _die(companies, death, work)
+    return _die(companies, death, work, occasion)
 
 
-def _die(companies: Companies, death: Death, work: Callable[[], None]) -> bool:
-    node = companies.nodes[death.who]
+def _die(companies: Companies, death: Death, work: Callable[[], None], occasion: Occasion | None = None) -> bool:
+    node, admins = companies.nodes[death.who], Admins(companies)
     first = f"{death.before} 1" if death.before else f"{death.point} {death.passing}"
     companies.start(death.who, dies_at=first)
+    runs(node)
     work()
-    met = _dies(companies, death.who)
+    if occasion is not None:
+        occasion.act(admins, death.who)
+    met = _dies(companies, death.who, occasion)
+    admins.rest()
     if met and death.before:
         companies.start(death.who, dies_at=f"{death.point} {death.passing}")
         met = _dies(companies, death.who)
     if not node.lives():
         companies.start(death.who)
+    if occasion is not None:
+        wait_until(lambda: _over(companies, occasion), BOUND_SECONDS)
     companies.prove()
     return met
 
 
-def _dies(companies: Companies, who: str) -> bool:
+def _over(companies: Companies, occasion: Occasion | None) -> bool:
+    return occasion is None or all(occasion.over(node) for node in companies.nodes.values())
+
+
+def _dies(companies: Companies, who: str, occasion: Occasion | None = None) -> bool:
     """Wait until it is dead, or until all is equal without its death: then the point is not on the way."""
     node = companies.nodes[who]
     quiet = 0
@@ -110,7 +129,7 @@ def _dies(companies: Companies, who: str) -> bool:
     def over() -> bool:
         nonlocal quiet
         quiet = 0 if companies.wrong() else quiet + 1
-        return not node.lives() or quiet > LOOKS
+        return not node.lives() or (quiet > LOOKS and _over(companies, occasion))
 
     wait_until(over, BOUND_SECONDS)
     return not node.lives() and node.died()

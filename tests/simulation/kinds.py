@@ -13,6 +13,8 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     "--changing": {"changing": True},
     "--cutting": {"cutting": True},
     "--rotating": {"rotating": True},
+    "--pairing": {"pairing": True},
+    "--scoped": {"scoped": True},
     "--carrier mail": {"carrier": MAIL},
 }
 """What ``world.run`` is given, by the options of ``python -m tests.simulation`` that do the same."""
@@ -20,5 +22,5 @@ _MIXED = ("", "", "", *KINDS)
 
 
 def kind_of(seed: int) -> str:
-    """Where kinds are mixed, a seed's number tells its own: four of ten worlds are without anything special."""
+    """Where kinds are mixed, a seed's number tells its own: a third of the worlds is without anything special."""
     return _MIXED[seed % len(_MIXED)]

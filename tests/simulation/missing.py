@@ -11,12 +11,13 @@ from backbone.replication.link import LinkState
 from backbone.replication.merge import NEVER, Join, Policy, Side, Stamp
 from backbone.replication.message import Kind
 from backbone.service.endpoint import Endpoint
-from backbone.service.flow import applying, inbound, outbound, planning
+from backbone.service.flow import applying, holding, inbound, outbound, planning, recording, twinning
 from backbone.service.flow.inbound import Report
 from backbone.service.flow.recording import emit, record
+from backbone.service.flow.scoping import Ruling
 from backbone.service.flow.tasks import Task, rounds
 from backbone.service.links import talks
-from backbone.store import links, lists, messages, proposals, shadows
+from backbone.store import links, lists, messages, proposals, shadows, twins
 from backbone.store.lists import Intent
 from backbone.store.shadows import Book
 
@@ -253,6 +254,33 @@ def overlap_unsettled() -> AbstractContextManager[Any]:
         return plan, {}
 
     return patch.object(planning, "renew", unsettled)
+
+
+def scope_unasked() -> AbstractContextManager[Any]:
+    """Every edit is in scope."""
+
+    def inside(_ep: Endpoint, _standing: Any, _shadow: Any, _cells: Any, quiet: Any, *_: Any, **__: Any) -> Ruling:
+        return Ruling(quiet)
+
+    return patch.object(recording, "rule", inside)
+
+
+def twins_unseen() -> AbstractContextManager[Any]:
+    """The key is noted, and nobody looks for it."""
+    return patch.object(twins, "with_words", lambda *_: [])
+
+
+def twins_not_waited_for() -> AbstractContextManager[Any]:
+    """Whoever pairs says its own issues at once."""
+    return patch.object(holding, "is_waiting", lambda *_, **__: False)
+
+
+def equal_contents_made() -> AbstractContextManager[Any]:
+    return patch.object(twinning, "same_contents", lambda *_: {})
+
+
+def twins_unsaid() -> AbstractContextManager[Any]:
+    return patch.object(holding, "unsaid", lambda _: ())
 
 
 def left_remembered() -> AbstractContextManager[Any]:

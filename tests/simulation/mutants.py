@@ -47,6 +47,10 @@ class Mutant:
     """Whose store is put back to an older copy in the worlds that shall catch it."""
     changing: bool = False
     """The admins change the agreement in them."""
+    scoped: bool = False
+    """Closed issues take no part in them."""
+    pairing: bool = False
+    """Both trackers were filled before the link."""
     rotating: bool = False
     """The admins change their keys in them."""
 
@@ -303,6 +307,11 @@ MUTANTS = (
            known=2, changing=True),
     Mutant("overlap_unsettled", "writes that met while their order changed are settled", missing.overlap_unsettled,
            known=7, changing=True),
+    Mutant("scope_unasked", "an edit out of scope stays at home", missing.scope_unasked, scoped=True),
+    Mutant("twins_unseen", "what both had is paired", missing.twins_unseen, pairing=True),
+    Mutant("twins_not_waited_for", "whoever pairs speaks last", missing.twins_not_waited_for, pairing=True),
+    Mutant("equal_contents_made", "what both twins say is there once", missing.equal_contents_made, pairing=True),
+    Mutant("twins_unsaid", "what a twin shows and nobody has said is said", missing.twins_unsaid, pairing=True),
     Mutant("no_overlap", "the old key counts until the new one signs", locks.no_overlap, rotating=True),
     Mutant("turned_at_once", "the new key signs when the partner knows it", locks.turned_at_once, rotating=True),
     Mutant("old_key_for_ever", "the old key counts for what was under way, and no more", locks.old_key_for_ever,
@@ -315,7 +324,10 @@ def caught(mutant: Mutant, seed: int) -> str:
     """How this seed catches the mutant; empty when it does not."""
     with mutant.mutate():
         try:
-            broken, _ = run(seed, restored=mutant.restored, changing=mutant.changing, rotating=mutant.rotating)
+            broken, _ = run(
+                seed, restored=mutant.restored, changing=mutant.changing, rotating=mutant.rotating,
+                pairing=mutant.pairing, scoped=mutant.scoped,
+            )  # fmt: skip
         except Exception as fault:  # noqa: BLE001 - a fault is one way to be caught
             return f"{type(fault).__name__}: {str(fault).splitlines()[0] if str(fault) else ''}"
     return broken[0] if broken else ""

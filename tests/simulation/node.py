@@ -17,6 +17,9 @@ from backbone.replication.agreement import Agreement
 from backbone.replication.link import Identity, LinkState, Started, step
 from backbone.replication.mapping import Rules, Translation
 from backbone.replication.merge import Side
+from backbone.replication.scope.judging import Scope
+from backbone.replication.scope.rules import ScopeRules
+from backbone.replication.twins import Pairing
 from backbone.service.endpoint import Endpoint
 from backbone.service.evidence import receipting
 from backbone.service.flow import applying, control, inbound, outbound
@@ -26,10 +29,11 @@ from backbone.service.links import agreeing, rotating
 from backbone.service.links.progress import Progress, save
 from backbone.service.parties import timing
 from backbone.service.running import pruning, requests
-from backbone.store import engine, links, lists, proposals, standing
+from backbone.store import engine, links, lists, proposals, standing, twins
 from backbone.store.engine import Store, Transaction
 from backbone.trackers.memory import MemoryTracker
-from handshake.events import Pairing, Role, Stage
+from handshake import events
+from handshake.events import Role, Stage
 from handshake.memory import MemoryKeyRing
 from tests.simulation.channel import SimulatedChannel
 from tests.simulation.faults import Pointed, PointedStore, PointedTracker
@@ -64,7 +68,9 @@ RULES = {"fields": {name: {"local": name} for name in AGREEMENT["fields"]}}
 PAIRED = {
     side: save(
         Progress(
-            Pairing(Role(side), Stage.ACTIVE, sizes=frozenset(), peer="peer", transcript="words", peer_tested=True)
+            events.Pairing(
+                Role(side), Stage.ACTIVE, sizes=frozenset(), peer="peer", transcript="words", peer_tested=True
+            )
         )
     )
     for side in Side
@@ -209,6 +215,8 @@ class Node:
         self.store = CountedStore()
         self.shows = habits.shows
         self.rules: dict[str, Any] = RULES
+        self.pairing: Pairing | None = None
+        self.scope: dict[str, Any] = {}
         self.keys = MemoryKeyRing(self.name)
         self.tracker = MemoryTracker(
             normalise=self.shows,
@@ -268,7 +276,8 @@ class Node:
             row=1, name="peer", link_id=LINK, tag=LINK[:16], side=self.side, identity=identity,
             timing=timing(self.channel),
             agreement=agreement, translation=self.translate(agreement), translate=self.translate,
-            schema=await self.tracker.describe(), store=self.store,
+            schema=await self.tracker.describe(), store=self.store, pairing=self.pairing,
+            scope=self.judge(agreement), judge=self.judge,
             tracker=self._pointed(PointedTracker, self.tracker, "tracker"),
             channel=self._pointed(Pointed, self.channel, "channel"), keyring=self._pointed(Pointed, keys, "keys"),
             contents=Contents(self.folder / self.name),
@@ -279,6 +288,10 @@ class Node:
         await rotating.refresh(ep)
         ep.store = PointedStore(self.store, self.world, self.name)
         self.ep = ep
+
+    def judge(self, agreement: Agreement) -> Scope:
+        """Its ``[scope]`` for one agreement."""
+        return Scope(ScopeRules.model_validate(self.scope), agreement, self.name, self.side)
 
     def translate(self, agreement: Agreement) -> Translation:
         """The link's file for one agreement."""
@@ -322,6 +335,10 @@ class Node:
             return sorted(lists.local_names(tx, gids).values())
 
         return self.store.read_now(read)
+
+    def paired(self) -> int:
+        """How many issues of the partner's have a twin here of which all was said."""
+        return self.store.read_now(lambda tx: twins.counts(tx, 1)).get(twins.TOLD, 0)
 
     def ask(self, kind: str, **arguments: object) -> None:
         """What an admin asks for on the command line."""

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from backbone.model import ATTACHMENT, COMMENT, Cell, Cells, Value
 from backbone.trackers.memory import MemoryTracker
 
+BOTH = "somebody"
+"""Who wrote what was on both sides before the link: nobody edits that, or it would be two."""
+
 
 @dataclass
 class Person:
@@ -33,13 +36,13 @@ class Person:
         if roll < 0.55:
             self._field(local)
         elif roll < 0.7:
-            text = self._unique("comment")
+            text = self.unique("comment")
             self.made.append(text)
             self.tracker.comment(local, text, self.name)
         elif roll < 0.78:
             self._edit_comment(local, cells)
         elif roll < 0.84:
-            self.tracker.attach(local, self._unique("file"), self._unique("bytes").encode() * 3, self.name)
+            self.tracker.attach(local, self.unique("file"), self.unique("bytes").encode() * 3, self.name)
         elif roll < 0.87:
             self._remove(local, cells)
         elif roll < 0.94:
@@ -52,7 +55,7 @@ class Person:
             self.tracker.edit(local, {Cell("depends", other): None if old else True}, self.name)
 
     def _create(self) -> None:
-        text = self._unique("issue")
+        text = self.unique("issue")
         self.made.append(text)
         self.tracker.create(
             {
@@ -66,7 +69,7 @@ class Person:
 
     def _field(self, local: str) -> None:
         name = self.dice.choice(("title", "title", "status", "priority", "estimate"))
-        value: Value = self._unique("title")
+        value: Value = self.unique("title")
         if name == "status":
             value = self.dice.choice(("new", "open", "resolved", "closed"))
         elif name == "priority":
@@ -76,13 +79,14 @@ class Person:
         self.tracker.edit(local, {Cell(name): value}, self.name)
 
     def _edit_comment(self, local: str, cells: Cells) -> None:
-        comments = [cell for cell, value in cells.items() if cell.field == COMMENT and isinstance(value, dict)]
+        every = [(cell, value) for cell, value in cells.items() if cell.field == COMMENT and isinstance(value, dict)]
+        comments = [cell for cell, value in every if BOTH not in (value["author"], str(value["text"]).split(" ")[0])]
         if not comments:
             return
         cell = self.dice.choice(comments)
         value = cells[cell]
         assert isinstance(value, dict)
-        self.tracker.edit_comment(local, cell.element, f"{value['text']} {self._unique('edit')}", self.name)
+        self.tracker.edit_comment(local, cell.element, f"{value['text']} {self.unique('edit')}", self.name)
 
     def _remove(self, local: str, cells: Cells) -> None:
         contents = [(c, v) for c, v in cells.items() if c.field in (COMMENT, ATTACHMENT) and isinstance(v, dict)]
@@ -92,7 +96,8 @@ class Person:
         self.removed.append(str(value.get("text", "")))
         self.tracker.edit(local, {cell: None}, self.name)
 
-    def _unique(self, word: str) -> str:
+    def unique(self, word: str) -> str:
+        """A text that stands nowhere else."""
         return f"{word} {next(self.counter)} "
 
 

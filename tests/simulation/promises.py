@@ -30,6 +30,7 @@ def always(world: "World") -> list[str]:
         if out.phase == "stopped":
             broken.append(f"{ours.name} stopped: {out.reason}")
         broken += _doubles(ours)
+        broken += world.secrets.leaked() if world.secrets is not None else []
         if not _know_each_other(out, into):
             continue
         for lane in LANES:

@@ -96,6 +96,19 @@ def test_every_promise_is_kept_where_issues_are_cut_and_added(first: int) -> Non
     assert {"cut", "added"} <= met(kept(first, SPECIAL, cutting=True))
 
 
+@pytest.mark.parametrize("restored", [Restored.NEVER, Restored.ONE])
+@pytest.mark.parametrize("first", batches(SPECIAL))
+def test_nothing_is_there_twice_where_both_trackers_were_filled_before_the_link(first: int, restored: Restored) -> None:
+    worlds = kept(first, SPECIAL, restored=restored, pairing=True)
+    assert sum(world.nodes[1].paired() for world in worlds) > 0
+
+
+@pytest.mark.parametrize("first", batches(SPECIAL))
+def test_nothing_of_an_issue_out_of_scope_leaves_and_all_of_it_comes_when_it_is_back(first: int) -> None:
+    worlds = kept(first, SPECIAL, scoped=True)
+    assert sum(world.secrets.kept for world in worlds if world.secrets is not None) > 0
+
+
 @pytest.mark.parametrize("first", batches(SPECIAL))
 def test_every_promise_is_kept_while_keys_change(first: int) -> None:
     worlds = kept(first, SPECIAL, rotating=True)

@@ -19,6 +19,8 @@ from tests.simulation.channel import DIRECTORY, Air, Carrier, SimulatedChannel, 
 from tests.simulation.faults import Cancelled, Crash, Ended
 from tests.simulation.node import AGREEMENTS, Habits, Node, remove
 from tests.simulation.people import Person
+from tests.simulation.secrets import Secrets
+from tests.simulation.twins import fill
 
 
 class Restored(StrEnum):
@@ -53,10 +55,14 @@ class World:
         cutting: bool = False,
         changing: bool = False,
         rotating: bool = False,
+        pairing: bool = False,
+        scoped: bool = False,
     ) -> None:
         """``habits`` are those of both trackers; otherwise the dice decide. ``restored``: whose store is put back.
         ``cutting``: people take issues out of the link and add them again; at the end all take part. ``changing``: the
         admins change the agreement. ``rotating``: they change their keys, and somebody has kept the first ones.
+        ``pairing``: both trackers hold issues before the link, some of them the same. ``scoped``: closed issues take no
+        part; at the end none is closed.
         """
         self.pace = carrier.limits.resend_floor_seconds / DIRECTORY.limits.resend_floor_seconds
         self.dice = random.Random(seed)
@@ -123,6 +129,9 @@ class World:
         self.people = [
             Person(n, node.tracker, self.dice, counter) for n, node in zip(("alice", "bob"), self.nodes, strict=True)
         ]
+        self.secrets = Secrets(self.nodes) if scoped else None
+        if pairing:
+            fill(self.nodes, self.people, random.Random(seed + 4))
         self.busy: list[tuple[Node, str]] = []
         self.ending: dict[str, Ended] = {}
         """Of a node's actions one ended in trouble, and those around it end too: nothing of it goes on meanwhile."""
@@ -282,6 +291,8 @@ class World:
             return
         self._tell(f"{person.name} edits")
         await person.act()
+        if self.secrets is not None:
+            await self.secrets.look(self.nodes.index(node))
 
     async def _choose(self, node: Node) -> None:
         """Somebody takes an issue out of the link, or adds one that was."""
@@ -346,8 +357,11 @@ class World:
             for node in self.nodes:
                 for item in node.refused():
                     node.retry(item)
-                for issue in node.cut():
-                    node.choose("add", issue)
+                if self.secrets is not None:
+                    await self.secrets.open_all()
+                else:
+                    for issue in node.cut():
+                        node.choose("add", issue)
             if not await self._round() and promises.quiet(self):
                 unlocked = keys.broken(*self.nodes) if self.rotating else []
                 return promises.finally_(self) + promises.always(self) + unlocked
@@ -379,7 +393,12 @@ def run(
     cutting: bool = False,
     changing: bool = False,
     rotating: bool = False,
+    pairing: bool = False,
+    scoped: bool = False,
 ) -> tuple[list[str], World]:
     """One seed: the promises that it broke, and its world. The same seed gives the same story."""
-    world = World(seed, carrier=carrier, restored=restored, cutting=cutting, changing=changing, rotating=rotating)
+    world = World(
+        seed, carrier=carrier, restored=restored, cutting=cutting, changing=changing, rotating=rotating,
+        pairing=pairing, scoped=scoped,
+    )  # fmt: skip
     return asyncio.run(world.run(steps)), world

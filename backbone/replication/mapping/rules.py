@@ -16,6 +16,7 @@ from backbone.replication.mapping.table_rows import Pattern, Text
 from backbone.replication.mapping.ways import Only, Way
 from backbone.replication.markup import Markup
 from backbone.replication.scope.rules import ScopeRules, TypeRule
+from backbone.replication.twins import PairingRules
 
 NUMBER = "@number"
 """As a local field: what the tracker calls the issue."""
@@ -154,6 +155,7 @@ class Rules(Strict):
     attachments: Attachments = Attachments()
     text: Texts = Texts()
     scope: ScopeRules = ScopeRules()
+    pairing: PairingRules = PairingRules()
 
     def markup_of(self, rule: FieldRule, kind: FieldType) -> Markup:
         """How a field's text is marked up here."""
@@ -182,7 +184,7 @@ class Rules(Strict):
 _UNKNOWN = "extra_forbidden"
 _INNER: Mapping[str, type[Strict]] = {
     "patterns": Pattern, "concatenate": Part, "first_match": Row, "only_if": Condition, "comments": Comments,
-    "scope": ScopeRules, "types": TypeRule,
+    "scope": ScopeRules, "types": TypeRule, "pairing": PairingRules,
     "attachments": Attachments, "text": Texts, "take": Files, "people": PeopleRules,
 }  # fmt: skip
 

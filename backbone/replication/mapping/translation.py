@@ -1,8 +1,9 @@
 """One link's mapping, compiled once: cells out and cells in."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 
-from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Cells, FieldType, Record, Schema, Value
+from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Cells, FieldType, Person, Record, Schema, Value
 from backbone.replication.agreement import Agreement
 from backbone.replication.diff import BROUGHT, NOTE, Quiet, Shadow
 from backbone.replication.mapping import fitting
@@ -136,6 +137,21 @@ class Translation:
         """The log-in to write as, where the mapping names one."""
         return self._people.login(word, schema)
 
+    def people_to_make(self, operations: Iterable[tuple[Cell, Value]], author: str, schema: Schema) -> list[Person]:
+        """The users that the mapping allows to be made for what the partner says."""
+        if not self.rules.people.create:
+            return []
+        words = [author]
+        for cell, value in operations:
+            kind = self.agreement.fields[cell.field].type if cell.field in self.fields else None
+            if isinstance(value, dict):
+                words.append(str(value["author"]))
+            elif kind is FieldType.USER and isinstance(value, str):
+                words.append(value)
+            elif kind is FieldType.USERS and value:
+                words.append(cell.element)
+        return self._people.to_make(words, schema)
+
     def stranger(self, word: str) -> str:
         """The word by which the peer may know somebody of another partner."""
         return self._people.stranger(word)
@@ -228,7 +244,7 @@ class Translation:
                     field_in(rule, cell, value, schema, names, self._people, draft)
         for name in joined:
             self._joined_in(self.fields[name], cells, draft)
-        self._always(draft, occasion)
+        self._always(cells, draft, occasion)
         return draft.done()
 
     def _content_in(self, cell: Cell, value: Value, names: Names, is_here: Callable[[str], bool], draft: Draft) -> None:
@@ -254,13 +270,33 @@ class Translation:
         except NoRow as error:
             refuse(rule.name, error, draft)
 
-    def _always(self, draft: Draft, occasion: Occasion) -> None:
+    def _always(self, said: Cells, draft: Draft, occasion: Occasion) -> None:
         """What the rules write besides, whatever the partner said."""
         first = self.rules.comments.if_none
         if first and occasion.fresh and not any(cell.field == COMMENT for cell in draft.cells):
             self._contents.remark("first", first, occasion, draft)
+        self._name_authors(said, draft, occasion)
         if self._on_update and draft.cells and not occasion.fresh:
             draft.cells = {**self._on_update, **draft.cells}
+
+    def _name_authors(self, said: Cells, draft: Draft, occasion: Occasion) -> None:
+        """Of an issue and of its files that are made here by those whom nobody knows here."""
+        people, is_known = self.rules.people, self._people.login
+        made_here = occasion.fresh and occasion.author and people.issue_author_as_comment
+        if made_here and is_known(occasion.author, draft.schema) is None:
+            text = _filled(people.issue_author_as_comment, author=occasion.author, created=occasion.at)
+            self._contents.remark("author", text, occasion, draft)
+        for cell, value in said.items() if people.file_author_as_comment else ():
+            made = cell.field == ATTACHMENT and cell in draft.at and draft.at[cell].element.startswith("+")
+            if made and isinstance(value, dict) and is_known(str(value["author"]), draft.schema) is None:
+                about = {hole: str(value[hole]) for hole in ("author", "created", "name")}
+                text = _filled(people.file_author_as_comment, **about)
+                self._contents.remark(f"author-{cell.element}", text, occasion, draft)
+
+
+def _filled(template: str, **holes: str) -> str:
+    """In one go: what stands in a hole is no template."""
+    return re.sub(r"\{(\w+)\}", lambda match: holes[match[1]], template)
 
 
 def _goes_now(rule: Compiled | Composed, shadow: Shadow, *, fresh: bool) -> bool:

@@ -26,6 +26,8 @@ class Occasion(NamedTuple):
     at: str = ""
     fresh: bool = False
     """The issue is made with them."""
+    author: str = ""
+    """Who wrote them, as the partner says; empty where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

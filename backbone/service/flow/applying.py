@@ -23,9 +23,10 @@ from backbone.replication.mapping import Names
 from backbone.replication.message import ChangeSet, Kind
 from backbone.service.endpoint import Endpoint
 from backbone.service.evidence import receipting
-from backbone.service.flow import planning, tracing
+from backbone.service.flow import planning, tracing, twinning
 from backbone.service.flow.asking import fits
 from backbone.service.flow.completing import completable
+from backbone.service.flow.enlisting import enlist
 from backbone.service.flow.inbound import follows, stop, take
 from backbone.service.flow.making import made
 from backbone.service.flow.meeting import meet as meet_issues
@@ -36,6 +37,7 @@ from backbone.service.flow.recording import NotFetched, emit, record
 from backbone.service.flow.restating import say_more
 from backbone.service.flow.sighting import sighted
 from backbone.service.flow.tasks import Task, as_task, rounds
+from backbone.service.flow.twinning import sight
 from backbone.service.links.agreeing import meet
 from backbone.store import links, lists, messages, shadows
 from backbone.store.engine import Connection, Transaction
@@ -59,6 +61,7 @@ async def resume(ep: Endpoint) -> None:
 
     def finish(tx: Connection) -> None:
         book = planning.load(tx, ep, tasks)
+        twinning.load(tx, ep, book, tasks)
         planned = planning.plan_again(tx, ep, book, tasks, found)
         _finish(tx, ep, book, planned, [found[p.write.key] for p in planned])
         lists.ended(tx, ep.row)
@@ -182,14 +185,16 @@ async def _attempt(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object
     """One attempt; returns what somebody edited meanwhile. One book serves its three transactions. ``complete``: what
     people did is said with all its contents. Raises ``NotFetched``, and nothing is written.
     """
+    await enlist(ep, tasks)
     await meet_issues(ep, tasks)
     book, touched, life = await _read(ep, tasks)
     asked, seen = await fits(ep, touched), await sighted(ep)
+    sights = await sight(ep, book, tasks)
 
     def plan(tx: Connection) -> list[Planned]:
         if links.state(tx, ep.row).life != life:
             return []
-        planned = planning.plan(tx, ep, book.within(tx), tasks, touched, asked, seen, complete=complete)
+        planned = planning.plan(tx, ep, book.within(tx), tasks, touched, asked, seen, sights, complete=complete)
         if not planned:
             then(tx)
         return planned
@@ -275,7 +280,9 @@ def _settled(tx: Connection, ep: Endpoint, book: Book, one: Planned, outcome: Ap
                 book.name(Known(cell.element[1:], cell.field, outcome.created[cell.element]))
     if one.judged is not None and book.ledger is not None:
         tracing.applied(ep, book.ledger, one.judged, outcome)
-    return planning.settle(tx, ep, book, one, outcome.local)
+    said = planning.settle(tx, ep, book, one, outcome.local)
+    twinning.wrote(tx, ep, book, gid)
+    return said
 
 
 def _applied(tx: Connection, ep: Endpoint, book: Book, names: Names, one: Planned, outcome: Applied) -> list[Edit]:

@@ -7,13 +7,13 @@ from pydantic import Field, ValidationError
 
 from backbone.errors import PeerError
 from backbone.points import passed
-from backbone.replication import proposal
+from backbone.replication import proposal, twins
 from backbone.replication.agreement import Strict
 from backbone.replication.message import Kind, decode_record, inflate
 from backbone.replication.scope import standing
 from backbone.service.endpoint import Endpoint
 from backbone.service.evidence import receipting
-from backbone.service.flow import quarantine, resending, resting
+from backbone.service.flow import holding, quarantine, resending, resting
 from backbone.service.flow.inbound import follows, take
 from backbone.service.healing import audit, repair, scrubbing
 from backbone.service.links import agreeing, pairing, rotating
@@ -56,16 +56,24 @@ def _next(tx: Connection, ep: Endpoint) -> list[Incoming]:
 
 
 async def _comes_too_early(ep: Endpoint, incoming: Incoming) -> bool:
-    """What the partner said of an issue before it let it rest is applied first: the lanes are not in order together."""
+    """What the partner said of an issue before it let it rest, and of all before it said that this was all, is applied
+    first: the lanes are not in order together.
+    """
     if incoming.kind != Kind.CTRL:
         return False
     try:
         record = decode_record(inflate(incoming.message.header, incoming.message.body))
-        after = standing.read_announcement(record).after if record.get("type") == standing.TYPE else 0
+        after = _after(record)
     except PeerError:
         return False  # it is set aside when it is taken
     into = await ep.store.read(lambda tx: links.state(tx, ep.row).into["c"])
     return into.applied < min(after, into.high)
+
+
+def _after(record: dict[str, object]) -> int:
+    if record.get("type") == standing.TYPE:
+        return standing.read_announcement(record).after
+    return twins.read_populated(record).after if record.get("type") == twins.TYPE else 0
 
 
 async def _prepare(ep: Endpoint, incoming: Incoming) -> scrubbing.Scrubbed | str | None:
@@ -123,6 +131,10 @@ def _command(tx: Connection, ep: Endpoint, record: dict[str, object]) -> None:
         return
     if record.get("type") in (proposal.PROPOSE, proposal.WITHDRAW, proposal.ANSWER):
         agreeing.hear(tx, ep, record)
+        return
+    if record.get("type") == twins.TYPE:
+        twins.read_populated(record)
+        holding.hear(tx, ep)
         return
     if record.get("type") in rotating.RECORDS:
         rotating.hear(tx, ep, record)

@@ -4,9 +4,10 @@ When a change makes them wanted, they are made with all of it.
 """
 
 from backbone.model import Issue
-from backbone.replication.diff import Plan
+from backbone.replication.diff import Plan, Shadow
 from backbone.replication.mapping.entry import has_entered
 from backbone.replication.mapping.sources import Sources
+from backbone.replication.merge import NEVER
 from backbone.replication.message import ChangeSet, Operation
 from backbone.replication.receipt import Became
 from backbone.replication.scope.expression import ExpressionError
@@ -24,8 +25,12 @@ from backbone.store.shadows import Book
 def with_stored(book: Book, change_set: ChangeSet) -> tuple[Operation, ...]:
     """All that the partner ever said of an issue, the newest last."""
     said = {operation.cell for operation in change_set.operations}
-    stored = [(cell, r) for cell, r in book.load_whole(change_set.gid).items() if cell not in said]
+    stored = [(cell, r) for cell, r in _said(book, change_set.gid).items() if cell not in said]
     return (*(Operation(cell, r.value, r.write, r.known) for cell, r in stored), *change_set.operations)
+
+
+def _said(book: Book, gid: str) -> Shadow:
+    return {cell: r for cell, r in book.load_whole(gid).items() if r.write != NEVER}
 
 
 def enters(ep: Endpoint, plan: Plan) -> bool:

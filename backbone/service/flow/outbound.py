@@ -18,12 +18,14 @@ from backbone.replication.message import Header, Kind, Message, compress, digest
 from backbone.replication.resync import encode_welcome
 from backbone.replication.sending import Waiting, due, due_at
 from backbone.service.endpoint import Endpoint, Voice
+from backbone.service.flow import holding
 from backbone.service.flow.asking import fits
 from backbone.service.flow.recording import NotFetched, check_contents, emit, record
 from backbone.service.flow.scoping import NOT_ASKED, Fits
 from backbone.service.flow.sighting import NOTHING, Sighted, pictured, sighted
-from backbone.store import links, messages
+from backbone.store import links, messages, twins
 from backbone.store.engine import Connection
+from backbone.store.links import LinkRow
 from backbone.store.messages import Outgoing
 from backbone.store.shadows import Book
 from channels.base import Label, Parcel
@@ -46,6 +48,8 @@ async def capture(ep: Endpoint) -> int:
         head = await ep.tracker.head()
         await ep.store.run(lambda tx: links.change(tx, ep.row, cursor=head))
         return await capture(ep)
+    if ep.pairing is not None and (done := await _pairing(ep, row, state.life)) is not None:
+        return done
     if not row.populated:
         patient = ep.channel.limits.linger_seconds >= PATIENT_SECONDS
         size = CAPTURED_AT_ONCE if patient else max(POPULATED_FIRST, min(row.clock, CAPTURED_AT_ONCE))
@@ -61,12 +65,67 @@ async def capture(ep: Endpoint) -> int:
     def keep(tx: Connection, *, complete: bool = True) -> None:
         if links.state(tx, ep.row).life == state.life:
             if edits:
-                _keep(tx, ep, edits, asked, seen, complete=complete)
+                _keep(tx, ep, _without(tx, ep, edits), asked, seen, complete=complete)
             links.change(tx, ep.row, cursor=touched.position)
 
     await run_complete(ep, keep)
     passed("capture: recorded")
     return max(len(touched.edits), 1)
+
+
+def _without(tx: Connection, ep: Endpoint, edits: Sequence[Edit]) -> Sequence[Edit]:
+    """The edits, but for those of issues of which nothing is said yet."""
+    kept = twins.kept_back(tx, ep.row) if ep.pairing is not None else ()
+    return [edit for edit in edits if edit.local not in kept] if kept else edits
+
+
+async def _pairing(ep: Endpoint, row: LinkRow, life: Life) -> int | None:
+    """What takes the turn of capture while issues are paired; ``None`` when it goes on as on any link."""
+    progress, left = await ep.store.run(lambda tx: (twins.progress(tx, ep.row), holding.release(tx, ep)))
+    if not progress.looked:
+        return await holding.look(ep)
+    if holding.is_waiting(progress, populated=row.populated):
+        assert row.cursor is not None
+        return await _follow(ep, row.cursor, life)
+    return await _say_left(ep, left, life) if left and row.populated else None
+
+
+async def _follow(ep: Endpoint, cursor: Position, life: Life) -> int:
+    """A piece of the feed, while the partner says its own issues: only what the link knows is said."""
+    touched = await ep.tracker.touched(cursor, CAPTURED_AT_ONCE)
+    if touched.position == cursor:
+        return 0
+    edits = ep.echoes.without(touched.edits)
+    await _fetch_contents(ep, edits)
+    named = {edit.local for edit in edits}
+    asked, issues, seen = await fits(ep, named), await ep.tracker.read(sorted(named)), await sighted(ep)
+
+    def keep(tx: Connection, *, complete: bool = True) -> None:
+        if links.state(tx, ep.row).life == life:
+            book = Book(tx, ep.row)
+            _keep(tx, ep, holding.known_only(tx, ep, book, edits), asked, seen, complete=complete)
+            holding.note(tx, ep, issues.values())
+            links.change(tx, ep.row, cursor=touched.position)
+
+    await run_complete(ep, keep)
+    passed("pairing: followed")
+    return max(len(edits), 1)
+
+
+async def _say_left(ep: Endpoint, issues: Sequence[str], life: Life) -> int:
+    """Issues that were kept back and are nobody's twin are said like any that was here before the link."""
+    found = await ep.tracker.read(issues)
+    edits = [as_edit(issue) for issue in found.values()]
+    await _fetch_contents(ep, edits)
+    asked, seen = await fits(ep, set(found), looking_back=True), await pictured(ep, found.values())
+
+    def keep(tx: Connection, *, complete: bool = True) -> None:
+        if links.state(tx, ep.row).life == life:
+            _keep(tx, ep, edits, asked, seen, whole=True, complete=complete, unsaid=issues)
+
+    await run_complete(ep, keep)
+    passed("pairing: said what was left")
+    return len(issues)
 
 
 async def has_edits(ep: Endpoint) -> bool:
@@ -99,10 +158,12 @@ async def _populate(ep: Endpoint, after: str | None, cursor: Position, size: int
         if links.state(tx, ep.row).life != life:
             return
         if page:
-            _keep(tx, ep, edits, asked, seen, whole=True, before=steps, complete=complete)
+            unsaid = [edit.local for edit in edits] if ep.pairing is not None else ()
+            _keep(tx, ep, edits, asked, seen, whole=True, before=steps, complete=complete, unsaid=unsaid)
             links.change(tx, ep.row, populate_after=page[-1].local)
-        else:
+        elif not links.get(tx, ep.row).populated:
             links.change(tx, ep.row, populated=1)
+            holding.announce(tx, ep)
 
     await run_complete(ep, keep)
     passed("populate: recorded")
@@ -113,7 +174,12 @@ def _left_to_the_feed(tx: Connection, ep: Endpoint, page: Sequence[Issue], curso
     book = Book(tx, ep.row)
     book.load_locals((ISSUE, issue.local) for issue in page)
     known = (book.by_local(ISSUE, issue.local) for issue in page)
-    return {k.local for k in known if k is not None and k.seen is not None and covers(k.seen, cursor)}
+    left = {k.local for k in known if k is not None and k.seen is not None and covers(k.seen, cursor)}
+    if ep.pairing is None:
+        return left
+    rows = twins.of_locals(tx, ep.row, [issue.local for issue in page])
+    waiting = {one.local for one in rows if one.state == twins.WAITS}
+    return (left - {one.local for one in rows if one.state == twins.PAIRED}) | waiting
 
 
 def as_edit(issue: Issue) -> Edit:
@@ -134,12 +200,14 @@ async def run_complete(ep: Endpoint, keep: Callable[..., None]) -> None:
 
 def _keep(
     tx: Connection, ep: Endpoint, edits: Sequence[Edit], asked: Fits = NOT_ASKED, seen: Sighted = NOTHING, *,
-    whole: bool = False, before: Sequence[Edit] = (), complete: bool = True,
+    whole: bool = False, before: Sequence[Edit] = (), complete: bool = True, unsaid: Sequence[str] = (),
 ) -> None:  # fmt: skip
     """``before`` are the steps that led to complete pictures. ``complete``: all contents must be here. Raises
-    ``NotFetched``.
+    ``NotFetched``. ``unsaid``: what twins among these issues show is said with it.
     """
     book = Book(tx, ep.row)
+    if unsaid:
+        holding.unsay(tx, ep, book, unsaid)
     change_sets = record(tx, ep, book, before, fits=asked, seen=seen) if before else []
     change_sets += record(tx, ep, book, edits, whole=whole, fits=asked, seen=seen)
     if complete:

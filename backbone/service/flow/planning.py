@@ -20,7 +20,7 @@ from backbone.replication.receipt import Became
 from backbone.replication.scope.expression import ExpressionError
 from backbone.service.endpoint import Endpoint
 from backbone.service.evidence import receipting
-from backbone.service.flow import quarantine, resting, tracing
+from backbone.service.flow import quarantine, resting, tracing, twinning
 from backbone.service.flow.entering import enters, keep_outside, takes_part, with_stored
 from backbone.service.flow.meeting import name_contents
 from backbone.service.flow.overlapping import check, overlap, said_with
@@ -29,6 +29,7 @@ from backbone.service.flow.scoping import Fits
 from backbone.service.flow.sighting import Sighted
 from backbone.service.flow.tasks import Task, for_resume
 from backbone.service.flow.tracing import Judged
+from backbone.service.flow.twinning import NOTHING_SEEN, Doubt, Sights
 from backbone.store import blobs, kin, links, lists, shadows, standing
 from backbone.store.engine import Connection
 from backbone.store.kin import pack_said
@@ -67,7 +68,7 @@ def load(tx: Connection, ep: Endpoint, tasks: Sequence[Task]) -> Book:
 
 def plan(
     tx: Connection, ep: Endpoint, book: Book, tasks: Sequence[Task], touched: Mapping[str, Touched], asked: Fits,
-    seen: Sighted, *, complete: bool,
+    seen: Sighted, sights: Sights = NOTHING_SEEN, *, complete: bool,
 ) -> list[Planned]:  # fmt: skip
     """Record what people did, join, and keep intents; what needs no write is finished here."""
     edits = [edit for one in touched.values() for edit in one.edits]
@@ -83,7 +84,8 @@ def plan(
     resting_ = standing.resting(tx, ep.row, {task.change_set.gid for task in tasks})
     names = ep.names(book)
     links.saw_number(tx, ep.row, diff.highest_number([o for t in tasks for o in t.change_set.operations]))
-    every = [p for task in tasks if (p := _plan_one(tx, ep, book, names, task, touched, stuck, resting_)) is not None]
+    about = _About(touched, stuck, resting_, sights)
+    every = [p for task in tasks if (p := _plan_one(tx, ep, book, names, task, about)) is not None]
     planned = [p for p in every if not _is_settled(tx, ep, book, p, change_sets)]
     said = {p.write.key: pack_said(p.task.change_set, p.judged.said) for p in planned if p.judged is not None}
     lists.begin(tx, ep.row, [for_resume(p.task, p.write.key) for p in planned], said)
@@ -92,47 +94,76 @@ def plan(
     return planned
 
 
-def _plan_one(
-    tx: Connection, ep: Endpoint, book: Book, names: Names, task: Task, touched: Mapping[str, Touched], stuck: set[str],
-    resting_: set[str],
-) -> Planned | None:  # fmt: skip
+class _About(NamedTuple):
+    """What is known about the issues of a round."""
+
+    touched: Mapping[str, Touched]
+    stuck: set[str]
+    resting: set[str]
+    sights: Sights
+
+
+def _plan_one(tx: Connection, ep: Endpoint, book: Book, names: Names, task: Task, about: _About) -> Planned | None:
     gid = task.change_set.gid
-    if gid in stuck and not task.held:
+    if gid in about.stuck and not task.held:
         lists.hold(tx, ep.row, task.key, task.change_set)
         receipting.owe(tx, ep, task.change_set, Became.RECEIVED, "waits behind another change of its issue")
         return None
     known = book.by_gid(gid)
-    refusal = _why_not(ep, book, task, known, touched)
+    refusal = _why_not(ep, book, task, known, about.touched)
     if refusal is not None:
+        twinning.keep_back(tx, ep, book, gid, about.sights)
         refuse(tx, ep, task, refusal, heals=False)
         return None
+    twinning.name_contents(ep, book, task.change_set, about.sights)
     planned = _join(tx, ep, book, names, task)
-    if gid in resting_:
+    if gid in about.resting:
         kept = resting.kept_back(gid, planned.inward, planned.plan)
         settle(tx, ep, book, planned._replace(inward=kept, judged=None))
         return None
-    return planned if _needs_a_write(tx, ep, book, planned, known) else None
+    ready = planned if known is not None else _met(tx, ep, book, names, planned, about.sights)
+    if ready is not None and ready.inward.problems:
+        refuse(tx, ep, task, "; ".join(ready.inward.problems))
+        return None
+    return ready
 
 
-def _needs_a_write(tx: Connection, ep: Endpoint, book: Book, planned: Planned, known: Known | None) -> bool:
-    """What does not is finished here, or refused."""
+def _met(tx: Connection, ep: Endpoint, book: Book, names: Names, planned: Planned, sights: Sights) -> Planned | None:
+    """An issue that the link does not know: it is to be made, or has a twin here; or it is not wanted, or nobody can
+    say which of ours it is.
+    """
+    task = planned.task
+    gid = task.change_set.gid
+    if not _is_wanted(tx, ep, book, planned):
+        twinning.keep_back(tx, ep, book, gid, sights)
+        return None
     try:
-        wanted = known is not None or enters(ep, planned.plan)
+        has_twin = twinning.adopted(tx, ep, book, gid, sights)
+    except Doubt as doubt:
+        twinning.keep_back(tx, ep, book, gid, sights)
+        refuse(tx, ep, task, f"{doubt}; {twinning.advice(ep)}", heals=False)
+        return None
+    if not has_twin:
+        return planned
+    twinning.name_contents(ep, book, task.change_set, sights)
+    return _join(tx, ep, book, names, task)
+
+
+def _is_wanted(tx: Connection, ep: Endpoint, book: Book, planned: Planned) -> bool:
+    """Whether an issue that is not here shall be; else what was said is kept, or refused."""
+    try:
+        wanted = enters(ep, planned.plan)
     except ExpressionError as error:
         refuse(tx, ep, planned.task, f"links/{ep.name}.toml: [scope]: {error}")
         return False
     if not wanted:
         keep_outside(tx, ep, book, planned.task, planned.plan)
-        return False
-    if planned.inward.problems:
-        refuse(tx, ep, planned.task, "; ".join(planned.inward.problems))
-        return False
-    return True
+    return wanted
 
 
 def _is_settled(tx: Connection, ep: Endpoint, book: Book, one: Planned, change_sets: list[ChangeSet]) -> bool:
     """What needs no write; what we say with it is added to ``change_sets``."""
-    if one.write.local is None or one.write.cells:
+    if one.write.local is None or one.write.cells or twinning.is_begun(book, one.task.change_set.gid):
         return False
     change_sets += settle(tx, ep, book, one, one.write.local)
     change_sets += said_with(one.task.change_set.gid, one.anew)
@@ -148,7 +179,7 @@ def _why_not(ep: Endpoint, book: Book, task: Task, known: Known | None, touched:
         return "the partner names an issue of ours that this link does not know"
     if known is not None and known.local not in touched:
         return f"{known.local} was deleted here"
-    if known is not None and not takes_part(ep, book, known.gid):
+    if known is not None and known.gid not in book.twins and not takes_part(ep, book, known.gid):
         return "the partner names an issue that is not shared over this link"
     return None
 
@@ -159,18 +190,23 @@ def _join(
     """``made``: the write is in the tracker, and this is what it said."""
     change_set = task.change_set
     known = book.by_gid(change_set.gid)
-    shadow = book.fields(change_set.gid, [o.cell for o in change_set.operations])
-    stored = known is None and bool(shadow)
+    begun = twinning.is_begun(book, change_set.gid)
+    said = [o.cell for o in change_set.operations]
+    shadow = book.load_whole(change_set.gid) if begun else book.fields(change_set.gid, said)
+    stored = (known is None or begun) and bool(shadow)
     operations = with_stored(book, change_set) if stored else change_set.operations
-    terms = ep.theirs
-    plan, anew = diff.plan(shadow, operations, terms.policies, redo=stored or task.late or task.held), NOTHING_SAID
+    terms, anew = ep.theirs, twinning.greeted(tx, ep, book, change_set, shadow, operations)
+    shadow.update(anew)
+    plan = diff.plan(shadow, operations, terms.policies, redo=stored or task.late or task.held)
+    plan = twinning.after_greeting(book, change_set.gid, shadow, plan)
     if ep.version > 1 and known is not None:
-        plan, anew = renew(shadow, operations, plan, overlap(tx, ep, book, task))
+        plan, renewed = renew(shadow, operations, plan, overlap(tx, ep, book, task))
+        anew = {**anew, **renewed}
 
     def translate(cells: Cells) -> Inward:
         return terms.translation.to_local(
             cells, ep.schema, names, shadow, lambda sha256: blobs.is_complete(tx, ep.row, sha256),
-            Occasion(task.key, change_set.at, known is None),
+            Occasion(task.key, change_set.at, known is None, change_set.author),
         )  # fmt: skip
 
     judged = None
@@ -182,7 +218,7 @@ def _join(
         inward = translate(plan.targets)
     cells: Cells = inward.cells if known else {**terms.translation.on_create, **inward.cells}
     write = Write(
-        key=task.key if known else creation(change_set.gid),
+        key=task.key if known and not begun else creation(change_set.gid),
         local=known.local if known else None,
         expected=known.seen if known else None,
         cells=cells,

@@ -11,7 +11,7 @@ from backbone.replication.message import Chunk, Kind, encode_record
 from backbone.service.endpoint import Endpoint
 from backbone.service.flow.outbound import fetch_contents
 from backbone.service.flow.recording import number
-from backbone.store import blobs, resync, shadows
+from backbone.store import blobs, lists, resync, shadows
 from backbone.store.engine import Connection
 
 TYPE = "contents"
@@ -26,8 +26,10 @@ class Wanted(Strict):
 
 
 def ask(tx: Connection, ep: Endpoint) -> int:
-    """Ask for every content that a cell waits for and that is not here; returns how many."""
-    wanted = sorted(resync.contents_awaited(tx, ep.row))
+    """Ask for every content that a cell waits for, or will when a person releases it, and that is not here; returns how
+    many.
+    """
+    wanted = sorted(resync.contents_awaited(tx, ep.row) | _held(tx, ep))
     here = [sha256 for sha256 in wanted if ep.contents.has(sha256)]
     for sha256 in here:
         blobs.add_sent(tx, ep.row, sha256, ep.contents.path(sha256).stat().st_size)
@@ -37,6 +39,11 @@ def ask(tx: Connection, ep: Endpoint) -> int:
         record = {"type": TYPE, "sha256": tuple(lacking[first : first + limits.contents_asked])}
         number(tx, ep, [(Kind.CTRL, encode_record(record), 0, None)])
     return len(lacking)
+
+
+def _held(tx: Connection, ep: Endpoint) -> set[str]:
+    values = [o.value for _, held in lists.held_change_sets(tx, ep.row) for o in held.operations]
+    return {str(value["sha256"]) for value in values if isinstance(value, dict) and "sha256" in value}
 
 
 async def fetch(ep: Endpoint, record: Mapping[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from backbone.replication.link import Life, LinkState, reborn
 from backbone.service.links.progress import roll_back
-from backbone.store import links, resync
+from backbone.store import links, resync, twins
 from backbone.store.engine import Connection
 
 
@@ -10,6 +10,7 @@ def begin_life(tx: Connection, row: int, state: LinkState, now: float) -> None:
     """``state`` is the first of a new life on this link: what the old one had under way is dropped."""
     resync.new_life(tx, state.life)
     resync.drop_old_life(tx, row, now)
+    twins.look_again(tx, row)
     links.save_state(tx, row, state)
     roll_back(tx, links.get(tx, row), state.reason)
 

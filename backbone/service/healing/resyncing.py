@@ -16,10 +16,10 @@ from backbone.replication import diff, limits
 from backbone.replication.identity import created, creation, marker
 from backbone.replication.link import Answering, HeardAll, Joined, LinkState, Phase, Stopped, Telling, step
 from backbone.replication.merge import NEVER, Register
-from backbone.replication.message import ChangeSet, Kind, Operation, encode_change_set, inflate
-from backbone.replication.resync import Standing, Told, decode_told, encode_told, meet
+from backbone.replication.message import ChangeSet, Kind, Operation, inflate
+from backbone.replication.resync import Standing, Told, decode_told, encode_told, in_messages, meet
 from backbone.service.endpoint import Endpoint
-from backbone.service.flow import applying, control, inbound, resending, resting
+from backbone.service.flow import applying, control, holding, inbound, resending, resting, twinning
 from backbone.service.flow.entering import may_join
 from backbone.service.flow.outbound import as_edit, fetch_contents
 from backbone.service.flow.recording import emit, number, record
@@ -39,7 +39,11 @@ _CONTENT = (COMMENT, ATTACHMENT)
 
 async def apply(ep: Endpoint) -> int:
     """As ``applying.apply``, or a step of joining or telling; returns how much there was."""
+    if ep.unlooked:
+        return await holding.look(ep)
     done = await advance(ep)
+    if done is None and ep.pairing is not None and ep.pairing.wait:
+        return 0
     if done is None:
         return await agreeing.advance(ep) or await applying.apply(ep)
     return done
@@ -114,9 +118,13 @@ async def _tell(ep: Endpoint, after: str) -> int:
 
     def tell(tx: Connection) -> None:
         said = list(_said(tx, ep, page, {name: found[one.local] for name, one in known.items() if one.local in found}))
-        number(tx, ep, [(Kind.STATE, encode_told(told), 0, None) for told in _in_messages(ep, said, last=last)])
+        number(
+            tx, ep, [(Kind.STATE, encode_told(told), 0, None) for told in in_messages(said, ep.body_bytes, last=last)]
+        )
         state, _ = step(links.state(tx, ep.row), Telling(None if last else page[-1]), ep.identity, ep.timing)
         links.save_state(tx, ep.row, state)
+        if last:
+            holding.announce(tx, ep)
         if last and state.phase.works:
             resending.ask(tx, ep)
 
@@ -150,25 +158,6 @@ def _said(
         for piece in diff.in_pieces(whole, ep.body_bytes):
             cells = former.get(name, {})
             yield piece, {o.cell: cells[o.cell] for o in piece.operations if o.cell in cells}
-
-
-def _in_messages(
-    ep: Endpoint, said: Sequence[tuple[ChangeSet, Mapping[Cell, list[bytes]]]], *, last: bool
-) -> Iterator[Told]:
-    issues: list[ChangeSet] = []
-    former: dict[str, Mapping[Cell, list[bytes]]] = {}
-    size = 0
-    for change_set, digests in said:
-        weight = len(encode_change_set(change_set)) + 64 * sum(len(d) + 1 for d in digests.values())
-        if issues and (size + weight > ep.body_bytes or change_set.gid in former):
-            yield Told(issues=tuple(issues), former=former)
-            issues, former, size = [], {}, 0
-        issues.append(change_set)
-        if digests:
-            former[change_set.gid] = digests
-        size += weight
-    if issues or last:
-        yield Told(issues=tuple(issues), former=former, last=last)
 
 
 # Joining
@@ -318,6 +307,8 @@ def _meet_one(
     written, seen = here.written.get(known.local, ()), known.seen
     later = [one for one in written if seen is None or not covers(seen, one.position)]
     _name_contents(tx, ep, book, later)
+    if ep.pairing is not None:
+        twinning.name_equal(ep, book, theirs, issue)
     shadow = book.load_whole(known.gid)
     standing = _standing(ep, book, issue, later, shadow, theirs)
     _name_own_contents(ep, book, issue)
@@ -490,6 +481,7 @@ def _push(tx: Connection, ep: Endpoint, untold: Sequence[Known], born: Mapping[s
         )
         if operations:
             emit(tx, ep, [ChangeSet(known.gid, *born.get(known.gid, ("", "")), operations)])
+    holding.announce(tx, ep)
     resending.ask(tx, ep)
     resting.say_again(tx, ep)
     state, _ = step(links.state(tx, ep.row), Joined(ep.clock()), ep.identity, ep.timing)

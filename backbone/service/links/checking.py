@@ -1,6 +1,6 @@
 """``backbone link check``: a link's file against its agreement and its tracker, before it runs. Writes nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from backbone.config import find_line, load_link
@@ -11,11 +11,13 @@ from backbone.replication.mapping import Fault, Names, Occasion, RuleError, Rule
 from backbone.replication.merge import Side
 from backbone.replication.scope.judging import Scope
 from backbone.richtext import CONVERT
+from backbone.service.flow.enlisting import NO_USERS
+from backbone.service.links.matching import keys_here, pairing_of, shared_keys
 from backbone.service.links.surveying import Survey, Surveyor
 from backbone.service.node import Node
 from backbone.service.parties import open_tracker
 from backbone.store.links import LinkRow
-from backbone.trackers.base import Tracker
+from backbone.trackers.base import Enlisting, Tracker
 
 PAGE = 200
 USED_MAX = 10_000
@@ -43,6 +45,8 @@ class Checked:
     samples: tuple[Sample, ...]
     scope: Survey | None = None
     """Where the file says which issues take part."""
+    shared: Mapping[str, Sequence[str]] | None = None
+    """Where the file pairs issues: keys that several of ours have, by which nobody can tell them apart."""
 
 
 async def check_link(node: Node, row: LinkRow, *, samples: int = 0, invert: bool = False) -> Checked:
@@ -67,19 +71,25 @@ async def check_link(node: Node, row: LinkRow, *, samples: int = 0, invert: bool
         schema = await tracker.describe()
         issues, used = await _used(tracker, words) if invert else (0, {})
         faults = words.faults(schema)
+        if rules.people.create and not isinstance(tracker, Enlisting):
+            faults.append(Fault(("people", "create"), NO_USERS))
         if not faults:
             faults = [*proving.lacking(words, schema), *proving.uncovered(words, schema, used)]
             faults += proving.impossible(words, schema)
             faults += proving.counter_examples(words, schema, used) if invert else ()
         guarded = not faults and (scope.guards or bool(rules.only_if))
         try:
+            pairing = pairing_of(node, row, rules, agreement, schema)
+            shared = None if pairing is None else shared_keys(await keys_here(tracker, words, pairing, SHOWN))
             found = await Surveyor(node, row, tracker, words, scope, schema, SHOWN).survey() if guarded else None
+        except RuleError as error:
+            return Checked((placed(Fault(error.place, f": {error.sentence}")),), 0, 0, ())
         except ConfigError as error:
             return Checked((placed(Fault(("scope", "query"), f": {str(error).partition(': ')[2]}")),), 0, 0, ())
         looked = [_sample(words, schema, issue) for issue in await tracker.issues(None, samples)] if samples else []
     finally:
         await tracker.close()
-    return Checked(tuple(dict.fromkeys(map(placed, faults))), len(rules.fields), issues, tuple(looked), found)
+    return Checked(tuple(dict.fromkeys(map(placed, faults))), len(rules.fields), issues, tuple(looked), found, shared)
 
 
 async def _used(tracker: Tracker, words: Translation) -> tuple[int, dict[str, set[str]]]:

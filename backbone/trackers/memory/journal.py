@@ -31,6 +31,8 @@ class Commit(NamedTuple):
     applied: Applied | None = None
     contents: Mapping[str, bytes] = _NO_CONTENTS
     """By attachment id."""
+    people: Mapping[str, str] = MappingProxyType({})
+    """Names by log-in, of users that were made."""
 
 
 _PIECE_BYTES = 1 << 20
@@ -104,6 +106,8 @@ def _encode(commit: Commit) -> bytes:
         line["applied"] = [applied.key, applied.local, applied.position[0], cells, dict(applied.created)]
     if commit.contents:
         line["contents"] = {local: base64.b64encode(data).decode() for local, data in commit.contents.items()}
+    if commit.people:
+        line["people"] = dict(commit.people)
     return json.dumps(line, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
 
 
@@ -121,7 +125,7 @@ def _decode(data: bytes) -> Commit:
             key, local, (number,), _cells(cells) if cells is not None or edit is None else edit.cells, made
         )
     contents = {local: base64.b64decode(data) for local, data in line.get("contents", {}).items()}
-    return Commit(edit, line.get("removed"), applied, contents)
+    return Commit(edit, line.get("removed"), applied, contents, line.get("people", {}))
 
 
 def _listed(cells: Cells) -> list[tuple[str, str, Value]]:

@@ -22,6 +22,7 @@ from backbone.model import (
     Edit,
     Issue,
     Outcome,
+    Person,
     Position,
     Refused,
     Schema,
@@ -187,6 +188,13 @@ class MemoryTracker:
         found = await self.read(issues)
         return [local for local, issue in found.items() if all(wanted_in(issue.cells, *one) for one in wanted)]
 
+    async def enlist(self, people: Sequence[Person]) -> None:
+        """As ``trackers.base.Enlisting``."""
+        with self._writing():
+            fresh = {one.login: one.name for one in people if one.login not in self._rules.schema.people}
+            if fresh:
+                self._commit(Commit(None, people=fresh))
+
     async def open_attachment(self, local: str, destination: Path) -> None:
         self._catch_up()
         content = self._state.contents.get(local)
@@ -264,6 +272,10 @@ class MemoryTracker:
     def _take(self, commit: Commit) -> None:
         """Bring a commit, made here or read from the file, into memory."""
         self._state.take(commit)
+        if commit.people:
+            made = {login: Person(login, name) for login, name in commit.people.items()}
+            schema = replace(self._rules.schema, people={**self._rules.schema.people, **made})
+            self._rules = replace(self._rules, schema=schema)
         if commit.edit is not None and not self._open_fields.isdisjoint([cell[0] for cell in commit.edit.cells]):
             schema = with_values(self._rules.schema, commit.edit.cells)
             if schema is not self._rules.schema:

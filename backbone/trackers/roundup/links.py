@@ -1,10 +1,11 @@
 """Finding what a link shall point to, and acting as somebody."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from backbone.model import FieldType
+from backbone.model import FieldType, Person
 from backbone.trackers.roundup.cells import is_id
 from backbone.trackers.roundup.shape import USER_CLASS, Property, can_be_made
 
@@ -34,6 +35,18 @@ def lookup(db: Any, known: Property, label: str) -> str | None:
 
 def user_node(db: Any, login: str) -> str | None:
     return _by_key(db.user, login) if login else None
+
+
+def make_user(db: Any, person: Person) -> bool:
+    """A user who cannot log in; ``False`` where an auditor will not have it: then the transaction is rolled back."""
+    named = {"realname": person.name} if "realname" in db.user.getprops() else {}
+    try:
+        db.user.create(username=person.login, **named)
+    except (sqlite3.Error, OSError):
+        raise
+    except Exception:  # noqa: BLE001 - auditors are the tracker's own programs and raise what they like
+        return False
+    return True
 
 
 def _by_key(linked: Any, label: str) -> str | None:

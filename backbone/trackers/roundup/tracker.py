@@ -1,6 +1,7 @@
 """The port to Roundup: each method is one or more whole transactions in the tracker's own thread."""
 
 import asyncio
+import contextlib
 import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -10,11 +11,12 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from backbone.errors import TrackerUnavailable
-from backbone.model import Applied, Issue, Outcome, Position, Refused, Schema, Touched, Write
+from backbone.model import Applied, Issue, Outcome, Person, Position, Refused, Schema, Touched, Write
 from backbone.trackers.roundup import capture, feed, markers, prepare, search, shape
 from backbone.trackers.roundup.cells import content_id, read_issue
 from backbone.trackers.roundup.connection import Connection
 from backbone.trackers.roundup.contents import settled_path
+from backbone.trackers.roundup.links import make_user, user_node
 from backbone.trackers.roundup.settings import RoundupSettings
 from backbone.trackers.roundup.writing import write
 
@@ -82,6 +84,10 @@ class RoundupTracker:
     async def matching(self, query: str, issues: Sequence[str]) -> Sequence[str]:
         """As ``trackers.base.Searchable``."""
         return await self._run(self._matching, query, issues)
+
+    async def enlist(self, people: Sequence[Person]) -> None:
+        """As ``trackers.base.Enlisting``."""
+        await self._run(self._enlist, people)
 
     async def open_attachment(self, local: str, destination: Path) -> None:
         await self._run(self._copy_attachment, local, destination)
@@ -208,6 +214,12 @@ class RoundupTracker:
         with self._connection.reading() as db:
             found = {local: markers.written(db, local) for local in issues}
             return {local: answers for local, answers in found.items() if answers}
+
+    def _enlist(self, people: Sequence[Person]) -> None:
+        for person in people:
+            with contextlib.suppress(_RefusedOne), self._connection.writing() as db:
+                if user_node(db, person.login) is None and not make_user(db, person):
+                    raise _RefusedOne
 
     def _matching(self, query: str, issues: Sequence[str]) -> list[str]:
         with self._connection.reading() as db:

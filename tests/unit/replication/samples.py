@@ -30,6 +30,8 @@ from backbone.replication.origin import Origin
 from backbone.replication.proposal import Agreed, Proposed, encode_agreed, spell
 from backbone.replication.proposal import digest_of as digest_of_proposal
 from backbone.replication.rekeying import Rekey, Turned
+from backbone.replication.resync import Told, encode_told
+from backbone.replication.twins import populated
 from tests.unit.replication.headers import LINK, ack, header, lane_ack
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -80,6 +82,20 @@ REKEY = Rekey(certificate=b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n", signing="AB
 TURNED = Turned(signing="AB" * 20, up_to={"b": 0, "c": 2**40, "k": 7})
 
 
+INTERNAL = ChangeSet(
+    "bbbbbbbb-issue", "Bob", "2026-11-21T04:19:00Z",
+    (
+        Operation(
+            Cell("comment", "bbbbbbbb-comment"),
+            {"text": "for a few", "author": "Bob", "created": "2026-11-21T04:18:00Z", "visibility": "internal"},
+            *[Stamp(0, 0, 1, 8)] * 2,
+        ),
+    ),
+)  # fmt: skip
+TOLD = Told(issues=CHANGE_SETS[1:], former={"aaaaaaaa-other": {Cell("status"): (b"\x06" * 8,)}}, last=True)
+RESTING = Told(resting=(("aaaaaaaa-other", "frozen", ""), ("bbbbbbbb-issue", "cut", "cut")))
+
+
 def message(kind: Kind, raw: bytes, *, readable: bool = False, **said: Any) -> Message:
     """Bob's message of one kind; compressed where that pays (unless it is to be read with gpg), with its digest."""
     packed = zstandard.ZstdCompressor(level=LEVEL).compress(raw)
@@ -107,6 +123,10 @@ def samples() -> dict[str, Message]:
         "NACK": message(Kind.NACK, encode_record({"c": ((1, 2), (9, 9)), "b": ()})),
         "AGREED": message(Kind.AGREED, encode_agreed(Agreed(version=2, digest=b"\x05" * 32)), prev=b"\x02" * 32),
         "PROPOSE": message(Kind.CTRL, encode_record(_proposed())),
+        "POPULATED": message(Kind.CTRL, encode_record(populated(41))),
+        "STATE": message(Kind.STATE, encode_told(TOLD), prev=b"\x02" * 32),
+        "RESTING": message(Kind.STATE, encode_told(RESTING), prev=b"\x02" * 32),
+        "INTERNAL": message(Kind.DATA, encode_change_sets([encode_change_set(INTERNAL)]), prev=b"\x02" * 32),
         "REKEY": message(Kind.CTRL, encode_record(REKEY.model_dump())),
         "TURNED": message(Kind.CTRL, encode_record(TURNED.model_dump())),
         "CTRL": message(Kind.CTRL, encode_record({"type": "tested", "sizes": (1_024, 262_144), "ok": True})),

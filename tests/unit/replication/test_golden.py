@@ -2,14 +2,35 @@
 
 import pytest
 
-from backbone.replication import receipt
+from backbone.replication import receipt, twins
 from backbone.replication.message import Kind, decode, decode_change_sets, decode_record, encode, inflate
 from backbone.replication.rekeying import read_rekey, read_turned
-from tests.unit.replication.samples import AFAR, CHANGE_SETS, CONTENT, GOLDEN, RECEIPT, REKEY, TURNED, samples
+from backbone.replication.resync import decode_told
+from tests.unit.replication.samples import (
+    AFAR,
+    CHANGE_SETS,
+    CONTENT,
+    GOLDEN,
+    INTERNAL,
+    RECEIPT,
+    REKEY,
+    RESTING,
+    TOLD,
+    TURNED,
+    samples,
+)
 
-NAMES = ("DATA", "AFAR", "BLOB", "ACK", "NACK", "CTRL", "RECEIPTS", "REKEY", "TURNED")
+NAMES = ("DATA", "AFAR", "BLOB", "ACK", "NACK", "CTRL", "RECEIPTS", "REKEY", "TURNED", "POPULATED", "STATE", "RESTING",
+         "INTERNAL")  # fmt: skip
 
-RECORDS = {"AFAR": "DATA", "REKEY": "CTRL", "TURNED": "CTRL"}
+RECORDS = {
+    "AFAR": "DATA",
+    "REKEY": "CTRL",
+    "TURNED": "CTRL",
+    "POPULATED": "CTRL",
+    "RESTING": "STATE",
+    "INTERNAL": "DATA",
+}
 """Kinds of messages that say more than one thing have a file for each."""
 
 
@@ -32,4 +53,8 @@ def test_its_body_says_what_it_said() -> None:
     assert read_rekey(decode_record(raw["REKEY"])) == REKEY
     assert read_turned(decode_record(raw["TURNED"])) == TURNED
     assert receipt.decode(raw["RECEIPTS"]) == RECEIPT
+    assert twins.read_populated(decode_record(raw["POPULATED"])).after == 41
+    assert decode_change_sets(raw["INTERNAL"]) == [INTERNAL]
+    assert decode_told(raw["STATE"]) == TOLD
+    assert decode_told(raw["RESTING"]) == RESTING
     assert raw["ACK"] == b""

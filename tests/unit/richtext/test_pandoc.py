@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from backbone.replication.markup import ConversionFailed, Markup
 from backbone.richtext import Pandoc, pandoc
+from tests.acceptance.nodes import until
 
 OTHERS = [markup for markup in Markup if markup is not Markup.MARKDOWN]
 WITH_DRESS = [markup for markup in OTHERS if markup is not Markup.PLAIN]
@@ -131,12 +133,20 @@ def test_a_text_at_which_pandoc_dies_is_named_and_the_next_one_goes_on() -> None
     made = Pandoc()
     made("*b*", Markup.JIRA, Markup.MARKDOWN)
     with ThreadPoolExecutor(1) as pool:
+        before = _read_by(made)
         slow = pool.submit(made, "*a " * 100_000, Markup.JIRA, Markup.MARKDOWN)
+        until("the text is being read", lambda: _read_by(made) > before)
         _kill(made)
         with pytest.raises(ConversionFailed, match="ended while reading"):
             slow.result(30)
     assert made("*c*", Markup.JIRA, Markup.MARKDOWN) == "**c**"
     made.close()
+
+
+def _read_by(made: Pandoc) -> int:
+    """Bytes that the process has read (proc(5), rchar)."""
+    assert made._process is not None
+    return int(Path(f"/proc/{made._process.pid}/io").read_text().split()[1])
 
 
 def _kill(made: Pandoc) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from backbone.errors import ConfigError
-from backbone.model import ATTACHMENT, COMMENT, Applied, Cell, Write
+from backbone.model import ATTACHMENT, COMMENT, Applied, Cell, Person, Write
 from backbone.trackers.memory import Impossible, MemoryTracker, connect
 
 TITLE = Cell("title")
@@ -118,3 +118,14 @@ async def test_several_new_parts_of_one_write_get_ids_of_their_own(tmp_path: Pat
 def test_an_unknown_setting_is_named() -> None:
     with pytest.raises(ConfigError, match="'paht'"):
         connect({"paht": "x"})
+
+
+async def test_users_that_were_made_are_there_for_every_process(tmp_path: Path) -> None:
+    tracker = MemoryTracker(path=tmp_path / "tracker")
+    await tracker.enlist([Person("acme-eve", "Eve")])
+    await tracker.enlist([Person("acme-eve", "Somebody else"), Person("acme-bo", "Bo")])
+    other = MemoryTracker(path=tmp_path / "tracker")
+    people = (await other.describe()).people.values()
+    assert {one.login: one.name for one in people} == {"acme-eve": "Eve", "acme-bo": "Bo"}
+    await tracker.close()
+    await other.close()

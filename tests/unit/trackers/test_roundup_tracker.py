@@ -13,7 +13,7 @@ import pytest
 from roundup.date import Date
 
 from backbone.errors import TrackerUnavailable
-from backbone.model import COMMENT, Applied, Cell, Outcome, Refused, Stale, Value, Write
+from backbone.model import COMMENT, Applied, Cell, Outcome, Person, Refused, Stale, Value, Write
 from backbone.trackers.roundup import connect
 from tests.support.roundup import RoundupHarness, copy_home
 
@@ -361,3 +361,21 @@ async def test_nobody_becomes_a_user_because_somebody_named_them(classic: Roundu
     (outcome,) = await classic.tracker.apply([Write("k1", local, None, cells)])
     assert isinstance(outcome, Refused)
     assert "mallory" not in (await classic.tracker.describe()).people
+
+
+async def test_users_are_made_who_can_do_nothing(classic: RoundupHarness) -> None:
+    people = [Person("acme-eve", "Eve of Acme"), Person("alice", "Not our Alice"), Person("acme-mallory", "Mallory")]
+    auditor = "from roundup.exceptions import Reject\ndef audit(db, cl, nodeid, new):\n"
+    auditor += "    if new.get('realname') == 'Mallory':\n        raise Reject('not her')\n"
+    (classic.home / "detectors" / "gate.py").write_text(f"{auditor}def init(db):\n    db.user.audit('create', audit)\n")
+    before = (await classic.tracker.describe()).people
+    await classic.tracker.enlist(people)
+    await classic.tracker.enlist(people)
+    made = (await classic.tracker.describe()).people
+    assert made == {**before, "acme-eve": Person("acme-eve", "Eve of Acme")}
+    db = classic.open("admin")
+    eve = db.user.lookup("acme-eve")
+    assert (db.user.get(eve, "password"), db.user.get(eve, "address"), db.user.get(eve, "roles")) == (None, None, None)
+    (outcome,) = await classic.tracker.apply([Write("k1", None, None, {Cell("title"): "hers"}, "acme-eve")])
+    assert isinstance(outcome, Applied)
+    assert (await classic.tracker.read([outcome.local]))[outcome.local].author == "acme-eve"

@@ -35,7 +35,7 @@ SCHEMA = Schema(
         )
     },
     {"ann": Person("ann", "Ann Example", "ann@acme.example", ("Support",)), "bot": Person("bot", "Robot"),
-     "eve": Person("eve", "Eve Other", "eve@acme.example", ("Sales",))},
+     "beta-bob": Person("beta-bob", "bob"), "eve": Person("eve", "Eve Other", "eve@acme.example", ("Sales",))},
     visibilities=("internal", "managers"),
 )  # fmt: skip
 
@@ -101,8 +101,9 @@ class Half:
         operations = [Operation(cell, value, stamp, stamp) for cell, value in said.items()]
         plan = diff.plan(self.shadow, operations, self.words.agreement.policies())
         inward = self.words.to_local(
-            plan.targets, self.schema, self.names, self.shadow, bool, Occasion(f"k{self.clock}", "then", not self.known)
-        )
+            plan.targets, self.schema, self.names, self.shadow, bool,
+            Occasion(f"k{self.clock}", "then", not self.known, "Bob"),
+        )  # fmt: skip
         self.problems = inward.problems
         cells = inward.cells if self.known else {**self.words.on_create, **inward.cells}
         self.shadow.update(plan.registers)
