@@ -17,7 +17,7 @@ from backbone.service.endpoint import Endpoint
 from backbone.service.evidence import receipting
 from backbone.service.flow import quarantine
 from backbone.service.flow.tasks import Task
-from backbone.store import shadows
+from backbone.store import resync, shadows
 from backbone.store.engine import Connection
 from backbone.store.shadows import Book
 
@@ -51,12 +51,22 @@ def _guards_theirs(ep: Endpoint) -> bool:
     return ep.translation.entry.guards_theirs or ep.scope.guards_theirs
 
 
+def guards_ours(ep: Endpoint) -> bool:
+    """Whether the link's file looks at an issue of ours before anything of it leaves."""
+    return ep.translation.entry.guards_ours or ep.scope.guards
+
+
+def nameable(tx: Connection, ep: Endpoint) -> list[str]:
+    """The gids that a restored partner may hear: not those of issues that stay here, or are others'."""
+    known = resync.shadowed(tx, ep.row)
+    return [gid for gid in known if has_entered(Book(tx, ep.row).load_whole(gid))] if guards_ours(ep) else known
+
+
 def takes_part(ep: Endpoint, book: Book, gid: str) -> bool:
     """Whether an issue that this link has a name for was ever sent over it, or came over it: a partner that has heard
     of its gid otherwise may not write to it.
     """
-    guarded = ep.translation.entry.guards_ours or ep.scope.guards
-    return not guarded or has_entered(book.load_whole(gid))
+    return not guards_ours(ep) or has_entered(book.load_whole(gid))
 
 
 def may_join(ep: Endpoint, book: Book, gid: str, issue: Issue) -> bool:

@@ -20,7 +20,7 @@ from backbone.replication.message import ChangeSet, Kind, Operation, inflate
 from backbone.replication.resync import Standing, Told, decode_told, encode_told, in_messages, meet
 from backbone.service.endpoint import Endpoint
 from backbone.service.flow import applying, control, holding, inbound, resending, resting, twinning
-from backbone.service.flow.entering import may_join
+from backbone.service.flow.entering import may_join, nameable
 from backbone.service.flow.outbound import as_edit, fetch_contents
 from backbone.service.flow.recording import emit, number, record
 from backbone.service.flow.sighting import NOTHING, Sighted, pictured
@@ -90,7 +90,7 @@ def _answer(tx: Connection, ep: Endpoint) -> None:
     if state.peer_life != before.peer_life:
         resync.drop_peers_old_life(tx, ep.row, ep.clock())
         _forget_held(tx, ep)
-    names = resync.shadowed(tx, ep.row)
+    names = nameable(tx, ep)
     pages = [names[first : first + limits.state_names] for first in range(0, len(names), limits.state_names)]
     told = [Told(names=tuple(page)) for page in pages] + resting.in_messages(tx, ep)
     number(tx, ep, [(Kind.STATE, encode_told(one), 0, None) for one in told])

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from backbone.model import Cell
 from backbone.replication.merge import Stamp
 from backbone.replication.message import ChangeSet, Operation, decode_change_sets, inflate
+from backbone.service.flow.entering import nameable
 from backbone.service.flow.recording import emit
 from backbone.store import kin, ledger, links, lists
 from backbone.store.ledger import Ledger, Provenance
@@ -187,6 +188,19 @@ def test_a_gid_opens_nothing_that_is_out_of_scope() -> None:
         assert gids_said(a, a.halves[1]) == set()
 
     hub(story, scoped)
+
+
+def test_a_restored_partner_is_told_no_gid_of_an_issue_that_is_not_his() -> None:
+    async def story(world: Several) -> None:
+        a, *_ = world.sites.values()
+        local = made(a, "of b", "b")
+        made(a, "nobody's")
+        assert await world.settle()
+        told = [a.store.read_now(lambda tx, ep=half.ep: nameable(tx, ep)) for half in a.halves]  # type: ignore[misc]
+        assert told == [[gid_of(a, a.halves[0], local)], []]
+
+    hub(story, scoped)
+    hub(story)
 
 
 def test_a_comment_goes_from_one_supplier_to_the_other_only_when_it_may_leave_there() -> None:

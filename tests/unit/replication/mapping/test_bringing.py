@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from backbone.model import ATTACHMENT, COMMENT, Cell, Record, Value
+from backbone.replication import diff
 from backbone.replication.mapping.bringing import brought, note
 from tests.unit.replication.mapping.half import Half, translation
 
@@ -76,6 +77,11 @@ class TestComments:
         words = "see [#9](backbone:issue/secret-gid)"
         hub = third({WORD: comment(words)})
         assert hub.capture({WORD_HERE: shown("see #9")}) == {WORD: comment("see #9")}
+
+    def test_a_whole_picture_without_it_does_not_forget_who_brought_it(self) -> None:
+        hub = third({WORD: comment("x")})
+        hub.capture({WORD_HERE: shown("x")})
+        assert diff.whole(hub.shadow, {}, ()) == {WORD: None}
 
     def test_one_that_was_taken_out_before_is_not_spoken_of(self) -> None:
         hub = third({WORD: comment("x")})
