@@ -12,6 +12,7 @@ from backbone.replication.agreement import Agreement
 from backbone.replication.link import Identity, LinkState, Started, step
 from backbone.replication.mapping import Rules, Translation
 from backbone.replication.merge import Side
+from backbone.replication.scope.judging import Scope
 from backbone.service.endpoint import Endpoint
 from backbone.service.flow import applying, control, inbound, outbound
 from backbone.service.flow.contents import Contents
@@ -113,6 +114,7 @@ class Site:
             row=half.row, name=half.peer, link_id=half.link_id, tag=half.link_id[:16], side=half.side,
             identity=identity, timing=timing(half.channel), agreement=agreement,
             translation=Translation(agreement, rules, self.name, self.tracker.user, half.side),
+            scope=Scope(rules.scope, agreement, self.name, half.side),
             schema=await self.tracker.describe(), store=self.store,
             tracker=self._pointed(PointedTracker, self.tracker, "tracker"), tracker_name="main",
             channel=self._pointed(Pointed, half.channel, "channel"), keyring=self._pointed(Pointed, keys, "keys"),

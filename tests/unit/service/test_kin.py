@@ -37,7 +37,17 @@ def rules(site: str, peer: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def hub(story: Callable[[Several], Awaitable[None]]) -> None:
+def scoped(site: str, peer: str) -> dict[str, Any]:
+    """The same by an expression; and comments go on only with a word."""
+    found = rules(site, peer)
+    if site == "a":
+        del found["only_if"]
+        found["scope"] = {"issues": f'"{peer}" in issue.labels'}
+        found["comments"] = {"send": {"words": ["#all"]}}
+    return found
+
+
+def hub(story: Callable[[Several], Awaitable[None]], rules: Callable[[str, str], Any] = rules) -> None:
     async def tell() -> None:
         world = Several(1, Shape.STAR, agreement=AGREED, rules=rules)
         world.calm = True
@@ -142,6 +152,64 @@ def test_a_comment_keeps_its_author_over_the_hub_and_what_is_hidden_stays_so() -
         assert heard() == []
 
     hub(story)
+
+
+def test_an_issue_of_one_supplier_is_in_scope_for_the_other_only_as_long_as_the_hub_says_so() -> None:
+    async def story(world: Several) -> None:
+        a, b, c = world.sites.values()
+        made(c, "born at c")
+        assert await world.settle()
+        assert titles(b) == []
+        (local,) = [issue.local for issue in together.issues(a)]
+        a.tracker.edit(local, {Cell("labels", "b"): True}, "ann")
+        assert await world.settle()
+        assert titles(b) == ["born at c"]
+        a.tracker.edit(local, {Cell("labels", "b"): None}, "ann")
+        assert await world.settle()
+        c.tracker.edit("1", {TITLE: "secret of c"}, "carol")
+        assert await world.settle()
+        assert (titles(a), titles(b)) == (["secret of c"], ["born at c"])
+        say(b, b.halves[0], gid_of(a, a.halves[0], local), title="taken")
+        await world.settle(retries=False)
+        assert titles(a) == titles(c) == ["secret of c"]
+
+    hub(story, scoped)
+
+
+def test_a_gid_opens_nothing_that_is_out_of_scope() -> None:
+    async def story(world: Several) -> None:
+        a, b, c = world.sites.values()
+        local = made(a, "of b", "b")
+        assert await world.settle()
+        say(c, c.halves[0], gid_of(a, a.halves[0], local), title="taken", description="taken")
+        await world.settle(retries=False)
+        assert titles(a) == titles(b) == ["of b"]
+        assert gids_said(a, a.halves[1]) == set()
+
+    hub(story, scoped)
+
+
+def test_a_comment_goes_from_one_supplier_to_the_other_only_when_it_may_leave_there() -> None:
+    async def story(world: Several) -> None:
+        a, b, c = world.sites.values()
+        made(a, "of both", "b", "c")
+        assert await world.settle()
+        comment = b.tracker.comment("1", "for #all", "bob")
+        b.tracker.comment("1", "for you", "bob")
+        assert await world.settle()
+
+        def heard(site: Site) -> list[str]:
+            (issue,) = together.issues(site)
+            return sorted(text for text in texts(issue.cells) if "number" not in text)
+
+        assert heard(a) == ["bob wrote:\n\nfor #all", "bob wrote:\n\nfor you"]
+        assert heard(c) == ["bob wrote:\n\nfor #all"]
+        b.tracker.edit_comment("1", comment, "no more", "bob")
+        assert await world.settle()
+        assert heard(a) == ["bob wrote:\n\nfor you", "bob wrote:\n\nno more"]
+        assert heard(c) == []
+
+    hub(story, scoped)
 
 
 def test_provenance_goes_when_every_link_has_told_it() -> None:
