@@ -197,7 +197,7 @@ def old_clock() -> Iterator[None]:
     def patient(state: LinkState, item: sending.Waiting, _now: float, timing: Any) -> float:
         return due_at(state, item, float("inf"), timing)
 
-    with patch.object(link, "_on_the_clock", lambda state, _: state), patch.object(sending, "due_at", patient):
+    with patch.object(link, "_on_the_clock", lambda state, *_: state), patch.object(sending, "due_at", patient):
         yield
 
 
