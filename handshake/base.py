@@ -30,8 +30,9 @@ class KeyRing(Protocol):
         """Our primary key."""
         ...
 
-    async def seal(self, message: bytes, *, recipient: str, encrypt: bool = True) -> bytes:
-        """Sign, and encrypt to the peer's pinned key, in one pass; ``encrypt=False`` only signs.
+    async def seal(self, message: bytes, *, recipient: str, encrypt: bool = True, signing: str = "") -> bytes:
+        """Sign, and encrypt to the peer's pinned key, in one pass; ``encrypt=False`` only signs. ``signing``: by this
+        subkey of ours instead of the one at work.
 
         Raises ``UnusableKey`` when our key or the peer's has expired, ``KeyRingError`` when gpg cannot work.
         """
@@ -90,6 +91,11 @@ class KeyRing(Protocol):
     @property
     def signing(self) -> str:
         """Our subkey that signs."""
+        ...
+
+    @property
+    def former(self) -> tuple[str, ...]:
+        """Our subkeys that signed before, the latest first."""
         ...
 
     def use(self, *, signing: str = "", sealing: str = "", trusted: frozenset[str] | None = None) -> None:

@@ -165,10 +165,23 @@ class KeyRevocation(_Document):
     reason: Line
 
 
-D = TypeVar("D", Offer, Acceptance, Confirmation, Revocation, Tested, KeyRevocation)
+class KeysNow(_Document):
+    """For a store that was put back: the key that signs now, said under one that its copy may know."""
+
+    FORMAT: ClassVar[str] = "backbone-keys"
+
+    format: Literal["backbone-keys"] = "backbone-keys"
+    version: Literal[1] = 1
+    link_id: Id
+    certificate: Armored
+    signing: Fingerprint
+    sealing: Fingerprint
 
 
-def encode(document: Offer | Acceptance | Confirmation | Revocation | Tested | KeyRevocation) -> bytes:
+D = TypeVar("D", Offer, Acceptance, Confirmation, Revocation, Tested, KeyRevocation, KeysNow)
+
+
+def encode(document: Offer | Acceptance | Confirmation | Revocation | Tested | KeyRevocation | KeysNow) -> bytes:
     """The one form of a document that is signed, sent and hashed."""
     return canonical(document.model_dump(mode="json"))
 

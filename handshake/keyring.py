@@ -98,8 +98,8 @@ class GnupgKeyRing:
         """Our certificate with its subkeys' expiry, for warnings."""
         return self._own
 
-    async def seal(self, message: bytes, *, recipient: str, encrypt: bool = True) -> bytes:
-        arguments = [*_ALGORITHMS, "--local-user", _address(self._own, "s", self._signing), "--sign"]
+    async def seal(self, message: bytes, *, recipient: str, encrypt: bool = True, signing: str = "") -> bytes:
+        arguments = [*_ALGORITHMS, "--local-user", _address(self._own, "s", signing or self._signing), "--sign"]
         if encrypt:
             arguments += ["--encrypt", "--recipient", _address(self._pinned(recipient), "e", self._sealing)]
         return _made(await self._run(*arguments, data=message, output_bytes_max=_SEALED_BYTES_MAX))
@@ -158,6 +158,12 @@ class GnupgKeyRing:
     @property
     def signing(self) -> str:
         return _address(self._own, "s", self._signing).rstrip("!")
+
+    @property
+    def former(self) -> tuple[str, ...]:
+        signed = [subkey.fingerprint for subkey in self._own.subkeys if subkey.usable and "s" in subkey.uses]
+        at_work = self.signing
+        return tuple(reversed(signed[: signed.index(at_work)] if at_work in signed else ()))
 
     def use(self, *, signing: str = "", sealing: str = "", trusted: frozenset[str] | None = None) -> None:
         self._signing, self._sealing, self._trusted = signing, sealing, trusted

@@ -44,11 +44,11 @@ class MemoryKeyRing:
     def fingerprint(self) -> str:
         return self._fingerprint
 
-    async def seal(self, message: bytes, *, recipient: str, encrypt: bool = True) -> bytes:
+    async def seal(self, message: bytes, *, recipient: str, encrypt: bool = True, signing: str = "") -> bytes:
         if encrypt and recipient != self._peer:
             raise UnusableKey(f"key {recipient} is not the one that is pinned for this link")
         receiver = self._sealing or self._theirs[-1] if encrypt else _NOBODY
-        return _parcel(_SEALED if encrypt else _PLAIN, self.signing, receiver, message)
+        return _parcel(_SEALED if encrypt else _PLAIN, signing or self.signing, receiver, message)
 
     async def open(self, parcel: bytes, *, signer: str, message_bytes_max: int, encrypted: bool = True) -> bytes:
         opened = await self.open_signed(parcel, signer=signer, message_bytes_max=message_bytes_max, encrypted=encrypted)
@@ -109,6 +109,10 @@ class MemoryKeyRing:
     @property
     def signing(self) -> str:
         return self._signing or self._own[-1]
+
+    @property
+    def former(self) -> tuple[str, ...]:
+        return tuple(reversed(self._own[: self._own.index(self.signing)]))
 
     def use(self, *, signing: str = "", sealing: str = "", trusted: frozenset[str] | None = None) -> None:
         self._signing, self._sealing, self._trusted = signing, sealing, trusted

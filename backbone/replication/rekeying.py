@@ -218,6 +218,15 @@ def heard_turned(theirs: Theirs, said: Turned, life: Life, now: float) -> Theirs
     return replace(theirs, signing=said.signing, coming="", former=former)
 
 
+def told(theirs: Theirs, signing: str, sealing: str) -> Theirs:
+    """After our store was put back: what the partner's key is now, said under the one that our copy knows."""
+    if theirs.signing == signing:
+        return theirs
+    return replace(
+        theirs, signing=signing, coming="", sealing=sealing, former=Former(theirs.signing, (0, b""), {}, 0.0)
+    )
+
+
 def judge(theirs: Theirs, header: Header, key: str, state: LinkState, now: float) -> Drop | Refuse | None:
     """Whether a message counts that the partner's subkey ``key`` has signed: ``None`` if it does.
 
@@ -252,5 +261,5 @@ REPLACED = (
 __all__ = [
     "REKEY", "REPLACED", "REVOKED", "TURNED", "Former", "Keys", "Next", "Ours", "Rekey", "Stage", "Theirs", "Turned",
     "announced", "begin", "following", "heard", "heard_turned", "judge", "made", "read_rekey", "read_turned", "settled",
-    "trusted", "turned", "turning",
+    "told", "trusted", "turned", "turning",
 ]  # fmt: skip

@@ -59,6 +59,8 @@ class Voice:
     evidence_seconds: float = limits.evidence_seconds
     """So long what was signed is kept to be shown to others."""
     together: Together = side_by_side
+    keys: Keys = field(default_factory=Keys)
+    """Which of each side's keys are at work."""
     standing: Mapping[str, Any] | None = None
     """By which agreement we write, where that is not the handshake's: for a partner that was put back."""
     random_bytes: Callable[[int], bytes] = secrets.token_bytes
@@ -133,8 +135,6 @@ class Endpoint(Voice):
     """Whether the agreement may be about to change: looked at before anything is applied."""
     unlooked: bool = field(init=False)
     """Whether our own issues are still to be looked at for twins, before anything is applied."""
-    keys: Keys = field(default_factory=Keys)
-    """Which of each side's keys are at work."""
     rekeyed: bool = False
     """Whether the store says something else of them, from the last transaction on."""
     unsaid: bool = False

@@ -263,6 +263,7 @@ def _voice(node: Node, row: LinkRow, agreement: Agreement, channel: Channel, key
         "store": node.store,
         "channel": channel,
         "keyring": keyring,
+        "keys": row.keys,
         "contents": Contents(node.folder.blobs / str(row.id)),
         "clock": node.clock,
         "log": logger(link=row.name),

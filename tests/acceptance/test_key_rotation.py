@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from backbone.model import Cell
+from backbone.points import VARIABLE
 from handshake import keyring
 from handshake.keyring import GnupgKeyRing
 from tests.acceptance.forging import drop, gpg
@@ -130,3 +131,26 @@ def test_protected_keys_work_with_the_passphrase_that_the_configuration_names(pl
         bob.tracker.create({Cell("title"): "waited"}, "bob")
         until("and goes on", lambda: titles(alice) == {"sealed", "waited"})
         assert [node.json("queue", "list") for node in (alice, bob)] == [[], []]
+
+
+DEATHS = ((0, "rotating: made"), (0, "rotating: announced"), (1, "rotating: taken in"), (0, "rotating: signs"))
+"""Whose process, and where; the simulation kills it between all other steps."""
+
+
+def test_a_process_that_is_killed_at_any_step_goes_on_with_the_change(nodes: tuple[NodeAtWork, NodeAtWork]) -> None:
+    alice, bob = nodes
+    for count, (who, point) in enumerate(DEATHS, 1):
+        victim = nodes[who]
+        victim.stop()
+        log = alice.root / f"{victim.name}.log"
+        before = log.stat().st_size
+        victim.start(**{VARIABLE: f"{point} 1"})
+        until("it runs", lambda log=log, before=before: b"running" in log.read_bytes()[before:])  # type: ignore[misc]
+        alice.cli("key", "rotate", "bob", "--yes")
+        assert victim.died(), f"nobody came to {point}"
+        victim.start()
+        until(f"it goes on behind {point}", lambda: rotated(alice, bob))
+        assert shown(alice)["our"]["former"] == count, f"one new key, no more, behind {point}"
+        alice.tracker.create({Cell("title"): point}, "alice")
+        until("edits travel", lambda point=point: point in titles(bob))  # type: ignore[misc]
+    assert [node.json("queue", "list") for node in nodes] == [[], []]

@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 from handshake import home, keyring
 
-MESSAGES = 50
+MESSAGES = 20
 BODY = bytes(5_000)
 
 

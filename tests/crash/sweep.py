@@ -15,6 +15,8 @@ LOOKS = 100
 
 FRESH = ("handshake: step stored", "handshake: document sent", "populate: recorded", "control: taken")
 """Passed once in a link's life: each death has a pair of nodes of its own."""
+PAIRING = ("pairing: looked", "pairing: followed", "pairing: said what was left")
+"""Passed by who joins, where both trackers hold the same issue before the link."""
 MASTERS = ("handshake: key pinned", "handshake: acceptance stored")
 STEADY = (
     "capture: contents fetched", "capture: recorded", "send: sealed", "send: sent", "send: marked", "receive: opened",
@@ -25,6 +27,7 @@ RECOVERY = ("resume: found", "resume: finished")
 """Passed when the process died with a write begun: the first death is at ``BEFORE_RECOVERY``."""
 BEFORE_RECOVERY = ("apply: planned", "tracker: committed", "apply: written")
 SIDES = ("alice", "bob")
+TWIN = "known to both before the link"
 
 
 class Death(NamedTuple):
@@ -43,8 +46,8 @@ def fresh(passings: Sequence[int]) -> Iterator[Death]:
     """In the handshake and the first population."""
     for passing in passings:
         for who in SIDES:
-            points = (*MASTERS, *FRESH) if who == "alice" else FRESH
-            yield from (Death(who, point, passing) for point in points if passing == 1 or point not in MASTERS)
+            once = MASTERS if who == "alice" else PAIRING
+            yield from (Death(who, point, passing) for point in (*(once if passing == 1 else ()), *FRESH))
 
 
 def steady(passings: Sequence[int]) -> Iterator[Death]:
@@ -77,8 +80,20 @@ def into_mail() -> Iterator[Death]:
 def die_at_birth(companies: Companies, death: Death) -> bool:
     """From the first start on; whether the point was met."""
     (other,) = set(SIDES) - {death.who}
+    if death.point in PAIRING:
+        _let_pair(companies)
     companies.start(other)
     return _die(companies, death, lambda: None)
+
+
+def _let_pair(companies: Companies) -> None:
+    """What both have shall stand on both sides once."""
+    for people in companies.people.values():
+        people.create(TWIN)
+    companies.made[TWIN] += 1
+    bob = companies.nodes["bob"]
+    file = bob.folder / "links" / f"{bob.link}.toml"
+    file.write_text(f'{file.read_text()}\n[pairing]\nkey = "title"\n')
 
 
 def die_at_work(companies: Companies, death: Death) -> bool:

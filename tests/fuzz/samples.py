@@ -17,7 +17,7 @@ from backbone.replication.message import encode, encode_record
 from channels.directory import names
 from channels.mail import armour
 from handshake import keyring
-from handshake.documents import Confirmation, Revocation
+from handshake.documents import Confirmation, KeyRevocation, KeysNow, Revocation, Tested
 from handshake.documents import encode as encode_document
 from handshake.keyring import GnupgKeyRing
 from handshake.process import run
@@ -63,7 +63,7 @@ def _wire() -> Iterator[tuple[str, str, bytes]]:
             yield "inflate", name.lower(), len(raw * 50).to_bytes(4, "big") + body
         if name == "DATA":
             yield "change_sets", "golden", raw
-        elif name in ("NACK", "CTRL"):
+        elif name in ("NACK", "CTRL", "REKEY", "TURNED"):
             yield "record", name.lower(), raw
     for name, record in RECORDS.items():
         yield "record", name, encode_record(dict(record))
@@ -161,6 +161,12 @@ async def _made(alice: GnupgKeyRing, bob: GnupgKeyRing) -> list[tuple[str, str, 
         ("confirmation", "confirmation", encode_document(Confirmation(link_id="0" * 32, transcript="1" * 64))),
         ("revocation", "revocation",
          encode_document(Revocation(link_id="0" * 32, transcript="1" * 64, reason="the contract is over"))),
+        ("tested", "tested", encode_document(Tested(link_id="0" * 32, transcript="1" * 64, waiting=True))),
+        ("key_revocation", "stolen",
+         encode_document(KeyRevocation(link_id="0" * 32, transcript="1" * 64, fingerprint=alice.fingerprint,
+                                       certificate=certificate, reason="a laptop is gone"))),
+        ("keys_now", "now",
+         encode_document(KeysNow(link_id="0" * 32, certificate=certificate, signing="AB" * 20, sealing="CD" * 20))),
         ("armor", "offer", await alice.sign(offered)),
         ("file", "offer", await alice.sign(offered)),
         ("file", "passphrase", await alice.sign(offered, passphrase="pass")),

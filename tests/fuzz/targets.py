@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from backbone.config import Folder, load_link, load_node, read_tables
 from backbone.errors import ConfigError, PeerError, UsageError
-from backbone.replication import limits, receipt
+from backbone.replication import limits, receipt, rekeying
 from backbone.replication.agreement import Agreement
 from backbone.replication.mapping import Rules
 from backbone.replication.message import (
@@ -40,7 +40,16 @@ from channels.mail import armour, reading
 from channels.mail.settings import settings_from
 from handshake import certificate, keyring, status
 from handshake.armor import armor, dearmor, inspect
-from handshake.documents import Acceptance, Confirmation, Offer, Revocation, canonical
+from handshake.documents import (
+    Acceptance,
+    Confirmation,
+    KeyRevocation,
+    KeysNow,
+    Offer,
+    Revocation,
+    Tested,
+    canonical,
+)
 from handshake.documents import decode as decode_document
 from handshake.errors import HandshakeError, Refused, WrongKey
 from handshake.file import verify_file
@@ -99,8 +108,9 @@ def _record(data: bytes) -> None:
     for model in (control.Receipt, pairing.Echo, repair.Command):
         with suppress(ValidationError):
             model.model_validate(record)
-    with suppress(PeerError):
-        audit.parse(record)
+    for read in (audit.parse, rekeying.read_rekey, rekeying.read_turned):
+        with suppress(PeerError):
+            read(record)
     with suppress(PeerError):
         receipt.read(receipt.decode(data))
 
@@ -258,6 +268,9 @@ TARGETS: Mapping[str, Target] = {
         Target("acceptance", _document(Acceptance), PAIRING, "json"),
         Target("confirmation", _document(Confirmation), PAIRING, "json"),
         Target("revocation", _document(Revocation), PAIRING, "json"),
+        Target("tested", _document(Tested), PAIRING, "json"),
+        Target("key_revocation", _document(KeyRevocation), PAIRING, "json"),
+        Target("keys_now", _document(KeysNow), PAIRING, "json"),
         Target("armor", _armored, PAIRING, "text"),
         Target("status", _status, (Refused,), "text"),
         Target("listing", _listing, (WrongKey,), "text"),

@@ -35,6 +35,7 @@ from backbone.replication.resync import decode_welcome
 from backbone.service.endpoint import Endpoint, Voice
 from backbone.service.evidence import receipting
 from backbone.service.healing.renewing import begin_life
+from backbone.service.links import rotating
 from backbone.service.links.progress import joined, roll_back
 from backbone.service.links.talks import told
 from backbone.store import blobs, links, lists, messages, shadows
@@ -61,7 +62,7 @@ class Opened:
     document: bytes | None = None
     """A handshake document instead of a message."""
     late: bool = False
-    """Sealed to a key of before a new handshake: what it said is told anew."""
+    """Of before the present keys: what it said is told anew."""
     key: str = ""
     """The partner's subkey that signed."""
 
@@ -123,13 +124,32 @@ async def _open(ep: Endpoint, delivery: Delivery) -> Opened:
             encrypted=ep.encrypt,
         )
         if data.startswith(b"{"):
-            known = rekeying.trusted(ep.keys.theirs, key)
-            return Opened(delivery, None, document=data) if known else Opened(delivery, None, rekeying.REPLACED)
+            return await _document(ep, delivery, data, key)
         return Opened(delivery, decode(data), key=key)
     except (Refused, PeerError) as error:
-        if ep.keys.before == delivery.parcel.label.incarnation and getattr(error, "reason", "") == "not_for_us":
+        if await _is_late(ep, delivery, error):
             return Opened(delivery, None, late=True)
         return Opened(delivery, None, await _whose(ep, delivery, str(error)))
+
+
+async def _document(ep: Endpoint, delivery: Delivery, data: bytes, key: str) -> Opened:
+    trusted = rekeying.trusted(ep.keys.theirs, key)
+    if rotating.is_keys_now(data):
+        await rotating.take_in(ep, data, trusted=trusted)
+        return Opened(delivery, None, late=True)
+    return Opened(delivery, None, document=data) if trusted else Opened(delivery, None, rekeying.REPLACED)
+
+
+async def _is_late(ep: Endpoint, delivery: Delivery, error: Refused | PeerError) -> bool:
+    """Whether a parcel may be one of before our present keys, or, where our store was put back, one under a key of the
+    partner's that came after the copy: what it said is told anew.
+    """
+    if not isinstance(error, Refused):
+        return False
+    if error.reason == "not_for_us":
+        return ep.keys.before == delivery.parcel.label.incarnation
+    phase = (await ep.store.read(lambda tx: links.state(tx, ep.row))).phase
+    return error.reason == "unknown_signer" and phase is Phase.RESTORED
 
 
 async def _whose(ep: Endpoint, delivery: Delivery, reason: str) -> str:
@@ -153,7 +173,7 @@ def _admit_all(
     special: list[Message] = []
     for one in opened:
         if one.late:
-            ep.log.info("dropped", reason="sealed to a key of before the new handshake")
+            ep.log.info("dropped", reason="of before the present keys")
         if one.late or one.document is not None:
             continue
         if one.message is None:

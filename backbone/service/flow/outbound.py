@@ -29,12 +29,16 @@ from backbone.store.links import LinkRow
 from backbone.store.messages import Outgoing
 from backbone.store.shadows import Book
 from channels.base import Label, Parcel
+from handshake.documents import KeysNow
+from handshake.documents import encode as encode_document
 
 CAPTURED_AT_ONCE = limits.change_sets_per_message
 POPULATED_FIRST = 50
 """The first pages of a population are small, so that the partner soon has something to do while we read on."""
 PATIENT_SECONDS = 1.0
 """Where changes linger so long before they leave, a parcel is dear: pages are as large as a message from the first."""
+KEYS_TOLD = 3
+"""Under so many of our former keys the present one is told: a backup is hardly older than three of them."""
 BACKLOG = limits.window_messages
 """Capture rests while so many messages wait for the peer: the tracker's own journal is the queue then."""
 
@@ -277,6 +281,8 @@ async def send(ep: Voice, at_once: int = 8) -> float:
         return found.wait
     ready = [_numbered(ep, found.state, out) for out in found.numbered]
     ready += [_unnumbered(ep, found.state, kind) for kind in found.say]
+    if Kind.WELCOME in found.say and ep.keys.ours.sealing:
+        await _say_keys(ep, found.state)
     results = await ep.together([post(ep, message) for message in ready])
     sent = [m for m, result in zip(ready, results, strict=True) if not isinstance(result, BaseException)]
     if sent:
@@ -286,6 +292,21 @@ async def send(ep: Voice, at_once: int = 8) -> float:
         if isinstance(result, BaseException):
             raise result
     return 0.0
+
+
+async def _say_keys(ep: Voice, state: LinkState) -> None:
+    """Before we tell our state to a store that was put back: its copy may be older than our key, and knows one of those
+    before it. Whoever has an old key of ours cannot say this to a partner that knows a later one.
+    """
+    ours = ep.keys.ours
+    certificate = (await ep.keyring.public_key()).decode("ascii")
+    document = encode_document(
+        KeysNow(link_id=ep.link_id, certificate=certificate, signing=ours.signing, sealing=ours.sealing)
+    )
+    for signing in ep.keyring.former[:KEYS_TOLD]:
+        receiver = ep.identity.peer_fingerprint
+        sealed = await ep.keyring.seal(document, recipient=receiver, encrypt=ep.encrypt, signing=signing)
+        await ep.channel.send(Parcel(Label(ep.tag, state.life[1].hex()[:8], "k", 0), sealed))
 
 
 def _find_due(tx: Connection, ep: Voice, at_once: int) -> _Due:

@@ -12,13 +12,15 @@ from typing import Any
 from backbone.errors import PeerError, UsageError
 from backbone.points import passed
 from backbone.replication import rekeying
+from backbone.replication.link import Phase
 from backbone.replication.message import Kind, encode_record
 from backbone.replication.rekeying import REKEY, TURNED, Next, Ours, Stage
 from backbone.service.endpoint import Endpoint, use_keys
 from backbone.service.flow.recording import number
 from backbone.store import links, lists
 from backbone.store.engine import Connection
-from handshake.errors import WrongKey
+from handshake.documents import KeysNow, decode
+from handshake.errors import HandshakeError, WrongKey
 
 RECORDS = (REKEY, TURNED)
 
@@ -122,6 +124,35 @@ async def prepare(ep: Endpoint, record: Mapping[str, Any]) -> str:
         return f"the partner's new key is not taken: {error}"
     passed("rotating: taken in")
     return ""
+
+
+def is_keys_now(data: bytes) -> bool:
+    """Whether a document that the pinned key signed says which key signs now."""
+    return b'"backbone-keys"' in data
+
+
+async def take_in(ep: Endpoint, data: bytes, *, trusted: bool) -> None:
+    """The partner tells a store that was put back which key signs now. Nothing happens where that is known, or where
+    the key that says so was replaced as far as we know. Raises ``KeyRingError``.
+    """
+    phase = (await ep.store.read(lambda tx: links.state(tx, ep.row))).phase
+    if not trusted or phase is not Phase.RESTORED:
+        return
+    try:
+        said = decode(KeysNow, data)
+        if said.link_id != ep.link_id:
+            return
+        await ep.keyring.renew_peer(said.certificate.encode("ascii"), signing=said.signing, sealing=said.sealing)
+    except HandshakeError as error:
+        ep.log.warning("refused", reason=str(error))
+        return
+
+    def store(tx: Connection) -> None:
+        keys = links.get(tx, ep.row).keys
+        links.save_keys(tx, ep.row, replace(keys, theirs=rekeying.told(keys.theirs, said.signing, said.sealing)))
+
+    await ep.store.run(store)
+    await refresh(ep)
 
 
 def hear(tx: Connection, ep: Endpoint, record: Mapping[str, Any]) -> None:

@@ -162,3 +162,11 @@ def test_lines_are_found_in_every_form_of_toml() -> None:
     text = "a.b = 1\n[c]\nd . 'e f' = 2\n[[g]]\nh = 1\n[broken\n  [ c.i ] # x\nj = '='\n"
     found = {place: find_line(text, place.split("/")) for place in ("a/b", "a", "c/d/e f", "g/h", "c/i/j", "c/k", "z")}
     assert found == {"a/b": 1, "a": 1, "c/d/e f": 3, "g/h": 5, "c/i/j": 8, "c/k": 2, "z": None}
+
+
+def test_the_places_of_a_passphrase(tmp_path: Path) -> None:
+    assert node(tmp_path, NODE).keys.settings == {}
+    config = node(tmp_path, f'{NODE}[keys]\npassphrase_env = "P"\n')
+    assert config.keys.settings == {"passphrase_env": "P"}
+    with pytest.raises(ConfigError, match="passphrase"):
+        node(tmp_path, f'{NODE}[keys]\npassphrase = "wide river"\n')

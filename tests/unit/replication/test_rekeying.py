@@ -135,6 +135,13 @@ class TestTheirs:
         assert rekeying.heard_turned(turned_by_peer(), said, PEER_LIFE, NOW + 9) == turned_by_peer()
 
 
+def test_a_store_that_was_put_back_is_told_the_key_of_now() -> None:
+    told = rekeying.told(Theirs(), NEW, NEWER)
+    assert (told.signing, told.sealing) == (NEW, NEWER)
+    assert judged(numbered(1), OLD, told) == Refuse(rekeying.REPLACED)
+    assert rekeying.told(turned_by_peer(), NEW, NEWER) == turned_by_peer(), "it is known already"
+
+
 def replace_signing(key: str) -> Rekey:
     return REKEY.model_copy(update={"signing": key})
 

@@ -1,5 +1,9 @@
 """A key is replaced while both nodes work."""
 
+import copy
+
+import pytest
+
 from backbone.replication.rekeying import Keys, Stage
 from backbone.store import links
 from tests.simulation.node import Node
@@ -24,6 +28,30 @@ def test_a_new_key_takes_the_place_of_the_old_one_and_nothing_is_set_aside() -> 
         issue(pair, "after")
         await pair.settle()
         assert sorted(str(pair.title(pair.bob, n)) for n in range(3)) == ["after", "before", "during"]
+        assert [pair.aside(node) for node in (pair.alice, pair.bob)] == [[], []]
+
+    run(story)
+
+
+@pytest.mark.parametrize("rotations", [1, 2])
+def test_a_store_from_before_the_partners_new_key_is_told_it(rotations: int) -> None:
+    async def story(pair: Pair) -> None:
+        issue(pair, "before")
+        await pair.settle()
+        pair.bob.back_up()
+        knew = copy.deepcopy(pair.bob.keys)
+        for _ in range(rotations):
+            await pair.ask(pair.alice, "rotate")
+            await pair.settle()
+        issue(pair, "under the new key")
+        await pair.settle()
+        pair.bob.restore()
+        pair.bob.keys = knew
+        await pair.bob.start()
+        issue(pair, "afterwards")
+        await pair.settle()
+        assert keys(pair.bob).theirs.signing == pair.alice.keys.signing
+        assert sorted(str(pair.title(pair.bob, n)) for n in range(3)) == ["afterwards", "before", "under the new key"]
         assert [pair.aside(node) for node in (pair.alice, pair.bob)] == [[], []]
 
     run(story)
