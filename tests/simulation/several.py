@@ -34,7 +34,7 @@ EXCLUSIVE = ("capture", *IN_TURN)
 STEPS = 200
 QUIET_ROUNDS = 80
 STORY_LINES = 60
-NEWEST = {"fields": {name: {**said, "policy": "newest"} for name, said in AGREEMENT["fields"].items()}}
+NEWEST = {**AGREEMENT, "fields": {name: {**said, "policy": "newest"} for name, said in AGREEMENT["fields"].items()}}
 
 
 class Shape(StrEnum):

@@ -47,6 +47,30 @@ def test_one_change_costs_the_same_whatever_is_known(node: str, comment: bool) -
     assert few["sql.steps"] > 0
 
 
+@pytest.mark.parametrize(("node", "statements"), [("alice", 3), ("bob", 6)])
+def test_where_no_other_link_shares_the_tracker_nobody_asks_for_kin_issue_by_issue(node: str, statements: int) -> None:
+    """The figures are those of the time before several links could share a tracker."""
+    found = [edits(number)[node]["sql.statements"] for number in (BATCH, 3 * BATCH)]
+    assert 0 < found[1] - found[0] <= 2 * BATCH * statements
+
+
+def edits(number: int) -> dict[str, Counter[str]]:
+    """What it costs both nodes to share edits of so many issues in one message."""
+    costs: dict[str, Counter[str]] = {"alice": Counter(), "bob": Counter()}
+
+    async def story(pair: Pair) -> None:
+        for one in range(3 * BATCH):
+            issue(pair, f"issue {one}")
+        await pair.settle()
+        with counted(pair.alice.store, costs["alice"]), counted(pair.bob.store, costs["bob"]):
+            for one in range(number):
+                pair.alice.tracker.edit(str(one + 1), {Cell("title"): "renamed"}, "alice")
+            await pair.settle()
+
+    run(story)
+    return costs
+
+
 def test_a_table_that_is_read_through_would_be_seen() -> None:
     """The counter itself: reading every name takes more steps the more there are."""
     steps = []
