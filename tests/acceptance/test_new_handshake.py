@@ -80,9 +80,17 @@ def test_a_side_that_lost_its_key_gets_a_new_handshake_and_keeps_its_state(
     alice.cli("audit", "bob")
     assert [n.json("queue", "list") for n in nodes] == [[], []]
     if node is alice:
-        other.cli("evidence", "export", "1", "--out", str(place / "evidence"))
+        alice.tracker.edit("1", {TITLE: "signed with the new key"}, "alice")
+        until("it came", lambda: "signed with the new key" in titles(bob))
+        until("there are messages under the old key and the new", lambda: len(received(other, place / "evidence")) >= 2)
         assert len(list((place / "evidence" / "keys").glob("partner-before-*.asc"))) == 1
-        assert len(list((place / "evidence" / "received").glob("message-*.gpg"))) >= 2, "under the old key and the new"
+
+
+def received(node: NodeAtWork, folder: Path) -> list[Path]:
+    """What the partner signed about our first issue, in a fresh folder of evidence."""
+    shutil.rmtree(folder, ignore_errors=True)
+    node.cli("evidence", "export", "1", "--out", str(folder))
+    return list((folder / "received").glob("message-*.gpg"))
 
 
 def test_a_store_that_is_put_back_without_its_keys_is_healed_too(

@@ -16,7 +16,7 @@ from tests.simulation import several
 from tests.simulation.node import AGREEMENT
 from tests.simulation.several import STORY_LINES, Several, Shape, run
 
-SEEDS = int(os.environ.get("SIMULATION_SEEDS", "500")) // 10
+SEEDS = int(os.environ.get("SIMULATION_SEEDS", "300")) // 10
 SEEDS_AT_ONCE = 5
 HUNTED = 40
 

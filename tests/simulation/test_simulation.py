@@ -17,7 +17,7 @@ from tests.simulation.keys import keys_of
 from tests.simulation.node import AGREEMENT, Node
 from tests.simulation.world import Restored, World, run
 
-SEEDS = int(os.environ.get("SIMULATION_SEEDS", "2000"))
+SEEDS = int(os.environ.get("SIMULATION_SEEDS", "1000"))
 PLAIN, SPECIAL = SEEDS * 2 // 5, SEEDS * 3 // 40
 """Of the worlds without anything special, and of each of the eight kinds in which more happens; those over mail, and
 those of three companies, come on top of that.
