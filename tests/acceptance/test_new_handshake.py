@@ -14,6 +14,8 @@ from tests.acceptance.nodes import two_nodes as linked
 from tests.acceptance.test_key_rotation import by_the_first_key
 
 TITLE = Cell("title")
+LOST = "the message is not encrypted to our key"
+"""What was under way to the lost key cannot be opened by anybody; the partner's state has said it again."""
 
 
 @pytest.fixture
@@ -78,8 +80,7 @@ def test_a_side_that_lost_its_key_gets_a_new_handshake_and_keeps_its_state(
     until("and the pairs are the same", lambda: "edited afterwards" in titles(alice))
     assert len(titles(alice)) == len(titles(bob)) == 3
     alice.cli("audit", "bob")
-    # What was under way to the lost key cannot be opened by anybody; the partner's state has said it again.
-    assert {reason for n in nodes for reason in reasons(n)} <= {"the message is not encrypted to our key"}
+    assert {reason for n in nodes for reason in reasons(n)} <= {LOST}
     if node is alice:
         alice.tracker.edit("1", {TITLE: "signed with the new key"}, "alice")
         until("it came", lambda: "signed with the new key" in titles(bob))
@@ -114,7 +115,7 @@ def test_a_store_that_is_put_back_without_its_keys_is_healed_too(
     every = ["before", "forgotten by bob", "made while nobody ran"]
     until("both are joined", lambda: active(alice, bob) and titles(alice) == titles(bob) == every)
     alice.cli("audit", "bob")
-    assert [node.json("queue", "list") for node in nodes] == [[], []]
+    assert {reason for node in nodes for reason in reasons(node)} <= {LOST}
 
 
 def test_nobody_else_can_use_a_new_handshake_to_take_the_link(
