@@ -56,6 +56,11 @@ def test_a_number_that_no_row_covers_is_a_problem() -> None:
     assert outward.unsaid == (Cell("key"),)
 
 
+def test_what_only_comes_in_is_never_said_again_by_itself() -> None:
+    found = words({"fields": {"title": {"local": "subject"}, "key": {"local": "secret", "direction": "to_local"}}})
+    assert (found.may_send("title"), found.may_send("key")) == (True, False)
+
+
 @pytest.mark.parametrize("direction", ["both", "to_local"])
 def test_a_rule_that_would_write_the_number_is_refused(direction: str) -> None:
     rules = {"fields": {"key": {"local": "@number", "direction": direction}}}
