@@ -53,24 +53,11 @@ def batches(count: int) -> list[Any]:
     ]
 
 
-KNOWN_FAULTS = {2: "after both stores were put back a change set stays held, and the sides differ"}
-"""Seeds with both stores put back that still fail, and how (RELIABILITY.md): whoever mends one takes it out here."""
-
-
-@pytest.mark.parametrize("seed", KNOWN_FAULTS)
-@pytest.mark.xfail(strict=True, reason="see KNOWN_FAULTS")
-def test_faults_that_are_known_and_not_mended_yet(seed: int) -> None:
-    broken, world = run(seed, restored=Restored.BOTH)
-    assert not broken, explained(seed, broken, world)
-
-
 def kept(first: int, count: int, **kind: Any) -> list[World]:
     """The worlds of one test, in which every promise is kept."""
     failures = []
     worlds = []
     for seed in range(first, min(first + SEEDS_AT_ONCE, count)):
-        if kind == {"restored": Restored.BOTH} and seed in KNOWN_FAULTS:
-            continue
         broken, world = run(seed, **kind)
         worlds.append(world)
         if broken:

@@ -97,13 +97,16 @@ def _answer(tx: Connection, ep: Endpoint) -> None:
 
 
 def _forget_held(tx: Connection, ep: Endpoint) -> None:
-    """What the earlier life wrote and our tracker would not take is not in our state, so the partner says it again."""
+    """What the earlier life wrote and our tracker would not take is not in our state, so the partner says it again;
+    what waited behind it is tried now: nothing else would release it.
+    """
     book = Book(tx, ep.row)
     for key, change_set in lists.held_change_sets(tx, ep.row):
         book.load_cells({change_set.gid: [o.cell for o in change_set.operations]})
         registers = book.fields(change_set.gid, [o.cell for o in change_set.operations])
         if any(o.cell not in registers or registers[o.cell].write != o.write for o in change_set.operations):
             lists.unhold(tx, ep.row, key)
+            lists.let_go(tx, ep.row, change_set.gid)
             item = lists.set_aside_by_key(tx, ep.row, key)
             if item is not None:
                 lists.set_aside_change(tx, item.id, ep.clock(), state="resynced")
