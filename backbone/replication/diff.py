@@ -7,7 +7,7 @@ The image decides, never the sent value: a local edit is one where the tracker s
 what was last read back, so what a tracker makes of our writes (it rounds, trims, adds) is no edit and there is no echo.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -131,22 +131,21 @@ def plan(
     registers: dict[Cell, Register] = {}
     targets: dict[Cell, Value] = {}
     conflicts: dict[Cell, Conflict] = {}
-    for operation in operations:
-        cell = operation.cell
+    for cell, value, written, known in operations:
         ours = registers.get(cell) or shadow.get(cell, EMPTY)
         policy = policy_of[cell.field]
-        joined = join(policy, ours, operation.value, operation.write, operation.known)
-        registers[cell] = joined.register
-        if joined.theirs_stands or (redo and ours.write == operation.write):
-            targets[cell] = operation.value
-        if joined.conflict:
-            lost = ours.value if joined.theirs_stands else operation.value
-            conflicts[cell] = Conflict(cell, joined.register.value, lost, joined.theirs_stands, policy is Policy.MANUAL)
+        register, theirs_stands, conflict = join(policy, ours, value, written, known)
+        registers[cell] = register
+        if theirs_stands or (redo and ours.write == written):
+            targets[cell] = value
+        if conflict:
+            lost = ours.value if theirs_stands else value
+            conflicts[cell] = Conflict(cell, register.value, lost, theirs_stands, policy is Policy.MANUAL)
     wanted = {cell: value for cell, value in targets.items() if registers[cell].image != value}
     return Plan(registers, wanted, tuple(conflicts.values()) if conflicts else ())
 
 
-def read_back(shadow: Shadow, targets: Cells, answered: Cells) -> tuple[Shadow, Cells]:
+def read_back(shadow: Shadow, targets: Container[Cell], answered: Cells) -> tuple[Shadow, Cells]:
     """After a write: the registers with their new images, and what the tracker changed beyond what it was told.
 
     ``answered`` holds every target as the tracker shows it, and its side effects. A target that it shows otherwise is

@@ -13,9 +13,13 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
+from pydantic import TypeAdapter
+
 from backbone.errors import PeerError
+from backbone.model import Cell
 from backbone.replication import limits
 from backbone.replication.message import ChangeSet, decode_record, encode_record
 from backbone.replication.moment import is_moment
@@ -27,7 +31,8 @@ _LINE = re.compile(r"([0-9a-f]{64}) (received|applied|superseded|refused)(?: (.{
 _NUMBER = re.compile(r"[1-9][0-9]{0,14}", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _STAMP = "[%d, %d, %d, %d]"
-_string = json.encoder.encode_basestring
+_quoted = TypeAdapter(str).serializer.to_json
+"""As ``json.dumps`` with ``ensure_ascii=False``, in a tenth of the time: texts are long, and each is quoted once."""
 _line_of = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": ")).encode
 
 
@@ -74,15 +79,24 @@ class Place(NamedTuple):
 def text_of(change_set: ChangeSet) -> str:
     """A change set for people: the issue, author and time; then each change with its value, write stamp and clock."""
     # By hand: the encoder takes far longer for a dictionary than for its strings, and this is done for each edit.
-    author, at = _string(change_set.author), _string(change_set.at)
-    lines = [f'{{"issue": {_string(change_set.gid)}, "author": {author}, "at": {at}}}']
-    for (field, element), value, write, known in change_set.operations:
+    gid, author, at = map(_string, change_set[:3])
+    lines = [f'{{"issue": {gid}, "author": {author}, "at": {at}}}']
+    for cell, value, write, known in change_set.operations:
         said = _string(value) if isinstance(value, str) else _line_of(value)
-        lines.append(
-            f'{{"field": {_string(field)}, "element": {_string(element)}, "value": {said}, '
-            f'"write": {_STAMP % write}, "known": {_STAMP % known}}}'
-        )
-    return "\n".join(lines) + "\n"
+        written = _STAMP % write
+        knew = written if known == write else _STAMP % known
+        lines.append(f'{_named(cell)}, "value": {said}, "write": {written}, "known": {knew}}}')
+    lines.append("")
+    return "\n".join(lines)
+
+
+def _string(text: str) -> str:
+    return _quoted(text).decode()
+
+
+@lru_cache(maxsize=1_024)
+def _named(cell: Cell) -> str:
+    return f'{{"field": {_string(cell.field)}, "element": {_string(cell.element)}'
 
 
 def digest_of(change_set: ChangeSet) -> str:

@@ -227,7 +227,7 @@ class Translation:
         for cell, value in cells.items():
             rule = self.fields.get(cell.field)
             if rule is not None and rule.plain:
-                draft.put(cell, rule.local, value)
+                draft.cells[rule.local], draft.at[cell] = value, rule.local
                 continue
             named = self._names.get(cell.field)
             if named is not None and names.strange(named, cell.element):

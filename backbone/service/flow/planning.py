@@ -59,7 +59,7 @@ def load(tx: Connection, ep: Endpoint, tasks: Sequence[Task]) -> Book:
     for task in tasks:
         gids.add(task.change_set.gid)
         named = [operation.cell for operation in task.change_set.operations]
-        gids.update(cell.element for cell in named if "-" in cell.element)
+        gids.update([element for _, element in named if "-" in element])
         cells[task.change_set.gid] = named
     book.load_gids(gids)
     book.load_cells(cells)
