@@ -125,7 +125,10 @@ def write(receipt: Receipt) -> str:
         f"{_PREVIOUS}{receipt.previous}",
         f"{_TIME}{receipt.at}",
     )
-    rows = (f"{o.digest} {o.became} {words(o.reason)}".rstrip() for o in receipt.outcomes)
+    rows = [
+        f"{digest} {became} {words(reason)}".rstrip() if reason else f"{digest} {became}"
+        for digest, became, reason in receipt.outcomes
+    ]
     return "\n".join((*head, *rows)) + "\n"
 
 

@@ -325,10 +325,10 @@ def wait(tx: Connection, link: int, gid: str, cells: Mapping[Cell, str], source:
 
 def arrived(tx: Connection, link: int, wants: Iterable[str]) -> None:
     """What was waited for is here: issues, in relations and in texts, contents."""
-    wanted = [form for one in wants for form in (one, f"ref:{one}")]
-    if not wanted or _ANY_WAITS(tx, link).first() is None:
+    come = list(wants)
+    if not come or _ANY_WAITS(tx, link).first() is None:
         return
-    _ARRIVED(tx, link, listed(wanted))
+    _ARRIVED(tx, link, listed(form for one in come for form in (one, f"ref:{one}")))
 
 
 class Ready(NamedTuple):

@@ -83,7 +83,7 @@ def plan(
     stuck = lists.held_gids(tx, ep.row)
     resting_ = standing.resting(tx, ep.row, {task.change_set.gid for task in tasks})
     names = ep.names(book)
-    links.saw_number(tx, ep.row, diff.highest_number([o for t in tasks for o in t.change_set.operations]))
+    links.saw_number(tx, ep.row, diff.highest_number(o for task in tasks for o in task.change_set.operations))
     about = _About(touched, stuck, resting_, sights)
     every = [p for task in tasks if (p := _plan_one(tx, ep, book, names, task, about)) is not None]
     planned = [p for p in every if not _is_settled(tx, ep, book, p, change_sets)]
