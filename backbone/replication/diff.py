@@ -7,7 +7,7 @@ The image decides, never the sent value: a local edit is one where the tracker s
 what was last read back, so what a tracker makes of our writes (it rounds, trims, adds) is no edit and there is no echo.
 """
 
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -145,7 +145,7 @@ def plan(
     return Plan(registers, wanted, tuple(conflicts.values()) if conflicts else ())
 
 
-def read_back(shadow: Shadow, targets: Container[Cell], answered: Cells) -> tuple[Shadow, Cells]:
+def read_back(shadow: Shadow, targets: Cells, answered: Cells) -> tuple[Shadow, Cells]:
     """After a write: the registers with their new images, and what the tracker changed beyond what it was told.
 
     ``answered`` holds every target as the tracker shows it, and its side effects. A target that it shows otherwise is

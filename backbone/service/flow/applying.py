@@ -292,7 +292,8 @@ def _applied(tx: Connection, ep: Endpoint, book: Book, names: Names, one: Planne
     shadow = book.fields(gid, one.inward.at)
     book.load_locals(ep.named_in(outcome.cells))
     agreed = ep.theirs.translation.to_agreed(outcome.cells, ep.schema, names, shadow, number=outcome.local).cells
-    registers, effects = diff.read_back(shadow, one.inward.at, agreed)
+    targets = {cell: one.plan.targets[cell] for cell in one.inward.at}
+    registers, effects = diff.read_back(shadow, targets, agreed)
     book.put(gid, registers)
     if not effects and ep.earlier is None:
         return []
