@@ -407,9 +407,10 @@ def _on_the_clock(state: LinkState, now: float, timing: Timing) -> LinkState:
 
     Two who look at the clock one after the other may come here in the other order: that is no step back.
     """
-    lately = max((at for at in (state.heard_at, state.spoke_at) if at is not None), default=now)
-    held = now if state.hold_until is None else state.hold_until - timing.resend_floor
-    if max(lately, held) <= now + limits.clock_slack_seconds:
+    was = [at for at in (state.heard_at, state.spoke_at) if at is not None]
+    was += [] if state.hold_until is None else [state.hold_until - timing.resend_floor]
+    was += [] if state.hello_due is None else [state.hello_due - timing.resend_floor / 4]
+    if max(was, default=now) <= now + limits.clock_slack_seconds:
         return state
     ahead: dict[str, Any] = {name: now for name in _TIMES if (at := getattr(state, name)) is not None and at > now}
     return replace(state, **ahead)

@@ -20,6 +20,7 @@ from backbone.replication.link import LinkState, Receiving
 from backbone.replication.merge import EMPTY, Policy, Side
 from backbone.service.endpoint import Endpoint
 from backbone.service.flow import applying, inbound, outbound, planning, recording
+from backbone.service.flow.echoes import Echoes
 from backbone.service.flow.tasks import rounds
 from backbone.service.healing import resyncing
 from backbone.service.running import pruning
@@ -153,8 +154,14 @@ def _nobody_asks_or_resends() -> Iterator[None]:
         yield
 
 
-def _own_writes_come_back() -> AbstractContextManager[Any]:
-    return patch.object(recording, "_was_seen", lambda *_: False)
+@contextmanager
+def _own_writes_come_back() -> Iterator[None]:
+    """Neither the hint in memory nor the store knows them."""
+    with (
+        patch.object(recording, "_was_seen", lambda *_: False),
+        patch.object(Echoes, "without", lambda _, edits: list(edits)),
+    ):
+        yield
 
 
 def _no_dedupe() -> AbstractContextManager[Any]:

@@ -27,6 +27,7 @@ from backbone.replication.link import (
     Took,
     acknowledgement,
     foreign,
+    reborn,
     step,
 )
 from backbone.replication.message import Kind, chain
@@ -447,6 +448,10 @@ class TestTime:
         state = after(FRESH, Started(90_000.0, boot=2, clean=False))
         assert state.phase is Phase.HOLD
         assert tick(state, 1_000.0)[0].phase is Phase.RUNNING
+
+    def test_a_store_that_was_put_back_before_the_clock_was_says_so_at_once(self) -> None:
+        state = reborn(FRESH, (OUR_LIFE[0] + 1, b"anew"), "put back", 90_000.0)
+        assert said(tick(state, 1_000.0)[1]) == [Kind.RESTORED]
 
     def test_what_comes_in_after_the_clock_was_set_back_hides_nothing(self) -> None:
         times: dict[str, Any] = {"heard_at": 90_000.0, "ack_due": 90_002.0, "ask_due": 90_010.0}
