@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from backbone.replication import limits
+from backbone.replication import limits, link
 from backbone.replication.link import (
     Acknowledged,
     Drop,
@@ -27,7 +27,6 @@ from backbone.replication.link import (
     Took,
     acknowledgement,
     foreign,
-    reborn,
     step,
 )
 from backbone.replication.message import Kind, chain
@@ -450,7 +449,7 @@ class TestTime:
         assert tick(state, 1_000.0)[0].phase is Phase.RUNNING
 
     def test_a_store_that_was_put_back_before_the_clock_was_says_so_at_once(self) -> None:
-        state = reborn(FRESH, (OUR_LIFE[0] + 1, b"anew"), "put back", 90_000.0)
+        state = link.reborn(FRESH, (OUR_LIFE[0] + 1, b"anew"), "put back", 90_000.0)
         assert said(tick(state, 1_000.0)[1]) == [Kind.RESTORED]
 
     def test_what_comes_in_after_the_clock_was_set_back_hides_nothing(self) -> None:
