@@ -19,7 +19,7 @@ from tests.simulation.world import STEPS, Restored, World, run
 
 SEEDS = int(os.environ.get("SIMULATION_SEEDS", "2000"))
 PLAIN, SPECIAL = SEEDS * 2 // 5, SEEDS * 3 // 40
-"""Of the worlds without anything special, and of each of the eight kinds in which more happens; those over mail, and
+"""Of the worlds without anything special, and of each of the nine kinds in which more happens; those over mail, and
 those of three companies, come on top of that.
 """
 SEEDS_AT_ONCE = 25
@@ -108,9 +108,12 @@ def test_nothing_is_there_twice_where_both_trackers_were_filled_before_the_link(
     assert sum(world.nodes[1].paired() for world in worlds) > 0
 
 
+@pytest.mark.parametrize("restored", [Restored.NEVER, Restored.ONE])
 @pytest.mark.parametrize("first", batches(SPECIAL))
-def test_nothing_of_an_issue_out_of_scope_leaves_and_all_of_it_comes_when_it_is_back(first: int) -> None:
-    worlds = kept(first, SPECIAL, scoped=True)
+def test_nothing_of_an_issue_out_of_scope_leaves_and_all_of_it_comes_when_it_is_back(
+    first: int, restored: Restored
+) -> None:
+    worlds = kept(first, SPECIAL, restored=restored, scoped=True)
     assert sum(world.secrets.kept for world in worlds if world.secrets is not None) > 0
 
 
