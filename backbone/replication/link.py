@@ -54,6 +54,7 @@ from backbone.replication.link_state import (
     check,
     foreign,
     fresh_lanes,
+    orders_alike,
 )
 from backbone.replication.message import Header, Kind, chain
 
@@ -123,6 +124,8 @@ def _receive(
     reason = foreign(header, identity)
     if reason is not None:
         return state, (Refuse(reason),)
+    if not orders_alike(header, identity):
+        return state, (Drop(_UNREVIEWED) if state.phase is Phase.STOPPED else Refuse(_OTHER_POLICIES),)
     if header.inc[0] > state.peer_life[0]:
         return _later_life(state, given, timing)
     if tuple(header.inc) != tuple(state.peer_life):
@@ -446,6 +449,8 @@ _FENCED = (
     "the partner knows a later life of this store: another copy was restored and lives; stop this one, or, if it is "
     "the one that shall live: backbone resync"
 )
+_OTHER_POLICIES = "the message names another table of conflict policies"
+_UNREVIEWED = "the link is stopped: what it was is said again when the agreement was looked at"
 _FORGOT = "the partner's store is in a later life than this store remembers: it was restored from an older copy"
 
 

@@ -330,6 +330,12 @@ class TestForeign:
         assert effects == (Refuse(f"the message names another {what}"),)
         assert state == FRESH
 
+    def test_what_is_of_another_agreement_is_said_again_to_a_link_that_waits_for_its_admin(self) -> None:
+        stopped = replace(FRESH, phase=Phase.STOPPED)
+        state, effects = hear(stopped, numbered(1, pol=b"d" * 32))
+        assert state == stopped
+        assert [type(effect) for effect in effects] == [Drop]
+
     def test_our_own_message_tells_of_one_directory_for_both(self) -> None:
         reason = foreign(header(sender=ALICE, receiver=BOB), IDENTITY)
         assert reason is not None
