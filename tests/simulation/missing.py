@@ -290,4 +290,4 @@ def left_remembered() -> AbstractContextManager[Any]:
 
 def proposals_not_renewed() -> AbstractContextManager[Any]:
     """Both go on as if the other remembered what they said of a proposal."""
-    return patch.dict(proposing._STEPS, {BeginsAnew: lambda talks, _: (talks, ())})  # type: ignore[arg-type]
+    return patch.dict(proposing._STEPS, {BeginsAnew: lambda talks, _: (talks, ())})
