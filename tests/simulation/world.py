@@ -256,6 +256,7 @@ class World:
 
     async def _change(self) -> None:
         """An admin proposes another agreement, takes that back, or answers."""
+        await self._review()
         master, slave = self.nodes
         open_, roll = slave.proposed(), self.law.random()
         if open_ is not None and roll < 0.7:
@@ -271,6 +272,15 @@ class World:
         elif roll < 0.83:
             self._tell("master withdraws")
             master.ask("withdraw")
+
+    async def _review(self) -> bool:
+        """An admin says which agreement holds, where a store was put back that does not know it."""
+        waiting = [node for node in self.nodes if node.waits_for_review()]
+        for node in waiting:
+            self._tell(f"the admin of {node.name} looks at the agreement")
+            node.adopt()
+            await self._restart(node, process=False)
+        return bool(waiting)
 
     async def _hurry(self, asked: Node, other: Node) -> None:
         """Of what admins say to each other most arrives at once: else hardly anything would take effect in a story."""
@@ -362,7 +372,7 @@ class World:
                 else:
                     for issue in node.cut():
                         node.choose("add", issue)
-            if not await self._round() and promises.quiet(self):
+            if not await self._round() and not await self._review() and promises.quiet(self):
                 unlocked = keys.broken(*self.nodes) if self.rotating else []
                 return promises.finally_(self) + promises.always(self) + unlocked
             self.now += 45.0 * self.pace
