@@ -109,8 +109,6 @@ def digest_of_text(text: str) -> str:
 
 def words(reason: str) -> str:
     """A reason as it stands in a receipt: one line, of bounded length."""
-    if not reason:
-        return ""
     return "".join(c if c.isprintable() else " " for c in reason)[: limits.receipt_reason_max].strip()
 
 
