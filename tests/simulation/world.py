@@ -239,8 +239,8 @@ class World:
         await self._restart(node, process=True)
 
     async def _rotate(self) -> None:
-        """An admin asks for a new key, or a thief uses an old one."""
-        index = self.locksmith.randrange(2)
+        """An admin asks for a new key, or a thief uses an old one: no node whose own key is newer than its copy."""
+        index = self.locksmith.randrange(2) if self.restored is Restored.NEVER else 1 - self.chosen
         node, other = self.nodes[index], self.nodes[1 - index]
         forged = await keys.forged(node, other) if self.locksmith.random() < 0.5 else None
         if forged is not None:

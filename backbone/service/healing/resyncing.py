@@ -26,7 +26,7 @@ from backbone.service.flow.outbound import as_edit, fetch_contents
 from backbone.service.flow.recording import emit, number, record
 from backbone.service.flow.sighting import NOTHING, Sighted, pictured
 from backbone.service.flow.tasks import Task, rounds
-from backbone.service.links import agreeing, talks
+from backbone.service.links import agreeing, rotating, talks
 from backbone.service.links.progress import joined
 from backbone.store import blobs, links, lists, messages, resync, standing
 from backbone.store.engine import Connection
@@ -77,13 +77,14 @@ async def _drain(ep: Endpoint, state: LinkState) -> int:
 
 
 async def _begin_telling(ep: Endpoint) -> int:
-    await ep.store.run(lambda tx: _answer(tx, ep))
+    certificate = await ep.keyring.public_key()
+    await ep.store.run(lambda tx: _answer(tx, ep, certificate))
     await agreeing.refresh(ep)
     await agreeing.settle(ep)
     return 1
 
 
-def _answer(tx: Connection, ep: Endpoint) -> None:
+def _answer(tx: Connection, ep: Endpoint, certificate: bytes) -> None:
     before = links.state(tx, ep.row)
     if before.peer_next is None:
         return
@@ -93,6 +94,7 @@ def _answer(tx: Connection, ep: Endpoint) -> None:
         resync.drop_peers_old_life(tx, ep.row, ep.clock())
         _forget_held(tx, ep)
         talks.heard(tx, ep, BeginsAnew())
+        rotating.say_again(tx, ep, certificate)
     names = nameable(tx, ep)
     pages = [names[first : first + limits.state_names] for first in range(0, len(names), limits.state_names)]
     told = [Told(names=tuple(page)) for page in pages] + resting.in_messages(tx, ep)
