@@ -36,6 +36,10 @@ def _is_duration(text: str) -> bool:
     return _DURATION.fullmatch(text) is not None
 
 
+def _is_flag(text: str) -> bool:
+    return text in ("true", "false")
+
+
 _FORMS: Mapping[FieldType, Callable[[str], bool]] = {
     FieldType.NUMBER: _is_number,
     FieldType.DATE: is_date,
@@ -56,6 +60,21 @@ def form_of(kind: FieldType, values: frozenset[str], characters_max: int | None)
         )
 
     return fits if has_form or values or characters_max is not None else _any_text
+
+
+def fits_row(value: Value, columns: Mapping[str, Callable[[str], bool]]) -> bool:
+    """Whether a row may be so: text in each column that is not empty. ``columns`` tell what fits into each."""
+    if not isinstance(value, dict):
+        return value is None
+    return all(
+        isinstance(text, str) and text != "" and column in columns and columns[column](text)
+        for column, text in value.items()
+    )
+
+
+def column_form(kind: FieldType, values: frozenset[str], characters_max: int) -> Callable[[str], bool]:
+    """As ``form_of``, for a column of a table: a flag is text there."""
+    return _is_flag if kind is FieldType.BOOLEAN else form_of(kind, values, characters_max)
 
 
 def _any_text(text: str) -> bool:

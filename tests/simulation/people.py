@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from backbone.model import ATTACHMENT, COMMENT, Cell, Cells, Value
 from backbone.trackers.memory import MemoryTracker
 
+WORK = "work"
+"""The memory tracker's table."""
 BOTH = "somebody"
 """Who wrote what was on both sides before the link: nobody edits that, or it would be two."""
 
@@ -20,9 +22,9 @@ class Person:
     dice: random.Random
     counter: Iterator[int]
     made: list[str] = field(default_factory=list)
-    """The unique texts of issues and comments that were made on this side."""
+    """The unique texts of issues, comments and rows that were made on this side."""
     removed: list[str] = field(default_factory=list)
-    """The texts of comments that were taken out on this side."""
+    """The texts of comments and rows that were taken out on this side."""
 
     async def act(self) -> None:
         """One edit."""
@@ -41,10 +43,12 @@ class Person:
             self.tracker.comment(local, text, self.name)
         elif roll < 0.78:
             self._edit_comment(local, cells)
-        elif roll < 0.84:
+        elif roll < 0.82:
             self.tracker.attach(local, self.unique("file"), self.unique("bytes").encode() * 3, self.name)
-        elif roll < 0.87:
+        elif roll < 0.85:
             self._remove(local, cells)
+        elif roll < 0.9:
+            self._row(local, cells)
         elif roll < 0.94:
             label = self.dice.choice(("red", "green", "blue"))
             old = cells.get(Cell("labels", label))
@@ -88,6 +92,25 @@ class Person:
         assert isinstance(value, dict)
         self.tracker.edit_comment(local, cell.element, f"{value['text']} {self.unique('edit')}", self.name)
 
+    def _row(self, local: str, cells: Cells) -> None:
+        """One is added, edited or taken out."""
+        rows = [cell for cell, value in cells.items() if cell.field == WORK and isinstance(value, dict)]
+        roll = self.dice.random()
+        if not rows or roll < 0.5:
+            text = self.unique("row")
+            self.made.append(text)
+            self.tracker.add_row(local, WORK, {"text": text, "minutes": str(next(self.counter))}, self.name)
+            return
+        cell = self.dice.choice(rows)
+        row = cells[cell]
+        assert isinstance(row, dict)
+        if roll < 0.8:
+            kind = self.dice.choice(("", "analysis", "repair"))
+            self.tracker.edit(local, {cell: {"minutes": str(next(self.counter)), "kind": kind}}, self.name)
+        else:
+            self.removed.append(str(row["text"]))
+            self.tracker.edit(local, {cell: None}, self.name)
+
     def _remove(self, local: str, cells: Cells) -> None:
         contents = [(c, v) for c, v in cells.items() if c.field in (COMMENT, ATTACHMENT) and isinstance(v, dict)]
         if not contents:
@@ -104,6 +127,12 @@ class Person:
 def texts(cells: Cells) -> list[str]:
     """The comments of an issue."""
     return [str(v["text"]) for c, v in cells.items() if c.field == COMMENT and isinstance(v, dict)]
+
+
+def rows(cells: Cells) -> list[tuple[tuple[str, str], ...]]:
+    """The rows of an issue, each with its columns."""
+    every = [v for c, v in cells.items() if c.field == WORK and isinstance(v, dict)]
+    return sorted(tuple(sorted((name, str(text)) for name, text in row.items())) for row in every)
 
 
 def files(cells: Cells) -> list[str]:

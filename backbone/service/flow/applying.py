@@ -277,7 +277,7 @@ def _settled(tx: Connection, ep: Endpoint, book: Book, one: Planned, outcome: Ap
     if outcome.created:
         for cell in one.inward.cells:
             if cell.element in outcome.created:
-                book.name(Known(cell.element[1:], cell.field, outcome.created[cell.element]))
+                book.name(Known(cell.element[1:], ep.naming[cell.field], outcome.created[cell.element]))
     if one.judged is not None and book.ledger is not None:
         tracing.applied(ep, book.ledger, one.judged, outcome)
     said = planning.settle(tx, ep, book, one, outcome.local)
