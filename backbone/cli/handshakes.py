@@ -189,8 +189,16 @@ def print_offer(offered: "Offered") -> None:
         ],
         empty="No field is shared.",
     )
+    if agreement.tables:
+        show.table(("table", "column", "type", "values"), list(_columns(agreement)), empty="")
     typer.echo("The signature shows that nobody changed the file, not who wrote it: compare the key, and after joining")
     typer.echo("the ten words, with the partner's admin by telephone.")
+
+
+def _columns(agreement: "Agreement") -> "Iterator[tuple[object, ...]]":
+    for table in sorted(agreement.tables):
+        for name, column in agreement.fields[table].columns.items():
+            yield table, name, column.type, ", ".join(column.values) or "any"
 
 
 def _comments(agreement: "Agreement") -> str:
