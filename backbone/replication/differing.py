@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from backbone.model import ATTACHMENT, COMMENT
+from backbone.model import ATTACHMENT, COMMENT, FieldType
 from backbone.replication.agreement import Agreement, Direction, SharedField
 from backbone.replication.merge import Policy, Side
 
@@ -67,7 +67,9 @@ def sentences(old: Agreement, new: Agreement, side: Side) -> list[str]:
 def _fields(old: Agreement, new: Agreement, side: Side) -> Iterator[str]:
     for name in sorted(new.fields.keys() - old.fields.keys()):
         yield f"{name!r} will be shared: {_field(new.fields[name], side)}"
-        yield f"{name!r} will be filled in on the issues that are shared already: the side where an issue began decides"
+        is_table = new.fields[name].type is FieldType.TABLE
+        how = "rows of both sides are put together" if is_table else "the side where an issue began decides"
+        yield f"{name!r} will be filled in on the issues that are shared already: {how}"
     for name in sorted(old.fields.keys() - new.fields.keys()):
         yield f"{name!r} will no longer be shared: what stands in it stays as it is on each side"
     for name in sorted(old.fields.keys() & new.fields.keys()):

@@ -1,6 +1,6 @@
 """What an admin writes about a mapping: the tables of a link's file. ``docs/mapping.md`` shows each of them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
 import pydantic
@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from backbone.errors import ConfigError
 from backbone.model import FieldType
-from backbone.replication.agreement import FieldName, Strict
+from backbone.replication.agreement import FieldName, SharedField, Strict
 from backbone.replication.mapping.content_rules import Attachments, Comments, Files, Leaving, Texts
 from backbone.replication.mapping.nearest import nearest
 from backbone.replication.mapping.people import PeopleRules
@@ -133,6 +133,12 @@ class FieldRule(WordRule):
             raise ValueError("only = 'on_create' and 'on_update' together are always: leave both out")
         return self
 
+    def within(self, shared: SharedField) -> "FieldRule":
+        """Without the columns that are not agreed upon, as long as none is missing."""
+        if not self.columns or not shared.columns.keys() <= self.columns.keys():
+            return self
+        return self.model_copy(update={"columns": {name: self.columns[name] for name in shared.columns}})
+
     @property
     def way(self) -> Way:
         """``direction``, or what the kind of rule makes of it."""
@@ -191,13 +197,14 @@ class Rules(Strict):
         """How a field's text is marked up here."""
         return (rule.markup or self.text.markup) if kind is FieldType.RICHTEXT else Markup.MARKDOWN
 
-    def within(self, agreed: Collection[str]) -> "Rules":
-        """Without the rules of fields that are not agreed upon (any more, or yet), as long as none is missing: else a
-        name may be misspelt.
+    def within(self, agreed: Mapping[str, SharedField]) -> "Rules":
+        """Without the rules of fields, and of columns, that are not agreed upon (any more, or yet), as long as none is
+        missing: else a name may be misspelt.
         """
         if not set(agreed) <= self.fields.keys():
             return self
-        return self.model_copy(update={"fields": {name: rule for name, rule in self.fields.items() if name in agreed}})
+        fields = {name: rule.within(agreed[name]) for name, rule in self.fields.items() if name in agreed}
+        return self.model_copy(update={"fields": fields})
 
     @classmethod
     def parse(cls, data: Mapping[str, Any], where: str) -> "Rules":

@@ -17,6 +17,7 @@ from tests.simulation.node import AGREEMENT, RULES, Node
 from tests.simulation.people import WORK, rows
 from tests.unit.service.drifting import audited
 from tests.unit.service.pair import Pair, issue, run
+from tests.unit.service.test_agreeing import change, without
 from tests.unit.service.test_repair import equal, repaired
 from tests.unit.service.test_twins import make, told
 
@@ -169,6 +170,33 @@ def test_rows_that_both_had_before_the_link_are_there_once_and_the_others_on_bot
         assert promises.finally_(pair.world) == []
 
     told(story)
+
+
+def test_a_table_that_joins_and_gets_another_column_is_said_on_both_sides() -> None:
+    async def story(pair: Pair) -> None:
+        await change(pair, without(WORK))
+        issue(pair, "fine")
+        await pair.settle()
+        add(pair.alice, "hers", minutes="5")
+        add(pair.bob, "his", kind="travel")
+        await pair.settle()
+        assert len(shown(pair, pair.alice)) == len(shown(pair, pair.bob)) == 1
+        columns = AGREEMENT["fields"][WORK]["columns"]
+        narrow = {"type": "table", "columns": {name: columns[name] for name in ("what", "spent")}}
+        await change(pair, without(work=narrow))
+        assert [row["text"] for row in shown(pair, pair.alice)] == ["hers", "his"]
+        assert shown(pair, pair.alice)[0] == {"minutes": "5", "text": "hers"}
+        assert "kind" not in shown(pair, pair.alice)[1]
+        await change(pair, AGREEMENT)
+        assert shown(pair, pair.alice) == shown(pair, pair.bob)
+        assert {"kind": "travel", "text": "his"} in shown(pair, pair.alice)
+        await change(pair, without(work=narrow))
+        pair.bob.tracker.edit("1", {element(pair, pair.bob, "his"): {"minutes": "7", "kind": "repair"}}, "bob")
+        await pair.settle()
+        assert {"kind": "travel", "minutes": "7", "text": "his"} in shown(pair, pair.alice)
+        assert promises.finally_(pair.world) == ["rows differ"]  # in the column that is not shared
+
+    run(story)
 
 
 def test_a_person_amends_a_row_as_json() -> None:

@@ -1,7 +1,7 @@
 """One side of a link without store and channel: a tracker's issue, its shadow, and the rules between them."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from backbone.model import ATTACHMENT, COMMENT, Cell, Cells, Field, FieldType, Person, Schema, Value
 from backbone.replication import diff
@@ -89,7 +89,7 @@ class Half:
                 cells.update({c: None for c in self.shown if c.field == name and c.element not in value})
                 cells.update({Cell(name, element): True for element in value})
             elif isinstance(value, dict):
-                cells.update({Cell(name, element): row or None for element, row in value.items()})
+                cells.update({Cell(name, e): cast("Value", row or None) for e, row in value.items()})
             else:
                 cells[Cell(name)] = value
         return self.capture(cells)
