@@ -322,7 +322,7 @@ class TestChangeSets:
             ("f", "e", 1.5, NONE, NONE), ("f", "e", 7, NONE, NONE), ("f", "e", b"x", NONE, NONE),
             ("f", "e", (1,), NONE, NONE), ("f", "e", {"a": {"b": "c"}}, NONE, NONE),
             ("f", "e", {"a": 1.5}, NONE, NONE), ("f", "e", {"a": -1}, NONE, NONE),
-            ("f", "e", {str(n): "" for n in range(9)}, NONE, NONE), ("f", "e", "v", (0,) * 3, NONE),
+            ("f", "e", {str(n): "" for n in range(limits.columns_max + 1)}, NONE, NONE), ("f", "e", "v", (0,) * 3, NONE),
             ("f", "e", "v", (0, 0, 0, -1), NONE), ("f", "e", "v", (0, 0, 0, 2**53), NONE), ("f", "e", "v", NONE),
             ("f" * (limits.name_bytes_max + 1), "e", "v", NONE, NONE), ("f", 5, "v", NONE, NONE),
         ],

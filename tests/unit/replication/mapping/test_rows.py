@@ -89,6 +89,7 @@ def test_rows_are_added_edited_and_taken_out_on_both_sides() -> None:
 
 def test_a_row_that_nobody_shared_is_taken_out_without_a_word() -> None:
     assert Half(words()).edit(times={"1": None}) == {}
+    assert words().to_local({THEIRS: None}, SCHEMA, names(), {}, bool).cells == {}
 
 
 def test_what_is_shown_for_the_agreed_word_keeps_it_and_what_somebody_wrote_does_not() -> None:
