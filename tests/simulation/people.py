@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from backbone.model import ATTACHMENT, COMMENT, Cell, Cells, Value
 from backbone.trackers.memory import MemoryTracker
 
+ROWS = 0.25
+"""This share of the edits of existing issues is of rows, where anybody edits those."""
 WORK = "work"
 """The memory tracker's table."""
 BOTH = "somebody"
@@ -21,6 +23,8 @@ class Person:
     tracker: MemoryTracker
     dice: random.Random
     counter: Iterator[int]
+    tables: bool = False
+    """Whether somebody edits rows, too; others have the stories that they had."""
     made: list[str] = field(default_factory=list)
     """The unique texts of issues, comments and rows that were made on this side."""
     removed: list[str] = field(default_factory=list)
@@ -34,6 +38,9 @@ class Person:
             self._create()
             return
         local = self.dice.choice(issues)
+        if self.tables and self.dice.random() < ROWS:
+            self._row(local, (await self.tracker.read([local]))[local].cells)
+            return
         cells = (await self.tracker.read([local]))[local].cells
         if roll < 0.55:
             self._field(local)
@@ -43,12 +50,10 @@ class Person:
             self.tracker.comment(local, text, self.name)
         elif roll < 0.78:
             self._edit_comment(local, cells)
-        elif roll < 0.82:
+        elif roll < 0.84:
             self.tracker.attach(local, self.unique("file"), self.unique("bytes").encode() * 3, self.name)
-        elif roll < 0.85:
+        elif roll < 0.87:
             self._remove(local, cells)
-        elif roll < 0.9:
-            self._row(local, cells)
         elif roll < 0.94:
             label = self.dice.choice(("red", "green", "blue"))
             old = cells.get(Cell("labels", label))
