@@ -119,7 +119,7 @@ class Half:
         self.problems = inward.problems
         cells = inward.cells if self.known else {**self.words.on_create, **inward.cells}
         self.shadow.update(plan.registers)
-        answered = {_made(cell): _shown(cell, value) for cell, value in cells.items()}
+        answered = {_made(cell, value): _shown(cell, value) for cell, value in cells.items()}
         self.shown.update(answered)
         self.known = True
         seen = self.words.to_agreed(answered, self.schema, self.names, self.shadow).cells
@@ -151,9 +151,9 @@ def _shown(cell: Cell, value: Value) -> Value:
     return value
 
 
-def _made(cell: Cell) -> Cell:
-    """A comment or attachment that was to be made, under the id that it got."""
-    if cell.field not in (COMMENT, ATTACHMENT) and not cell.element.startswith("+"):
+def _made(cell: Cell, value: Value) -> Cell:
+    """A comment, attachment or row that was to be made, under the id that it got."""
+    if cell.field not in (COMMENT, ATTACHMENT) and not isinstance(value, dict):
         return cell
     marker = cell.element.removeprefix("+")
     if marker == cell.element or marker.startswith("~"):
