@@ -10,6 +10,7 @@ a single value         ``("title", "")``           text; numbers and dates in th
 a flag                 ``("private", "")``         ``True`` (a flag that is off is ``False``)
 a member of a set      ``("labels", "urgent")``    ``True``
 a relation             ``("depends", ISSUE)``      ``True``
+a row of a table       ``("times", ROW)``          ``{COLUMN: text, ...}``
 a comment              ``("comment", COMMENT)``    ``{"text", "author", "created"}``
 an attachment          ``("attachment", FILE)``    ``{"name", "type", "size", "sha256", "author",
                                                    "created"}``
@@ -17,6 +18,9 @@ an attachment          ``("attachment", FILE)``    ``{"name", "type", "size", "s
 
 A comment that not everybody may see has ``"visibility"`` beside: the tracker's own word for who may. In a write, empty
 is everybody, and without it nothing changes.
+
+A row holds text in each column that is not empty, in the form of the column's type (a flag: ``true`` or ``false``). In
+a write, the empty text empties a column, and one that is not named stays as it is.
 
 ``None`` always means *absent*: an empty field, an element taken out, a comment deleted. A cell that is not in
 a bag is the same as a cell with ``None``. Times are UTC, ``2026-11-21T04:19:00Z``, with three decimals
@@ -37,6 +41,7 @@ from typing import NamedTuple, TypeAlias
 ISSUE = "issue"
 COMMENT = "comment"
 ATTACHMENT = "attachment"
+ROW = "row"
 
 Record: TypeAlias = dict[str, str | int]
 Value: TypeAlias = bool | str | Record | None
@@ -56,6 +61,15 @@ Position: TypeAlias = tuple[int, ...]
 
 An edit carries its number in the place of its own journal and 0 in the others.
 """
+
+
+def in_words(value: Value) -> str:
+    """What a person is shown of a value: of a comment the text, of an attachment the name, of a row all."""
+    if not isinstance(value, dict):
+        return str(value)
+    if "created" in value and ("text" in value or "name" in value):
+        return str(value.get("text", value.get("name")))
+    return ", ".join(f"{name} {part}" for name, part in value.items())
 
 
 def covers(seen: Position, position: Position) -> bool:
@@ -81,10 +95,16 @@ class FieldType(StrEnum):
     LABELS = "labels"
     USERS = "users"
     RELATION = "relation"
+    TABLE = "table"
 
 
-SETS = frozenset({FieldType.CHOICES, FieldType.LABELS, FieldType.USERS, FieldType.RELATION})
-"""A relation is a set of issues even where the tracker allows only one target."""
+SETS = frozenset({FieldType.CHOICES, FieldType.LABELS, FieldType.USERS, FieldType.RELATION, FieldType.TABLE})
+"""A relation is a set of issues even where the tracker allows only one target; a table is a set of rows."""
+COLUMNS = frozenset({
+    FieldType.TEXT, FieldType.NUMBER, FieldType.DATE, FieldType.DATETIME, FieldType.DURATION, FieldType.BOOLEAN,
+    FieldType.CHOICE, FieldType.USER,
+})  # fmt: skip
+"""What a column of a table can hold."""
 CHOSEN = frozenset({FieldType.CHOICE, FieldType.VERSION, FieldType.COMPONENT, FieldType.CHOICES, FieldType.LABELS})
 """Types whose values are words from a list."""
 
@@ -104,6 +124,8 @@ class Field:
     """Choices whose missing values can be created (labels)."""
     transitions: frozenset[tuple[str, str]] | None = None
     """Of a choice with a workflow: the values between which it can be changed, ``(from, to)``; ``None`` for all."""
+    columns: "Mapping[str, Field]" = field(default_factory=dict, hash=False)
+    """Of a table."""
 
 
 @dataclass(frozen=True, slots=True)

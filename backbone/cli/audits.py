@@ -8,6 +8,7 @@ from backbone.cli import show
 from backbone.cli.asking import Request, ask
 from backbone.cli.here import Here, here
 from backbone.errors import BackboneError, Differences
+from backbone.model import in_words
 
 Json = Annotated[bool, typer.Option("--json", help="For programs: stable keys.")]
 Name = Annotated[str, typer.Argument(help="The link.")]
@@ -88,6 +89,6 @@ def _problems(result: dict[str, Any]) -> list[str]:
 def _line(one: dict[str, Any]) -> str:
     if not one["field"]:
         return str(one["name"])
-    value = one["value"].get("text") or one["value"].get("name") if isinstance(one["value"], dict) else one["value"]
-    ours = "absent" if value is None else repr(value)[:80]
+    value = one["value"]
+    ours = "absent" if value is None else repr(in_words(value) if isinstance(value, dict) else value)[:80]
     return f"{one['name']} (here {one['here'] or '-'} {ours}, at the partner {one['there'] or '-'})"

@@ -101,8 +101,8 @@ def _print(sample: "Sample") -> None:
 
 
 def _short(value: "Value") -> str:
-    text = (
-        "-" if value is None else str(value.get("text", value.get("name"))) if isinstance(value, dict) else str(value)
-    )
+    from backbone.model import in_words
+
+    text = "-" if value is None else in_words(value)
     text = show.printable(" ".join(text.split()))
     return text if len(text) <= WORDS_MAX else f"{text[:WORDS_MAX]}…"

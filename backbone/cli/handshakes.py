@@ -13,6 +13,8 @@ from backbone.cli.here import Here, here
 from backbone.errors import HandshakeRefused, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from backbone.replication.agreement import Agreement
     from backbone.service.links.linking import Offered
     from backbone.service.node import Node
@@ -189,8 +191,16 @@ def print_offer(offered: "Offered") -> None:
         ],
         empty="No field is shared.",
     )
+    if agreement.tables:
+        show.table(("table", "column", "type", "values"), list(_columns(agreement)), empty="")
     typer.echo("The signature shows that nobody changed the file, not who wrote it: compare the key, and after joining")
     typer.echo("the ten words, with the partner's admin by telephone.")
+
+
+def _columns(agreement: "Agreement") -> "Iterable[tuple[object, ...]]":
+    for table in sorted(agreement.tables):
+        for name, column in agreement.fields[table].columns.items():
+            yield table, name, column.type, ", ".join(column.values) or "any"
 
 
 def _comments(agreement: "Agreement") -> str:

@@ -9,6 +9,7 @@ from backbone.cli import show
 from backbone.cli.asking import Request, ask
 from backbone.cli.here import here, link_named
 from backbone.errors import BackboneError, UsageError
+from backbone.model import Value, in_words
 
 if TYPE_CHECKING:
     from backbone.service.node import Node
@@ -98,7 +99,6 @@ def one(rows: list[dict[str, Any]], number: int, what: str) -> dict[str, Any]:
     raise UsageError(f"there is no number {number} in the {what} list: backbone {what} list --all")
 
 
-def _short(value: object) -> str:
-    shown = value.get("text") or value.get("name") if isinstance(value, dict) else value
-    text = "-" if shown is None else str(shown)
+def _short(value: Value) -> str:
+    text = "-" if value is None else in_words(value)
     return show.printable(text if len(text) <= 40 else text[:39] + "…")

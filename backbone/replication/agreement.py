@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -11,7 +11,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from backbone.errors import ConfigError, PeerError
-from backbone.model import ATTACHMENT, CHOSEN, COMMENT, Cell, FieldType, Value
+from backbone.model import ATTACHMENT, CHOSEN, COLUMNS, COMMENT, Cell, FieldType, Value
 from backbone.replication import forms, limits
 from backbone.replication.merge import Policy, Side
 from backbone.replication.message import ChangeSet
@@ -42,21 +42,70 @@ class Direction(StrEnum):
         return self is not (Direction.TO_MASTER if writer is Side.MASTER else Direction.TO_SLAVE)
 
 
+_Values = tuple[Annotated[str, Field(min_length=1, max_length=limits.name_bytes_max)], ...]
+
+
+class Column(Strict):
+    """One column of a shared table."""
+
+    type: FieldType
+    values: _Values = ()
+    """All there may be, for a choice; none named: any."""
+    characters_max: Annotated[int, Field(ge=1, le=limits.column_characters_max)] = limits.column_characters_max
+
+    @model_validator(mode="after")
+    def _holds_one_value(self) -> Self:
+        if self.type not in COLUMNS:
+            raise ValueError(f"a column cannot be of type {self.type}; there are {', '.join(sorted(COLUMNS))}")
+        if self.values and self.type is not FieldType.CHOICE:
+            raise ValueError(f"a column of type {self.type} has no list of values; leave them out")
+        return self
+
+    @property
+    def as_field(self) -> "SharedField":
+        """The same as a field of its own."""
+        return SharedField(type=self.type, values=self.values, characters_max=self.characters_max)
+
+
 class SharedField(Strict):
     """One shared field, in neutral words."""
 
     type: FieldType
     policy: Policy = Policy.NEWEST
     direction: Direction = Direction.BOTH
-    values: tuple[Annotated[str, Field(min_length=1, max_length=limits.name_bytes_max)], ...] = ()
+    values: _Values = ()
     """All there may be, for types whose values are words from a list; none named: any."""
     characters_max: Annotated[int, Field(ge=1)] | None = None
+    columns: Annotated[dict[FieldName, Column], Field(max_length=limits.columns_max)] = Field(
+        default_factory=dict, exclude_if=lambda columns: not columns
+    )
+    """Of a table. Other fields do not speak of columns and rows: a partner that knows no tables takes them as ever."""
+    rows_max: Annotated[int, Field(ge=1, le=limits.rows_max)] | None = Field(
+        default=None, exclude_if=lambda rows_max: rows_max is None
+    )
+    """Rows of a table in one issue; not named: as many as can be."""
 
     @model_validator(mode="after")
     def _words_from_a_list(self) -> Self:
         if self.values and self.type not in CHOSEN:
             raise ValueError(f"a field of type {self.type} has no list of values; leave them out")
         return self
+
+    @model_validator(mode="after")
+    def _columns_of_a_table(self) -> Self:
+        is_table = self.type is FieldType.TABLE
+        if is_table and not self.columns:
+            raise ValueError("a table needs columns: [fields.NAME.columns], a line for each")
+        if not is_table and (self.columns or self.rows_max is not None):
+            raise ValueError(f"a field of type {self.type} has neither columns nor rows_max; leave them out")
+        if is_table and self.characters_max is not None:
+            raise ValueError("characters_max is of a column, not of a table")
+        return self
+
+    @property
+    def rows(self) -> int:
+        """How many rows an issue may have."""
+        return limits.rows_max if self.rows_max is None else self.rows_max
 
 
 class Agreement(Strict):
@@ -155,11 +204,28 @@ class Agreement(Strict):
         return size <= self.attachment_bytes_max and (not types or any(fnmatchcase(media_type, t) for t in types))
 
     @cached_property
+    def tables(self) -> frozenset[str]:
+        """The fields that are tables."""
+        return frozenset(name for name, field in self.fields.items() if field.type is FieldType.TABLE)
+
+    def check_rows(self, change_set: ChangeSet, rows: Collection[Cell]) -> None:
+        """Whether an issue that has these rows can have those of the peer's, too: raises ``PeerError``.
+
+        A sender keeps to the limit; here there may be more, as both sides may add rows at once.
+        """
+        for name in self.tables:
+            fresh = {o.cell for o in change_set.operations if o.cell.field == name and o.value is not None}
+            count = len(fresh.union(cell for cell in rows if cell.field == name)) if fresh else 0
+            if count > limits.rows_ahead * self.fields[name].rows:
+                raise PeerError(f"the peer wrote more rows of {name} than the agreement allows in one issue")
+
+    @cached_property
     def _forms(self) -> Mapping[str, Callable[[str, Value], bool]]:
         """Whether a cell of this name may have this element and value."""
         known = self.fields.items()
         shared = {name: forms.form_of(f.type, frozenset(f.values), f.characters_max) for name, f in known}
         table = {name: forms.cell_form(field.type, shared[name]) for name, field in known}
+        table |= {name: forms.row_form(self._columns(name)) for name in self.tables}
         if self.comments:
             table[COMMENT] = self._is_comment
         if self.attachments:
@@ -171,6 +237,13 @@ class Agreement(Strict):
         """What each side may write."""
         names = (*self.fields, COMMENT, ATTACHMENT)
         return {side: frozenset(name for name in names if self.direction_of(name).allows(side)) for side in Side}
+
+    def _columns(self, name: str) -> Mapping[str, Callable[[str], bool]]:
+        """What fits into each column of a table."""
+        return {
+            column: forms.column_form(said.type, frozenset(said.values), said.characters_max)
+            for column, said in self.fields[name].columns.items()
+        }
 
     def _is_comment(self, element: str, value: Value) -> bool:
         if not element:

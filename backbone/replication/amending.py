@@ -1,6 +1,8 @@
 """A person amends one value of a change set that was refused: a write of ours that knows of the peer's."""
 
-from backbone.model import ATTACHMENT, Cell, Value
+import json
+
+from backbone.model import ATTACHMENT, COMMENT, Cell, Record, Value
 from backbone.replication.merge import Register, Side, write
 from backbone.replication.message import ChangeSet, Operation
 
@@ -9,7 +11,9 @@ SHOWN_IN = {True: "name", False: "text"}
 
 
 def text_of(cell: Cell, value: Value) -> str:
-    """A value as a person amends it; absent is empty."""
+    """A value as a person amends it; absent is empty. A row is JSON: its columns and their texts."""
+    if isinstance(value, dict) and cell.field not in (COMMENT, ATTACHMENT):
+        return json.dumps(value, ensure_ascii=False)
     if isinstance(value, dict):
         return str(value[_part(cell)])
     if isinstance(value, bool):
@@ -19,6 +23,8 @@ def text_of(cell: Cell, value: Value) -> str:
 
 def value_of(cell: Cell, before: Value, text: str) -> Value:
     """The inverse: what ``text`` means in the place of ``before``. Raises ``ValueError`` with a reason for a person."""
+    if isinstance(before, dict) and cell.field not in (COMMENT, ATTACHMENT):
+        return _row(cell, text) if text else None
     if isinstance(before, dict):
         return {**before, _part(cell): text}
     if isinstance(before, bool):
@@ -26,6 +32,16 @@ def value_of(cell: Cell, before: Value, text: str) -> Value:
             raise ValueError(f"{cell.field} is yes or no")
         return text == "yes" if not cell.element else (True if text == "yes" else None)
     return text or None
+
+
+def _row(cell: Cell, text: str) -> Record:
+    try:
+        row = json.loads(text)
+    except (ValueError, RecursionError):
+        row = None
+    if not isinstance(row, dict) or not all(isinstance(part, str) for part in row.values()):
+        raise ValueError(f'{cell.field} is a row: its columns and their texts, as {{"column": "text"}}')
+    return {column: part for column, part in row.items() if part}
 
 
 def find(change_set: ChangeSet, name: str) -> Cell:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from backbone.model import ATTACHMENT, COMMENT
+from backbone.model import ATTACHMENT, COMMENT, FieldType
 from backbone.replication.agreement import Agreement, Direction, SharedField
 from backbone.replication.merge import Policy, Side
 
@@ -40,7 +40,11 @@ def _may_say_more(old: Agreement, new: Agreement, name: str, writer: Side) -> bo
     if name in (COMMENT, ATTACHMENT):
         return _limits_of(old, name) != _limits_of(new, name)
     one, other = old.fields[name], new.fields[name]
-    return (one.type, one.values, one.characters_max) != (other.type, other.values, other.characters_max)
+    return _room_of(one) != _room_of(other)
+
+
+def _room_of(field: SharedField) -> tuple[object, ...]:
+    return field.type, field.values, field.characters_max, field.columns, field.rows
 
 
 def _limits_of(agreement: Agreement, name: str) -> tuple[object, ...]:
@@ -63,7 +67,9 @@ def sentences(old: Agreement, new: Agreement, side: Side) -> list[str]:
 def _fields(old: Agreement, new: Agreement, side: Side) -> Iterator[str]:
     for name in sorted(new.fields.keys() - old.fields.keys()):
         yield f"{name!r} will be shared: {_field(new.fields[name], side)}"
-        yield f"{name!r} will be filled in on the issues that are shared already: the side where an issue began decides"
+        is_table = new.fields[name].type is FieldType.TABLE
+        how = "rows of both sides are put together" if is_table else "the side where an issue began decides"
+        yield f"{name!r} will be filled in on the issues that are shared already: {how}"
     for name in sorted(old.fields.keys() - new.fields.keys()):
         yield f"{name!r} will no longer be shared: what stands in it stays as it is on each side"
     for name in sorted(old.fields.keys() & new.fields.keys()):
@@ -76,6 +82,8 @@ def _field(field: SharedField, side: Side) -> str:
         parts.append(f"its values are {_named(field.values)}")
     if field.characters_max is not None:
         parts.append(f"at most {field.characters_max} characters")
+    if field.columns:
+        parts.append(f"its columns are {_named(field.columns)}; at most {field.rows} rows in one issue")
     return "; ".join(parts)
 
 
@@ -87,8 +95,29 @@ def _changes(name: str, old: SharedField, new: SharedField, side: Side) -> Itera
     if old.policy is not new.policy:
         yield f"{name!r}: {_conflict(new.policy, side)}; until now {_conflict(old.policy, side)}"
     yield from _values(name, old.values, new.values)
+    yield from _columns(name, old, new)
     if old.characters_max != new.characters_max:
         yield f"{name!r} may have {_at_most(new.characters_max)}, and could have {_at_most(old.characters_max)}"
+
+
+def _columns(name: str, old: SharedField, new: SharedField) -> Iterator[str]:
+    if not (old.columns and new.columns):
+        return
+    for column in sorted(new.columns.keys() - old.columns.keys()):
+        yield f"{name!r} will have the column {column!r}: {new.columns[column].type}"
+    for column in sorted(old.columns.keys() - new.columns.keys()):
+        yield f"{name!r} will no longer have the column {column!r}: what stands in it stays as it is on each side"
+    for column in sorted(old.columns.keys() & new.columns.keys()):
+        before, after = old.columns[column], new.columns[column]
+        called = f"{name}.{column}"
+        if before.type is not after.type:
+            yield f"{called!r} will be of type {after.type}, and was {before.type}"
+        yield from _values(called, before.values, after.values)
+        if before.characters_max != after.characters_max:
+            most, was = _at_most(after.characters_max), _at_most(before.characters_max)
+            yield f"{called!r} may have {most}, and could have {was}"
+    if old.rows != new.rows:
+        yield f"an issue may have {new.rows} rows of {name!r}, and could have {old.rows}"
 
 
 def _values(name: str, old: tuple[str, ...], new: tuple[str, ...]) -> Iterator[str]:

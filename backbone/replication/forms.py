@@ -36,6 +36,10 @@ def _is_duration(text: str) -> bool:
     return _DURATION.fullmatch(text) is not None
 
 
+def _is_flag(text: str) -> bool:
+    return text in ("true", "false")
+
+
 _FORMS: Mapping[FieldType, Callable[[str], bool]] = {
     FieldType.NUMBER: _is_number,
     FieldType.DATE: is_date,
@@ -56,6 +60,25 @@ def form_of(kind: FieldType, values: frozenset[str], characters_max: int | None)
         )
 
     return fits if has_form or values or characters_max is not None else _any_text
+
+
+def row_form(columns: Mapping[str, Callable[[str], bool]]) -> Callable[[str, Value], bool]:
+    """Whether a row may be so: text in each column that is not empty. ``columns`` tell what fits into each."""
+
+    def fits(element: str, value: Value) -> bool:
+        if not element or not isinstance(value, dict):
+            return bool(element) and value is None
+        return all(
+            isinstance(text, str) and text != "" and column in columns and columns[column](text)
+            for column, text in value.items()
+        )
+
+    return fits
+
+
+def column_form(kind: FieldType, values: frozenset[str], characters_max: int) -> Callable[[str], bool]:
+    """As ``form_of``, for a column of a table: a flag is text there."""
+    return _is_flag if kind is FieldType.BOOLEAN else form_of(kind, values, characters_max)
 
 
 def _any_text(text: str) -> bool:

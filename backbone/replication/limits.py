@@ -152,6 +152,18 @@ hops_max = 8
 contents_asked = 200
 """Attachments' contents asked for again in one message."""
 
+columns_max = 16
+"""Columns of a table: a row is merged as a whole, and a person compares two of them."""
+
+rows_max = 2_000
+"""Rows of one table in one issue, at most: they are read and kept together with the issue's fields."""
+
+rows_ahead = 2
+"""Both sides may add rows up to the limit at once: so many times as many are taken."""
+
+column_characters_max = 10_000
+"""One column of a row: what is longer is a comment."""
+
 people_made_max = 1_000
 """Users that are made in a tracker for people of one partner: a partner can name as many as it likes."""
 

@@ -372,7 +372,7 @@ _PARTS_HERE, _PARTS_AFAR = 4, 6
 _Name = Annotated[str, Field(max_length=limits.name_bytes_max, pattern=r"^[^\x00]*$")]
 _Text = Annotated[str, Field(max_length=limits.text_bytes_max)]
 _Moment = Annotated[str, AfterValidator(_moment_or_nothing)]
-_WireRecord = Annotated[dict[_Name, _Text | Counter], Field(max_length=8)]
+_WireRecord = Annotated[dict[_Name, _Text | Counter], Field(max_length=limits.columns_max)]
 _WireStamp = tuple[Counter, Counter, Counter, Counter]
 _WireOperation = tuple[_Name, _Name, bool | _Text | _WireRecord | None, _WireStamp, _WireStamp]
 _WireOperations = Annotated[

@@ -147,10 +147,10 @@ class Doubt(Exception):
 
 
 def same_contents(ours: Cells, theirs: Cells) -> dict[Cell, Cell]:
-    """Which of our twin's comments and attachments are those of the partner's, by their cells: each at most once.
+    """Which of our twin's comments, attachments and rows are those of the partner's, by their cells: each at most once.
 
-    A comment is the same where the text is, and the author or the time; an attachment where its content is, rather one
-    with the same name.
+    A row is the same where each column is. A comment is the same where the text is, and the author or the time; an
+    attachment where its content is, rather one with the same name.
     """
     left = {cell: value for cell, value in ours.items() if isinstance(value, dict)}
     met: dict[Cell, Cell] = {}
@@ -158,7 +158,8 @@ def same_contents(ours: Cells, theirs: Cells) -> dict[Cell, Cell]:
         for cell, value in theirs.items():
             if cell in met or not isinstance(value, dict):
                 continue
-            twin = next((c for c, v in left.items() if c.field == cell.field and _is_same(v, value, exact=exact)), None)
+            alike = _is_same if cell.field in (COMMENT, ATTACHMENT) else _is_same_row
+            twin = next((c for c, v in left.items() if c.field == cell.field and alike(v, value, exact=exact)), None)
             if twin is not None:
                 met[cell] = twin
                 del left[twin]
@@ -174,6 +175,10 @@ def _is_same(ours: Mapping[str, object], theirs: Mapping[str, object], *, exact:
         return False
     author, created = ours["author"] == theirs["author"], ours["created"] == theirs["created"]
     return author and created if exact else author or created
+
+
+def _is_same_row(ours: Mapping[str, object], theirs: Mapping[str, object], *, exact: bool) -> bool:
+    return exact and ours == theirs
 
 
 def _plain(text: object) -> str:

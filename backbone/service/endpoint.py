@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Container, Coroutine, Mapping, 
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeAlias
 
-from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cells, FieldType, Schema
+from backbone.model import ATTACHMENT, COMMENT, ISSUE, ROW, Cell, Cells, FieldType, Schema
 from backbone.replication import limits
 from backbone.replication.agreement import Agreement
 from backbone.replication.diff import Shadow
@@ -24,7 +24,7 @@ from backbone.service.flow.ahead import Ahead
 from backbone.service.flow.contents import Contents
 from backbone.service.flow.echoes import Echoes
 from backbone.store.engine import Store
-from backbone.store.shadows import Book
+from backbone.store.shadows import Book, Known
 from backbone.trackers.base import Tracker
 from channels.base import Channel
 from handshake.base import KeyRing
@@ -119,6 +119,7 @@ class Endpoint(Voice):
     policies: dict[str, Any] = field(init=False)
     naming: dict[str, str] = field(init=False)
     """The local fields whose elements are names, and of what kind of thing."""
+    _own: dict[str, str] = field(init=False)
     echoes: Echoes = field(default_factory=Echoes)
     ahead: Ahead = field(default_factory=Ahead)
     translate: Callable[[Agreement], Translation] | None = None
@@ -144,7 +145,9 @@ class Endpoint(Voice):
         self.policies = self.agreement.policies()
         self.unlooked = self.pairing is not None
         related = [name for name, known in self.schema.fields.items() if known.type is FieldType.RELATION]
-        self.naming = {COMMENT: COMMENT, ATTACHMENT: ATTACHMENT, **dict.fromkeys(related, ISSUE)}
+        tables = [name for name, known in self.schema.fields.items() if known.type is FieldType.TABLE]
+        self._own = {COMMENT: COMMENT, ATTACHMENT: ATTACHMENT, **dict.fromkeys(tables, ROW)}
+        self.naming = {**self._own, **dict.fromkeys(related, ISSUE)}
 
     @property
     def theirs(self) -> Terms:
@@ -210,6 +213,33 @@ class Endpoint(Voice):
         """
         naming = self.naming
         return {(naming[cell.field], cell.element) for cell in cells if cell.field in naming}
+
+    def own_kind(self, local: str) -> str | None:
+        """Of what an issue has of its own, and what has a name: what the cells of this local field are."""
+        return self._own.get(local)
+
+    def owned(self, cells: Cells, names: Names) -> dict[Cell, Cell]:
+        """The comments, attachments and rows among these local cells, by their cells in agreed words."""
+        return {
+            Cell(agreed, names.gid_of(kind, cell.element)): cell
+            for cell in cells
+            if (kind := self._own.get(cell.field)) is not None
+            for agreed in self.translation.agreed_of(cell.field)
+        }
+
+    def is_owned(self, agreed: Cell) -> bool:
+        """Whether an agreed cell is a comment, an attachment or a row."""
+        return agreed.field in (COMMENT, ATTACHMENT) or any(agreed.field in one.tables for one in self._agreements)
+
+    @property
+    def _agreements(self) -> tuple[Agreement, ...]:
+        return (self.agreement,) if self.earlier is None else (self.agreement, self.earlier.agreement)
+
+    def name_owned(self, book: Book, cell: Cell, local: Cell) -> None:
+        """The comment, attachment or row of this agreed cell has its name here, unless it has one."""
+        kind = self._own[local.field]
+        if book.by_local(kind, local.element) is None:
+            book.name(Known(cell.element, kind, local.element))
 
     def born_here(self, name: str) -> bool:
         """Whether a gid was given by this node: such a thing is never created here."""

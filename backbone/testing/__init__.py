@@ -1,6 +1,6 @@
 """The contracts of the ports as suites, for our adapters and for yours."""
 
-from backbone.testing.harness import TrackerHarness, Words
+from backbone.testing.harness import RowHarness, TrackerHarness, Words
 from backbone.testing.trackers import TrackerContract
 
-__all__ = ["TrackerContract", "TrackerHarness", "Words"]
+__all__ = ["RowHarness", "TrackerContract", "TrackerHarness", "Words"]

@@ -37,6 +37,10 @@ class Words:
     people: tuple[str, str]
     user: str
     """The synchronization user."""
+    table: str = ""
+    """A table, where the tracker has one: the promises about rows are skipped otherwise."""
+    columns: tuple[str, str] = ("", "")
+    """Of the table: one that holds text, and one that holds a number."""
 
 
 class TrackerHarness(Protocol):
@@ -53,6 +57,14 @@ class TrackerHarness(Protocol):
     def remove_comment(self, local: str, comment: str, author: str) -> None: ...
     def attach(self, local: str, name: str, content: bytes, author: str) -> str: ...
     def remove(self, local: str) -> None: ...
+
+
+class RowHarness(TrackerHarness, Protocol):
+    """A tracker with a table, and what people do in it."""
+
+    def add_row(self, local: str, row: Record, author: str) -> str: ...
+    def edit_row(self, local: str, element: str, row: Record, author: str) -> None: ...
+    def remove_row(self, local: str, element: str, author: str) -> None: ...
 
 
 class Told:

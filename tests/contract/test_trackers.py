@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from backbone.model import Cell, Cells, Person, Value, Write
+from backbone.model import Cell, Cells, Person, Record, Value, Write
 from backbone.testing import TrackerContract, TrackerHarness, Words
 from backbone.trackers.memory import DEFAULT_SCHEMA, MemoryTracker
 from tests.support.roundup import PEOPLE, RoundupHarness, copy_home, make_home
 
-_MEMORY_WORDS = Words("title", "priority", ("low", "urgent"), "labels", "depends", PEOPLE, "backbone")
+_MEMORY_WORDS = Words(
+    "title", "priority", ("low", "urgent"), "labels", "depends", PEOPLE, "backbone", "work", ("text", "minutes")
+)
 _MEMORY_SCHEMA = dataclasses.replace(
     DEFAULT_SCHEMA, people={login: Person(login, login.title()) for login in (*PEOPLE, "backbone")}
 )
@@ -59,6 +61,15 @@ class MemoryHarness:
 
     def attach(self, local: str, name: str, content: bytes, author: str) -> str:
         return self._people.attach(local, name, content, author)
+
+    def add_row(self, local: str, row: Record, author: str) -> str:
+        return self._people.add_row(local, "work", row, author)
+
+    def edit_row(self, local: str, element: str, row: Record, author: str) -> None:
+        self._people.edit(local, {Cell("work", element): row}, author)
+
+    def remove_row(self, local: str, element: str, author: str) -> None:
+        self._people.edit(local, {Cell("work", element): None}, author)
 
     def remove(self, local: str) -> None:
         self._people.remove(local)

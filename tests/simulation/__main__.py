@@ -54,6 +54,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--cutting", action="store_true", help="people take issues out of the link and add them again")
     parser.add_argument("--changing", action="store_true", help="the admins change the agreement")
     parser.add_argument("--pairing", action="store_true", help="both trackers hold issues before the link")
+    parser.add_argument("--tables", action="store_true", help="people edit rows of tables, too")
     parser.add_argument("--scoped", action="store_true", help="closed issues take no part")
     parser.add_argument("--rotating", action="store_true", help="the admins change their keys")
     return parser.parse_args()
@@ -66,7 +67,7 @@ def _job(options: argparse.Namespace, seed: int) -> Job:
     world = {
         "carrier": MAIL if options.carrier == "mail" else DIRECTORY, "restored": options.restored,
         "cutting": options.cutting, "changing": options.changing, "rotating": options.rotating,
-        "pairing": options.pairing, "scoped": options.scoped,
+        "pairing": options.pairing, "scoped": options.scoped, "tables": options.tables,
     }  # fmt: skip
     flags = [
         kind for kind, given in KINDS.items() if kind and all(world[name] == value for name, value in given.items())

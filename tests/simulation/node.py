@@ -51,8 +51,10 @@ AGREEMENT: dict[str, Any] = {
         "priority": {"type": "choice", "policy": "master"},
         "labels": {"type": "choices", "policy": "newest"},
         "depends": {"type": "relation", "policy": "newest"},
+        "work": {"type": "table", "policy": "newest",
+                 "columns": {"what": {"type": "text"}, "spent": {"type": "number"}, "kind": {"type": "choice"}}},
     },
-}
+}  # fmt: skip
 AGREEMENTS: tuple[dict[str, Any], ...] = (
     AGREEMENT,
     {**AGREEMENT, "fields": {n: f for n, f in AGREEMENT["fields"].items() if n != "estimate"}},
@@ -62,7 +64,8 @@ AGREEMENTS: tuple[dict[str, Any], ...] = (
     {**AGREEMENT, "fields": {n: {**f, "policy": "master"} for n, f in AGREEMENT["fields"].items() if n != "depends"}},
 )  # fmt: skip
 """What the admins of a world that changes go over to: fields leave and join, types and policies change."""
-RULES = {"fields": {name: {"local": name} for name in AGREEMENT["fields"]}}
+RULES: dict[str, Any] = {"fields": {name: {"local": name} for name in AGREEMENT["fields"]}}
+RULES["fields"]["work"]["columns"] = {"what": "text", "spent": "minutes", "kind": "kind"}
 
 
 PAIRED = {

@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from backbone.model import ATTACHMENT, COMMENT, Cell, Cells, Value
 from backbone.trackers.memory import MemoryTracker
 
+ROWS = 0.25
+"""This share of the edits of existing issues is of rows, where anybody edits those."""
+WORK = "work"
+"""The memory tracker's table."""
 BOTH = "somebody"
 """Who wrote what was on both sides before the link: nobody edits that, or it would be two."""
 
@@ -19,10 +23,12 @@ class Person:
     tracker: MemoryTracker
     dice: random.Random
     counter: Iterator[int]
+    tables: bool = False
+    """Whether somebody edits rows, too; others have the stories that they had."""
     made: list[str] = field(default_factory=list)
-    """The unique texts of issues and comments that were made on this side."""
+    """The unique texts of issues, comments and rows that were made on this side."""
     removed: list[str] = field(default_factory=list)
-    """The texts of comments that were taken out on this side."""
+    """The texts of comments and rows that were taken out on this side."""
 
     async def act(self) -> None:
         """One edit."""
@@ -32,6 +38,9 @@ class Person:
             self._create()
             return
         local = self.dice.choice(issues)
+        if self.tables and self.dice.random() < ROWS:
+            self._row(local, (await self.tracker.read([local]))[local].cells)
+            return
         cells = (await self.tracker.read([local]))[local].cells
         if roll < 0.55:
             self._field(local)
@@ -88,6 +97,25 @@ class Person:
         assert isinstance(value, dict)
         self.tracker.edit_comment(local, cell.element, f"{value['text']} {self.unique('edit')}", self.name)
 
+    def _row(self, local: str, cells: Cells) -> None:
+        """One is added, edited or taken out."""
+        rows = [cell for cell, value in cells.items() if cell.field == WORK and isinstance(value, dict)]
+        roll = self.dice.random()
+        if not rows or roll < 0.5:
+            text = self.unique("row")
+            self.made.append(text)
+            self.tracker.add_row(local, WORK, {"text": text, "minutes": str(next(self.counter))}, self.name)
+            return
+        cell = self.dice.choice(rows)
+        row = cells[cell]
+        assert isinstance(row, dict)
+        if roll < 0.8:
+            kind = self.dice.choice(("", "analysis", "repair"))
+            self.tracker.edit(local, {cell: {"minutes": str(next(self.counter)), "kind": kind}}, self.name)
+        else:
+            self.removed.append(str(row["text"]))
+            self.tracker.edit(local, {cell: None}, self.name)
+
     def _remove(self, local: str, cells: Cells) -> None:
         contents = [(c, v) for c, v in cells.items() if c.field in (COMMENT, ATTACHMENT) and isinstance(v, dict)]
         if not contents:
@@ -104,6 +132,12 @@ class Person:
 def texts(cells: Cells) -> list[str]:
     """The comments of an issue."""
     return [str(v["text"]) for c, v in cells.items() if c.field == COMMENT and isinstance(v, dict)]
+
+
+def rows(cells: Cells) -> list[tuple[tuple[str, str], ...]]:
+    """The rows of an issue, each with its columns."""
+    every = [v for c, v in cells.items() if c.field == WORK and isinstance(v, dict)]
+    return sorted(tuple(sorted((name, str(text)) for name, text in row.items())) for row in every)
 
 
 def files(cells: Cells) -> list[str]:

@@ -14,7 +14,7 @@ from backbone.replication.proposal import decode_agreed
 from backbone.store import evidence, links, lists, messages, proposals, shadows
 from backbone.store.codec import unpack_registers
 from backbone.store.tables import conflict, identity, outbox, shadow
-from tests.simulation.people import files, texts
+from tests.simulation.people import WORK, files, rows, texts
 
 if TYPE_CHECKING:
     from tests.simulation.node import Node
@@ -168,9 +168,12 @@ def _nothing_missing(node: "Node", made: Iterable[str]) -> list[str]:
     issues = _issues(node)
     found = [_description(issue).strip() for issue in issues]
     comments = [text for issue in issues for text in texts(issue.cells)]
+    comments += [dict(row).get("text", "").strip() for issue in issues for row in rows(issue.cells)]
     broken = []
     for text in made:
         key = text.strip()
+        if key.startswith("row") and WORK not in node.ep.agreement.fields:
+            continue  # the last agreement does not share them
         count = found.count(key) if key.startswith("issue") else sum(_begins(c, key) for c in comments)
         if count != 1:
             broken.append(f"I3 {node.name}: {key!r} stands {count} times")
@@ -187,10 +190,14 @@ def _begins(comment: str, key: str) -> bool:
 
 
 def _same_content(a: "Node", b: "Node") -> list[str]:
-    """Attachments and relations, in the trackers themselves."""
+    """Attachments, rows and relations, in the trackers themselves."""
     left = {gid: sorted(files(issue.cells)) for gid, issue in _by_gid(a).items()}
     right = {gid: sorted(files(issue.cells)) for gid, issue in _by_gid(b).items()}
     broken = [] if left == right else ["attachments differ"]
+    if WORK in a.ep.agreement.fields and {g: rows(i.cells) for g, i in _by_gid(a).items()} != {
+        g: rows(i.cells) for g, i in _by_gid(b).items()
+    }:
+        broken.append("rows differ")
     sets = {"depends", "labels"} & a.ep.agreement.fields.keys()
     return broken + [f"{name} differ" for name in sorted(sets) if _sets(a, name) != _sets(b, name)]
 

@@ -59,12 +59,12 @@ _EDGES = {
 
 class Several:
     """Three companies and their people. ``plain``: the trackers keep what they are given. ``rules`` gives a site's
-    mapping for a partner.
+    mapping for a partner. ``tables``: people edit rows, too.
     """
 
     def __init__(
         self, seed: int, shape: Shape, *, plain: bool = True, agreement: Any = NEWEST,
-        rules: Callable[[str, str], Any] = lambda _site, _peer: RULES,
+        rules: Callable[[str, str], Any] = lambda _site, _peer: RULES, tables: bool = False,
     ) -> None:  # fmt: skip
         self.dice = random.Random(seed)
         self.broom = random.Random(seed)
@@ -93,7 +93,7 @@ class Several:
         counter = itertools.count(1)
         names = ("alice", "bob", "carol")
         self.people = [
-            Person(name, site.tracker, self.dice, counter)
+            Person(name, site.tracker, self.dice, counter, tables)
             for name, site in zip(names, self.sites.values(), strict=True)
         ]
         self.busy: list[tuple[Site, Half, str]] = []
@@ -257,9 +257,11 @@ class Several:
         return moved
 
 
-def run(seed: int, shape: Shape, *, plain: bool = True, agreement: Any = NEWEST) -> tuple[list[str], Several]:
+def run(
+    seed: int, shape: Shape, *, plain: bool = True, agreement: Any = NEWEST, tables: bool = False
+) -> tuple[list[str], Several]:
     """One seed: the promises that it broke, and its world."""
-    world = Several(seed, shape, plain=plain, agreement=agreement)
+    world = Several(seed, shape, plain=plain, agreement=agreement, tables=tables)
     try:
         return asyncio.run(world.run()), world
     except Exception as fault:  # noqa: BLE001 - a fault is one way to break a promise

@@ -47,6 +47,14 @@ def test_a_chain_keeps_its_promises_with_any_policy_and_trackers_that_change_val
     assert not failures, "\n\n".join(failures)
 
 
+@pytest.mark.parametrize("shape", Shape)
+def test_rows_of_tables_are_the_same_in_all_trackers(shape: Shape) -> None:
+    for seed in range(SEEDS_AT_ONCE):
+        broken, world = run(seed, shape, tables=True)
+        assert not broken, explained(seed, broken, world)
+        assert any(text.startswith("row") for person in world.people for text in person.made)
+
+
 def test_a_seed_gives_the_same_story_twice() -> None:
     assert run(3, Shape.RING)[1].story == run(3, Shape.RING)[1].story
 

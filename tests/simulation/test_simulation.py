@@ -22,6 +22,8 @@ PLAIN, SPECIAL = SEEDS * 9 // 40, SEEDS * 7 // 100
 """Of the worlds without anything special, and of each of the eleven kinds in which more happens; those over mail, and
 those of three companies, come on top of that.
 """
+TABLES = 12
+"""Worlds in which people edit rows, of each kind."""
 SEEDS_AT_ONCE = 25
 """One test: small enough that two workers end at about the same time."""
 LENGTHS = (50, 75, 100, STEPS)
@@ -107,6 +109,13 @@ def test_every_promise_is_kept_where_issues_are_cut_and_added(first: int) -> Non
 def test_nothing_is_there_twice_where_both_trackers_were_filled_before_the_link(first: int, restored: Restored) -> None:
     worlds = kept(first, SPECIAL, restored=restored, pairing=True)
     assert sum(world.nodes[1].paired() for world in worlds) > 0
+
+
+@pytest.mark.parametrize("kind", [{}, {"changing": True}, {"restored": Restored.ONE}, {"pairing": True}], ids=str)
+def test_rows_of_tables_are_the_same_on_both_sides(kind: dict[str, Any]) -> None:
+    worlds = kept(0, TABLES, tables=True, **kind)
+    made = [text for world in worlds for person in world.people for text in person.made]
+    assert any(text.startswith("row") for text in made)
 
 
 @pytest.mark.parametrize("restored", [Restored.NEVER, Restored.ONE])

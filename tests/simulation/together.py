@@ -13,7 +13,7 @@ from backbone.replication.message import LANES
 from backbone.store import evidence, links, lists, messages
 from backbone.store.codec import unpack_registers
 from backbone.store.tables import identity, shadow
-from tests.simulation.people import files, texts
+from tests.simulation.people import files, rows, texts
 
 if TYPE_CHECKING:
     from tests.simulation.several import Several
@@ -117,6 +117,7 @@ def _picture(site: "Site", *, plain: bool) -> Mapping[str, Any]:
             sorted(c.element for c, v in issue.cells.items() if c.field == "labels" and v),
             sorted(called.get(c.element, "?").strip() for c, v in issue.cells.items() if c.field == "depends" and v),
             sorted(files(issue.cells)),
+            rows(issue.cells),
             sorted(_text(text) for text in texts(issue.cells)) if plain else len(texts(issue.cells)),
         )
         for issue in found
@@ -126,6 +127,7 @@ def _picture(site: "Site", *, plain: bool) -> Mapping[str, Any]:
 def _nothing_missing(site: "Site", made: Iterable[str]) -> list[str]:
     found = [_description(issue).strip() for issue in issues(site)]
     comments = [text for issue in issues(site) for text in texts(issue.cells)]
+    comments += [dict(row).get("text", "").strip() for issue in issues(site) for row in rows(issue.cells)]
     broken = []
     for text in made:
         key = text.strip()

@@ -56,13 +56,14 @@ class World:
         changing: bool = False,
         rotating: bool = False,
         pairing: bool = False,
+        tables: bool = False,
         scoped: bool = False,
     ) -> None:
         """``habits`` are those of both trackers; otherwise the dice decide. ``restored``: whose store is put back.
         ``cutting``: people take issues out of the link and add them again; at the end all take part. ``changing``: the
         admins change the agreement. ``rotating``: they change their keys, and somebody has kept the first ones.
         ``pairing``: both trackers hold issues before the link, some of them the same. ``scoped``: closed issues take no
-        part; at the end none is closed.
+        part; at the end none is closed. ``tables``: people edit rows, too.
         """
         self.pace = carrier.limits.resend_floor_seconds / DIRECTORY.limits.resend_floor_seconds
         self.dice = random.Random(seed)
@@ -127,7 +128,8 @@ class World:
         ]
         counter = itertools.count(1)
         self.people = [
-            Person(n, node.tracker, self.dice, counter) for n, node in zip(("alice", "bob"), self.nodes, strict=True)
+            Person(n, node.tracker, self.dice, counter, tables)
+            for n, node in zip(("alice", "bob"), self.nodes, strict=True)
         ]
         self.secrets = Secrets(self.nodes) if scoped else None
         if pairing:
@@ -405,10 +407,11 @@ def run(
     rotating: bool = False,
     pairing: bool = False,
     scoped: bool = False,
+    tables: bool = False,
 ) -> tuple[list[str], World]:
     """One seed: the promises that it broke, and its world. The same seed gives the same story."""
     world = World(
         seed, carrier=carrier, restored=restored, cutting=cutting, changing=changing, rotating=rotating,
-        pairing=pairing, scoped=scoped,
+        pairing=pairing, scoped=scoped, tables=tables,
     )  # fmt: skip
     return asyncio.run(world.run(steps)), world

@@ -10,17 +10,31 @@ from typing import Any
 import roundup.date
 import roundup.instance
 
-from backbone.model import Cells
+from backbone.model import Cells, Record
 from backbone.testing import Words
 from backbone.trackers.roundup import RoundupTracker, connect, prepare
 from backbone.trackers.roundup.install import install
 
 PEOPLE = ("alice", "bob")
+ROW_CLASSES = {"classic": "timelog", "responsive": "effort"}
 CLASSES = {"classic": "issue", "responsive": "bug"}
 WORDS = {
-    "classic": Words("title", "priority", ("wish", "urgent"), "keyword", "superseder", PEOPLE, "backbone"),
-    "responsive": Words("title", "severity", ("minor", "critical"), "keywords", "dependencies", PEOPLE, "backbone"),
-}
+    "classic": Words(
+        "title", "priority", ("wish", "urgent"), "keyword", "superseder", PEOPLE, "backbone",
+        "times", ("note", "minutes"),
+    ),
+    "responsive": Words(
+        "title", "severity", ("minor", "critical"), "keywords", "dependencies", PEOPLE, "backbone",
+        "efforts", ("remark", "spent"),
+    ),
+}  # fmt: skip
+_WORK_LOGS = {
+    "classic": 'timelog = Class(db, "timelog", period=Interval(), date=Date(), minutes=Number(), note=String(), '
+               'by=Link("user"), kind=Link("priority"))\n',
+    "responsive": 'effort = Class(db, "effort", spent=Number(), day=Date(), remark=String(), who=Link("user"), '
+                  'took=Interval(), level=Link("severity"), billable=Boolean())\n',
+}  # fmt: skip
+"""Work logs, as Roundup's manual adds them."""
 _RULES = """
 from roundup.exceptions import Reject
 
@@ -44,6 +58,10 @@ def make_home(home: Path, template: str, people: Sequence[str] = PEOPLE) -> Path
     """A prepared tracker with people and the three rules of the contract."""
     install(home, template, template, "http://127.0.0.1:1/", "secret")
     words, issue_class = WORDS[template], CLASSES[template]
+    schema, begin = (home / "schema.py").read_text(), f'{issue_class} = IssueClass(db, "{issue_class}",'
+    assert begin in schema
+    linked = f'{begin} {words.table}=Multilink("{ROW_CLASSES[template]}"),'
+    (home / "schema.py").write_text(schema.replace(begin, _WORK_LOGS[template] + linked))
     rules = _RULES.format(choice=words.choice, value=words.choices[1], issue_class=issue_class)
     (home / "detectors" / "contract.py").write_text(rules)
     prepare({"home": str(home), "class": issue_class})
@@ -131,6 +149,33 @@ class RoundupHarness:
         file = db.file.create(name=name, type="image/png", content=content)
         self._link(db, local, "files", file)
         return f"file{file}"
+
+    def add_row(self, local: str, row: Record, author: str) -> str:
+        db = self.open(author)
+        rows = ROW_CLASSES[self.template]
+        node = db.getclass(rows).create(**self._columns(db, row))
+        self._link(db, local, self.words.table, node)
+        return f"{rows}{node}"
+
+    def edit_row(self, local: str, element: str, row: Record, author: str) -> None:
+        del local
+        db = self.open(author)
+        rows = ROW_CLASSES[self.template]
+        db.getclass(rows).set(element.removeprefix(rows), **self._columns(db, row))
+        db.commit()
+
+    def remove_row(self, local: str, element: str, author: str) -> None:
+        db = self.open(author)
+        issues, table = db.getclass(self.issue_class), self.words.table
+        node = element.removeprefix(ROW_CLASSES[self.template])
+        issues.set(local, **{table: [one for one in issues.get(local, table) if one != node]})
+        db.commit()
+
+    def _columns(self, db: Any, row: Record) -> dict[str, Any]:
+        """As Roundup holds them; the words are those of a person in a form."""
+        columns = db.getclass(ROW_CLASSES[self.template]).getprops()
+        return {name: columns[name].from_raw(str(text), db=db, itemid=None, propname=name, klass=None)
+                for name, text in row.items()}  # fmt: skip
 
     def remove(self, local: str) -> None:
         db = self.open("admin")

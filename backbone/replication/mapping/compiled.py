@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from backbone.model import CHOSEN, SETS, Cell, Field, FieldType, Value
 from backbone.replication import forms
-from backbone.replication.agreement import Agreement, SharedField
+from backbone.replication.agreement import SharedField
 from backbone.replication.mapping.marked import UNMARKED, Marked
 from backbone.replication.mapping.references import References
+from backbone.replication.mapping.rows import Rows
 from backbone.replication.mapping.rules import NUMBER_HERE, FieldRule
 from backbone.replication.mapping.texts import Texts
 from backbone.replication.mapping.ways import Only, Way
@@ -19,7 +20,7 @@ _SPOKEN = SETS | CHOSEN | {FieldType.USER}
 _FORMED = {FieldType.NUMBER, FieldType.DATE, FieldType.DATETIME, FieldType.DURATION}
 """Types whose values have a form."""
 _DAYS = {FieldType.DATE, FieldType.DATETIME}
-_OTHERWISE = {FieldType.USER, FieldType.USERS, FieldType.RELATION, FieldType.BOOLEAN}
+_OTHERWISE = {FieldType.USER, FieldType.USERS, FieldType.RELATION, FieldType.BOOLEAN, FieldType.TABLE}
 """Types whose values are found otherwise than by their words."""
 
 
@@ -52,19 +53,20 @@ class Compiled:
     """Of rich text, which has references in it."""
     fits: Callable[[str], bool]
     """Whether the agreement takes this word."""
+    rows: Rows | None
+    """Of a table."""
 
     @classmethod
     def of(
         cls,
         name: str,
         rule: FieldRule,
-        agreement: Agreement,
+        shared: SharedField,
         side: Side | None,
         marked: Marked = UNMARKED,
         references: References | None = None,
     ) -> "Compiled":
         """``side`` is ours. Raises ``PatternError``."""
-        shared = agreement.fields[name]
         wording = Wording(rule, shared.type, marked)
         empty = rule.send_if_empty is not None or rule.write_if_empty is not None
         plain = not (wording.changes or empty or rule.separator or rule.only or shared.characters_max)
@@ -91,6 +93,7 @@ class Compiled:
             write_if_empty=rule.write_if_empty,
             texts=_texts(references, wording) if rich else None,
             fits=forms.form_of(shared.type, frozenset(shared.values), shared.characters_max),
+            rows=_rows(name, rule, shared) if shared.type is FieldType.TABLE else None,
         )
 
     def if_empty(self, number: str) -> str | None:
@@ -136,6 +139,12 @@ def _texts(references: References | None, wording: Wording) -> Texts:
 
 def _same(text: str) -> str:
     return text
+
+
+def _rows(name: str, rule: FieldRule, shared: SharedField) -> Rows:
+    both = [column for column in shared.columns if column in rule.columns]
+    columns = [Compiled.of(c, rule.columns[c].as_field, shared.columns[c].as_field, None) for c in both]
+    return Rows(name, rule.local or "", tuple(columns), shared.rows)
 
 
 def ways(rule: FieldRule, shared: SharedField, side: Side | None) -> tuple[bool, bool]:

@@ -7,12 +7,14 @@ from collections.abc import Collection, Iterator, Mapping
 
 from backbone.model import SETS, FieldType, Schema
 from backbone.replication.agreement import Agreement
+from backbone.replication.mapping.column_fitting import column_faults
 from backbone.replication.mapping.compiled import Compiled
 from backbone.replication.mapping.content_fitting import content_faults
 from backbone.replication.mapping.faults import Fault
 from backbone.replication.mapping.nearest import nearest
-from backbone.replication.mapping.patterns import has_wildcard, holes_of, literal
+from backbone.replication.mapping.patterns import has_wildcard, literal
 from backbone.replication.mapping.rules import NUMBER, FieldRule, Rules
+from backbone.replication.mapping.undefined import undefined
 from backbone.replication.mapping.ways import Way
 
 
@@ -26,6 +28,7 @@ def faults(
         *_people(rules, schema),
         *_no_way_back(rules, agreement, takes),
         *_shapes(fields, schema),
+        *column_faults(agreement, rules, fields, schema),
         *_values(fields, rules, agreement, schema),
         *content_faults(agreement, rules, schema),
     ]
@@ -56,9 +59,12 @@ def _locals(rules: Rules, schema: Schema) -> Iterator[Fault]:
     ]
     named += [(("only_if",), condition.local) for condition in rules.only_if if condition.local is not None]
     named += [(("on_update", local), local) for local in rules.on_update]
+    tables = {field.name for field in schema.fields.values() if field.type is FieldType.TABLE}
     for place, local in named:
         if local not in schema.fields and local != NUMBER:
             yield Fault(place, f": the tracker has no field {local!r}{nearest(local, schema.fields)}")
+        elif local in tables and not (place[0] == "fields" and rules.fields[place[1]].local == local):
+            yield Fault(place, f": {local!r} is a table, which can only be shared as one")
 
 
 def _people(rules: Rules, schema: Schema) -> Iterator[Fault]:
@@ -71,40 +77,19 @@ def _people(rules: Rules, schema: Schema) -> Iterator[Fault]:
 
 def _no_way_back(rules: Rules, agreement: Agreement, takes: Collection[str]) -> Iterator[Fault]:
     for name, rule in rules.fields.items():
-        rows = [(agreed, [v] if isinstance(v, str) else v) for agreed, v in rule.values.items()]
-        place = ("fields", name, "values") if rows else ("fields", name)
         shared = agreement.fields.get(name)
-        kind = shared.type if shared else None
-        said = [value for _, row in rows for value in row]
-        if len(set(said)) != len(said):
-            yield Fault(place, ": a local value stands in two rows, so the way out is not defined")
-        if name in takes:
-            yield from _way_in(rule, rows, place, kind)
+        in_set = rule.way is Way.BOTH and shared is not None and shared.type in SETS
+        yield from undefined(rule, ("fields", name), comes_in=name in takes, in_set=in_set)
+        yield from _first_rows(rule, ("fields", name)) if name in takes else ()
 
 
-def _way_in(
-    rule: FieldRule, rows: list[tuple[str, list[str]]], place: tuple[str, ...], kind: FieldType | None
-) -> Iterator[Fault]:
-    open_ = rule.way is Way.BOTH
-    for agreed, row in rows:
-        if not row:
-            yield Fault(place, f": a row has no local value, so the way back of {agreed!r} is not defined")
-        elif has_wildcard(row[0]):
-            yield Fault(place, f": the first value of {agreed!r} has a wildcard, so the way back is not defined; "
-                               "begin the row with the value that is written here")  # fmt: skip
-        elif open_ and kind in SETS and len(row) > 1:
-            yield Fault(place, ": several local values for one agreed value have no way back in a set")
-    for pattern in rule.patterns:
-        lost = sorted(set(holes_of(pattern.local)) - set(holes_of(pattern.agreed)))
-        if lost and pattern.back is None:
-            yield Fault(place[:2], f": {pattern.agreed!r} does not hold the {lost[0]!r} of {pattern.local!r}, so the "
-                                   "way back is not defined; say with 'back' what is written here")  # fmt: skip
+def _first_rows(rule: FieldRule, place: tuple[str, ...]) -> Iterator[Fault]:
     for row_ in rule.first_match:
         writes = {local for local, text in row_.when.items() if not has_wildcard(text)}
         first = next(one for one in rule.first_match if one.value == row_.value)
         if first is row_ and not writes:
-            yield Fault(place[:2], f": the first row for {row_.value!r} has wildcards only, so the way back is not "
-                                   "defined; say direction = 'to_remote', or name a value in it")  # fmt: skip
+            yield Fault(place, f": the first row for {row_.value!r} has wildcards only, so the way back is not "
+                               "defined; say direction = 'to_remote', or name a value in it")  # fmt: skip
 
 
 def _shapes(fields: Mapping[str, Compiled], schema: Schema) -> Iterator[Fault]:
@@ -120,9 +105,10 @@ def _shapes(fields: Mapping[str, Compiled], schema: Schema) -> Iterator[Fault]:
             what = f"{local.name} holds several values and the agreement one" if here else (
                 f"{local.name} holds one value and the agreement several")  # fmt: skip
             yield Fault(("fields", rule.name), f": {what}; say with separator how they stand in one text")
-        if FieldType.RELATION in (rule.kind, local.type) and rule.kind is not local.type:
-            yield Fault(("fields", rule.name), f": only one of the agreement's type {rule.kind} and the tracker's "
-                                               f"{local.type} is a relation")  # fmt: skip
+        for kind in (FieldType.RELATION, FieldType.TABLE):
+            if kind in (rule.kind, local.type) and rule.kind is not local.type:
+                yield Fault(("fields", rule.name), f": only one of the agreement's type {rule.kind} and the tracker's "
+                                                   f"{local.type} is a {kind}")  # fmt: skip
 
 
 def _values(fields: Mapping[str, Compiled], rules: Rules, agreement: Agreement, schema: Schema) -> Iterator[Fault]:

@@ -26,7 +26,9 @@ def field_in(
 ) -> None:
     """A field that is not the same on both sides; problems stand in ``draft``."""
     try:
-        if rule.separator:
+        if rule.rows is not None:
+            rule.rows.into(cell, value, names, people, draft)
+        elif rule.separator:
             split_in(rule, value, draft)
         elif rule.single:
             _single_in(rule, cell, value, schema, names, people, draft)

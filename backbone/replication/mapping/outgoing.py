@@ -9,6 +9,7 @@ from backbone.replication.mapping.composed import Composed
 from backbone.replication.mapping.contents import Contents
 from backbone.replication.mapping.joined import joined_out, split_out
 from backbone.replication.mapping.people import People
+from backbone.replication.mapping.rows import Rows
 from backbone.replication.mapping.sources import Sources
 from backbone.replication.mapping.tables import NoRow
 from backbone.replication.mapping.texts import Texts
@@ -27,6 +28,8 @@ class Outgoing:
         self.problems: dict[Cell, str] = {}
         self.kept: set[Cell] = set()
         """What is said here and does not travel."""
+        self._room: dict[str, int] = {}
+        """How many rows more a table may have."""
 
     def content(self, cell: Cell, value: Value, contents: Contents) -> None:
         """A comment or attachment."""
@@ -44,6 +47,9 @@ class Outgoing:
 
     def field(self, rule: Compiled, cell: Cell, value: Value, people: People) -> None:
         """A field that is not the same on both sides."""
+        if rule.rows is not None:
+            self._row(rule, rule.rows, cell, value, people)
+            return
         try:
             if rule.straight and not (rule.single and isinstance(value, bool)):
                 self._straight(rule, cell, value)
@@ -106,6 +112,32 @@ class Outgoing:
             self.agreed[cell] = value
         else:
             self.problems[cell] = _not_agreed(rule.name, word)
+
+    def _row(self, rule: Compiled, rows: Rows, cell: Cell, value: Value, people: People) -> None:
+        target = rows.gid(cell.element, self._names)
+        register = self._shadow.get(target)
+        if not isinstance(value, dict):
+            if register is not None:
+                self.agreed[target] = None
+            return
+        known = register.value if register is not None else None
+        try:
+            said = rows.out(value, known, people, self._schema)
+        except NoRow as error:
+            self.problems[target] = f"{cell.field} {cell.element}: the {error.words(rule.name)}"
+            return
+        if known is None and not self._has_room(rows):
+            words = f"the agreement allows {rows.rows_max} rows of {rule.name}, and this is one more"
+            self.problems[target] = f"{cell.field} {cell.element}: {words}"
+            return
+        self.agreed[target] = said
+
+    def _has_room(self, rows: Rows) -> bool:
+        room = self._room.get(rows.table)
+        if room is None:
+            room = rows.rows_max - sum(c.field == rows.table and r.value is not None for c, r in self._shadow.items())
+        self._room[rows.table] = room - 1
+        return room > 0
 
     def _joined(self, rule: Compiled, value: Value) -> None:
         if rule.single:

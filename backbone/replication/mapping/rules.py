@@ -1,6 +1,6 @@
 """What an admin writes about a mapping: the tables of a link's file. ``docs/mapping.md`` shows each of them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
 import pydantic
@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from backbone.errors import ConfigError
 from backbone.model import FieldType
-from backbone.replication.agreement import FieldName, Strict
+from backbone.replication.agreement import FieldName, SharedField, Strict
 from backbone.replication.mapping.content_rules import Attachments, Comments, Files, Leaving, Texts
 from backbone.replication.mapping.nearest import nearest
 from backbone.replication.mapping.people import PeopleRules
@@ -48,12 +48,9 @@ class Row(Strict):
     value: Text
 
 
-class FieldRule(Strict):
-    """How one agreed field is called here, and how its values are."""
+class WordRule(Strict):
+    """How the values of a field, or of a column of a table, are called here."""
 
-    local: Text | None = None
-    direction: Way = Way.BOTH
-    only: tuple[Only, ...] = ()
     values: dict[Text, str | list[str]] = Field(default_factory=dict)
     """Agreed value = local value, or several of which the first is used on the way back and others may have ``*``."""
     values_to_local: dict[Text, Text] = Field(default_factory=dict)
@@ -68,10 +65,34 @@ class FieldRule(Strict):
     allowed_characters: str = ""
     """What a local value is made of, as within the brackets of a regular expression (``a-z0-9-``)."""
     replace_with: str = "_"
-    markup: Markup | None = None
-    """Of a rich text, where it is another than ``[text]`` says."""
     characters_max: Annotated[int, Field(ge=1)] | None = None
     """Longer values are written here cut off."""
+
+
+class ColumnRule(WordRule):
+    """How one agreed column of a table is called here. Its name alone says that its values are the same."""
+
+    local: Text
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, said: Any) -> Any:
+        return {"local": said} if isinstance(said, str) else said
+
+    @property
+    def as_field(self) -> "FieldRule":
+        """The same as the rule of a field of its own."""
+        return FieldRule(**self.model_dump(exclude_unset=True))
+
+
+class FieldRule(WordRule):
+    """How one agreed field is called here, and how its values are."""
+
+    local: Text | None = None
+    direction: Way = Way.BOTH
+    only: tuple[Only, ...] = ()
+    markup: Markup | None = None
+    """Of a rich text, where it is another than ``[text]`` says."""
     separator: str = ""
     """Stands between several values in one text: a set on one side, a text on the other."""
     send_if_empty: Text | None = None
@@ -83,6 +104,8 @@ class FieldRule(Strict):
     first_match: tuple[Row, ...] = ()
     as_comment: Text | None = None
     """A headline: the value becomes a comment here, whenever it changes."""
+    columns: dict[FieldName, ColumnRule] = Field(default_factory=dict)
+    """Of a table: agreed column = what it is here."""
 
     @pydantic.field_validator("only", mode="before")
     @classmethod
@@ -104,9 +127,17 @@ class FieldRule(Strict):
             raise ValueError("only = 'if_empty' needs a direction, to_local or to_remote: which side is filled?")
         if Only.WITH_OTHERS in self.only and self.way is not Way.TO_REMOTE:
             raise ValueError("only = 'with_other_changes' is for what goes out: say direction = 'to_remote'")
+        if self.columns and (self.local is None or self.only or self.separator or _says_words(self)):
+            raise ValueError("a table has local, direction and columns; what is said of values belongs to a column")
         if {Only.ON_CREATE, Only.ON_UPDATE} <= set(self.only):
             raise ValueError("only = 'on_create' and 'on_update' together are always: leave both out")
         return self
+
+    def within(self, shared: SharedField) -> "FieldRule":
+        """Without the columns that are not agreed upon, as long as none is missing."""
+        if not self.columns or not shared.columns.keys() <= self.columns.keys():
+            return self
+        return self.model_copy(update={"columns": {name: self.columns[name] for name in shared.columns}})
 
     @property
     def way(self) -> Way:
@@ -121,6 +152,11 @@ class FieldRule(Strict):
         if self.local is not None:
             return (self.local,)
         return (*(part.local for part in self.concatenate), *dict.fromkeys(n for r in self.first_match for n in r.when))
+
+
+def _says_words(rule: FieldRule) -> bool:
+    empties = rule.send_if_empty is not None or rule.write_if_empty is not None
+    return empties or rule.markup is not None or not rule.model_fields_set.isdisjoint(WordRule.model_fields)
 
 
 class Condition(Strict):
@@ -161,13 +197,14 @@ class Rules(Strict):
         """How a field's text is marked up here."""
         return (rule.markup or self.text.markup) if kind is FieldType.RICHTEXT else Markup.MARKDOWN
 
-    def within(self, agreed: Collection[str]) -> "Rules":
-        """Without the rules of fields that are not agreed upon (any more, or yet), as long as none is missing: else a
-        name may be misspelt.
+    def within(self, agreed: Mapping[str, SharedField]) -> "Rules":
+        """Without the rules of fields, and of columns, that are not agreed upon (any more, or yet), as long as none is
+        missing: else a name may be misspelt.
         """
         if not set(agreed) <= self.fields.keys():
             return self
-        return self.model_copy(update={"fields": {name: rule for name, rule in self.fields.items() if name in agreed}})
+        fields = {name: rule.within(agreed[name]) for name, rule in self.fields.items() if name in agreed}
+        return self.model_copy(update={"fields": fields})
 
     @classmethod
     def parse(cls, data: Mapping[str, Any], where: str) -> "Rules":
@@ -183,8 +220,8 @@ class Rules(Strict):
 
 _UNKNOWN = "extra_forbidden"
 _INNER: Mapping[str, type[Strict]] = {
-    "patterns": Pattern, "concatenate": Part, "first_match": Row, "only_if": Condition, "comments": Comments,
-    "scope": ScopeRules, "types": TypeRule, "pairing": PairingRules,
+    "columns": ColumnRule, "patterns": Pattern, "concatenate": Part, "first_match": Row, "only_if": Condition,
+    "comments": Comments, "scope": ScopeRules, "types": TypeRule, "pairing": PairingRules,
     "attachments": Attachments, "text": Texts, "take": Files, "people": PeopleRules,
 }  # fmt: skip
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 
-from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Cells, FieldType, Person, Record, Schema, Value
+from backbone.model import ATTACHMENT, COMMENT, ISSUE, ROW, Cell, Cells, FieldType, Person, Record, Schema, Value
 from backbone.replication.agreement import Agreement
 from backbone.replication.diff import BROUGHT, NOTE, Quiet, Shadow
 from backbone.replication.mapping import fitting
@@ -64,6 +64,7 @@ class Translation:
         self._headlines = {n: r.as_comment for n, r in rules.fields.items() if r.as_comment and n in agreement.fields}
         related = [name for name, shared in agreement.fields.items() if shared.type is FieldType.RELATION]
         self._names = {COMMENT: COMMENT, ATTACHMENT: ATTACHMENT, **dict.fromkeys(related, ISSUE)}
+        self._names |= dict.fromkeys(agreement.tables, ROW)
         self._empties = tuple(rule for rule in self.fields.values() if rule.send_if_empty is not None)
         self.on_create = _cells(rules.on_create)
         self._on_update = _cells(rules.on_update)
@@ -76,11 +77,11 @@ class Translation:
         self._sometimes = tuple(rule for rule in self.every if rule.sends and rule.only - {Only.WITH_OTHERS})
 
     def _compile(self, name: str, side: Side | None) -> None:
-        rule = self.rules.fields[name]
+        rule, shared = self.rules.fields[name], self.agreement.fields[name]
         try:
             if rule.local is not None:
-                marked = self._marked(self.rules.markup_of(rule, self.agreement.fields[name].type))
-                self.fields[name] = Compiled.of(name, rule, self.agreement, side, marked, self._references)
+                marked = self._marked(self.rules.markup_of(rule, shared.type))
+                self.fields[name] = Compiled.of(name, rule, shared, side, marked, self._references)
             elif not rule.as_comment:
                 self.composed[name] = Composed.of(name, rule, self.agreement, side)
         except PatternError as error:
@@ -115,7 +116,10 @@ class Translation:
         return self._contents.may_leave(attachment)
 
     def is_expected(self, cell: Cell, value: Value, names: Names, shadow: Shadow) -> bool:
-        """Whether the tracker shows this comment or attachment, once it is agreed upon and all is well."""
+        """Whether the tracker shows this comment, attachment or row, once it is agreed upon and all is well."""
+        if cell.field in self.agreement.tables:
+            rule = self.fields.get(cell.field)
+            return value is not None and (names.born_here(cell.element) or (rule is not None and rule.takes))
         return isinstance(value, dict) and self._contents.is_expected(cell, value, names, shadow)
 
     def problems(self, schema: Schema) -> list[str]:
@@ -145,8 +149,11 @@ class Translation:
             return []
         words = [author]
         for cell, value in operations:
-            kind = self.agreement.fields[cell.field].type if cell.field in self.fields else None
-            if isinstance(value, dict):
+            rule = self.fields.get(cell.field)
+            kind = rule.kind if rule is not None else None
+            if rule is not None and rule.rows is not None:
+                words += rule.rows.people_in(value) if isinstance(value, dict) else ()
+            elif isinstance(value, dict):
                 words.append(str(value["author"]))
             elif kind is FieldType.USER and isinstance(value, str):
                 words.append(value)
@@ -162,6 +169,12 @@ class Translation:
         """The local fields that an agreed field is made of."""
         rule = self.rules.fields.get(agreed)
         return rule.sources if rule is not None else ()
+
+    def agreed_of(self, local: str) -> tuple[str, ...]:
+        """What the cells of a local field, comments or attachments are called in the agreement."""
+        if local in (COMMENT, ATTACHMENT):
+            return (local,)
+        return tuple(rule.name for rule in self._by_local.get(local, ()))
 
     def may_send(self, agreed: str) -> bool:
         """Whether a change of this field ever travels by itself."""

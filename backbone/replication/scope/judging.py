@@ -63,10 +63,10 @@ class Scope:
     def _example(self) -> dict[Cell, Value]:
         by_type: dict[FieldType, Value] = {
             FieldType.NUMBER: "1", FieldType.DATE: "2026-11-21", FieldType.DATETIME: "2026-11-21T09:30:00Z",
-            FieldType.BOOLEAN: True,
+            FieldType.BOOLEAN: True, FieldType.TABLE: {},
         }  # fmt: skip
         return {
-            Cell(name, "x" if field.type in SETS else ""): True if field.type in SETS else by_type.get(field.type, "x")
+            Cell(name, "x" if field.type in SETS else ""): by_type.get(field.type, True if field.type in SETS else "x")
             for name, field in self._agreement.fields.items()
         }
 
@@ -110,6 +110,9 @@ class Scope:
                 attachments.append(str(value["name"]))
             elif cell.field not in issue or bool(cell.element) is not isinstance(issue[cell.field], list):
                 continue  # not shared, or of an earlier agreement
+            elif isinstance(value, dict):  # a row has every column: what is not there would be an error
+                columns = self._agreement.fields[cell.field].columns
+                issue[cell.field].append({column: str(value.get(column, "")) for column in columns})
             elif cell.element and value:
                 issue[cell.field].append(cell.element)
             elif not cell.element:

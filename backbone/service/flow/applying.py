@@ -277,8 +277,9 @@ def _settled(tx: Connection, ep: Endpoint, book: Book, one: Planned, outcome: Ap
     book.name(Known(gid, ISSUE, outcome.local, outcome.position))
     if outcome.created:
         for cell in one.inward.cells:
-            if cell.element in outcome.created:
-                book.name(Known(cell.element[1:], cell.field, outcome.created[cell.element]))
+            kind = ep.own_kind(cell.field)
+            if kind is not None and cell.element in outcome.created:
+                book.name(Known(cell.element[1:], kind, outcome.created[cell.element]))
     if one.judged is not None and book.ledger is not None:
         tracing.applied(ep, book.ledger, one.judged, outcome)
     said = planning.settle(tx, ep, book, one, outcome.local)

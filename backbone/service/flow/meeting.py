@@ -8,7 +8,7 @@ written by naming a gid: an issue that would not be sent over this link is not m
 
 from collections.abc import Mapping, Sequence
 
-from backbone.model import ATTACHMENT, COMMENT, ISSUE, Applied, Issue
+from backbone.model import ISSUE, ROW, Applied, Issue
 from backbone.replication.identity import creation
 from backbone.replication.link import Life
 from backbone.service.endpoint import Endpoint
@@ -59,18 +59,20 @@ async def _found(ep: Endpoint, unknown: set[str], seen: Sighted) -> dict[str, st
     return found | {one.local: rest[key] for key, one in applied.items()}
 
 
-def name_contents(tx: Connection, book: Book, tasks: Sequence[Task]) -> None:
-    """Comments and attachments of these issues that kin know, or knew, keep the names that they had in the tracker:
-    what was taken out before this link met the issue is not made again.
+def name_contents(tx: Connection, ep: Endpoint, book: Book, tasks: Sequence[Task]) -> None:
+    """Comments, attachments and rows of these issues that kin know, or knew, keep the names that they had in the
+    tracker: what was taken out before this link met the issue is not made again.
     """
     if not book.kin:
         return
-    said = {o.cell for task in tasks for o in task.change_set.operations if o.cell.field in (COMMENT, ATTACHMENT)}
-    wanted = {cell.element: cell for cell in said if book.heard_of(cell) and book.by_gid(cell.element) is None}
+    tables = ep.theirs.agreement.tables
+    said = {o.cell for task in tasks for o in task.change_set.operations if ep.is_owned(o.cell)}
+    heard = {cell for cell in said if cell.field in tables or book.heard_of(cell)}
+    wanted = {cell.element: cell for cell in heard if book.by_gid(cell.element) is None}
     named = kin.named(tx, book.kin, wanted) if wanted else {}
-    book.load_locals(named.values())
+    book.load_locals((one.kind, one.local) for one in named.values())
     for gid, (kind, local) in named.items():
-        if kind == wanted[gid].field and book.by_local(kind, local) is None:
+        if kind == (ROW if wanted[gid].field in tables else wanted[gid].field) and book.by_local(kind, local) is None:
             book.name(Known(gid, kind, local))
 
 

@@ -79,7 +79,7 @@ def plan(
         known = book.by_local(ISSUE, local)
         assert known is not None
         book.see(known.gid, one.position)
-    name_contents(tx, book, tasks)
+    name_contents(tx, ep, book, tasks)
     stuck = lists.held_gids(tx, ep.row)
     resting_ = standing.resting(tx, ep.row, {task.change_set.gid for task in tasks})
     names = ep.names(book)
@@ -173,6 +173,7 @@ def _is_settled(tx: Connection, ep: Endpoint, book: Book, one: Planned, change_s
 def _why_not(ep: Endpoint, book: Book, task: Task, known: Known | None, touched: Mapping[str, Touched]) -> str | None:
     try:
         check(ep, task)
+        _check_rows(ep, book, task.change_set)
     except PeerError as error:
         return str(error)
     if known is None and ep.born_here(task.change_set.gid):
@@ -182,6 +183,13 @@ def _why_not(ep: Endpoint, book: Book, task: Task, known: Known | None, touched:
     if known is not None and known.gid not in book.twins and not takes_part(ep, book, known.gid):
         return "the partner names an issue that is not shared over this link"
     return None
+
+
+def _check_rows(ep: Endpoint, book: Book, change_set: ChangeSet) -> None:
+    """Raises ``PeerError`` for more rows than an issue may have."""
+    if ep.theirs.agreement.tables:
+        present = book.fields(change_set.gid, ())
+        ep.theirs.agreement.check_rows(change_set, [c for c, r in present.items() if r.value is not None])
 
 
 def _join(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Cells, Edit, Position, Value, covers
+from backbone.model import ATTACHMENT, ISSUE, Cell, Cells, Edit, Position, Value, covers, in_words
 from backbone.replication import diff, limits
 from backbone.replication.link import LinkState, Numbered, step
 from backbone.replication.mapping import Names, bringing
@@ -35,7 +35,6 @@ from backbone.store.messages import Outgoing
 from backbone.store.shadows import Book, Known
 from backbone.store.standing import CUT, FROZEN, Standing
 
-_CONTENT = (COMMENT, ATTACHMENT)
 _TOO_FAR = (
     f"came over {limits.hops_max} trackers and is not sent on: look for a ring of links, or link the companies directly"
 )
@@ -225,7 +224,7 @@ def _number_one(
 
 
 class _Named(NamedTuple):
-    """An edit, the gid of its issue, and its comments and attachments by their cell in agreed words."""
+    """An edit, the gid of its issue, and its comments, attachments and rows by their cell in agreed words."""
 
     edit: Edit
     gid: str
@@ -239,7 +238,7 @@ def _load(ep: Endpoint, book: Book, names: Names, edits: Sequence[Edit]) -> list
     wanted: dict[str, list[Cell]] = {}
     for edit in edits:
         gid = gid_of(ISSUE, edit.local)
-        own = {Cell(c.field, gid_of(c.field, c.element)): c for c in edit.cells if c.field in _CONTENT}
+        own = ep.owned(edit.cells, names)
         named.append(_Named(edit, gid, own))
         wanted.setdefault(gid, []).extend(own)
     book.load_cells(wanted)
@@ -274,8 +273,7 @@ def _record_one(
     captured = diff.capture(_shared(ep, shadow), cells, ep.side, inc, fresh, ruling.quiet)
     book.name(Known(gid, ISSUE, edit.local, _later(known.seen if known else None, edit.position)))
     for cell in own.keys() & captured.registers.keys():
-        if book.by_local(cell.field, own[cell].element) is None:
-            book.name(Known(cell.element, cell.field, own[cell].element))
+        ep.name_owned(book, cell, own[cell])
     book.put(gid, {**captured.registers, bringing.note(): bringing.NOTED} if brings else captured.registers)
     if ruling.put_back and edit.author:
         _put_back(tx, ep, gid, edit, captured.registers)
@@ -292,7 +290,7 @@ def _put_back(tx: Connection, ep: Endpoint, gid: str, edit: Edit, changed: diff.
     wrong = [
         cell
         for cell, register in changed.items()
-        if not cell.field.startswith(diff.NOTE) and (register.write != NEVER or cell.field not in _CONTENT)
+        if not cell.field.startswith(diff.NOTE) and (register.write != NEVER or not ep.is_owned(cell))
     ]
     if not wrong:
         return
@@ -306,8 +304,7 @@ def _put_back(tx: Connection, ep: Endpoint, gid: str, edit: Edit, changed: diff.
 
 
 def _in_words(value: Value) -> str:
-    text = str(value.get("text", value.get("name"))) if isinstance(value, dict) else str(value)
-    return "nothing" if value is None else repr(text[:_SHOWN_CHARACTERS])
+    return "nothing" if value is None else repr(in_words(value)[:_SHOWN_CHARACTERS])
 
 
 def _shared(ep: Endpoint, shadow: diff.Shadow) -> diff.Shadow:

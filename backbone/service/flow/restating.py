@@ -138,11 +138,9 @@ def _say_one(
     operations = [Operation(c, r.value, r.write, r.known) for c, r in registers.items() if r.write != NEVER]
     before, cells = _said_by_both(ep, fresh, shadow, outward)
     captured = diff.capture(before, cells, ep.side, inc, n, outward.quiet)
-    for cell in issue.cells:
-        if cell.field in _CONTENT and book.by_local(cell.field, cell.element) is None:
-            agreed = Cell(cell.field, names.gid_of(cell.field, cell.element))
-            if agreed in captured.registers:
-                book.name(Known(agreed.element, cell.field, cell.element))
+    for agreed, local in ep.owned(issue.cells, names).items():
+        if agreed in captured.registers:
+            ep.name_owned(book, agreed, local)
     book.put(known.gid, {**registers, **captured.registers})
     said = (*operations, *captured.operations)
     return ChangeSet(known.gid, "", "", said) if said else None

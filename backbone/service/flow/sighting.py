@@ -53,7 +53,7 @@ async def sighted(ep: Endpoint) -> Sighted:
     for key, applied in (await ep.tracker.find(list(begun))).items():
         change_set, said = begun[key]
         names[ISSUE, applied.local] = change_set.gid
-        names.update(_made(applied))
+        names.update(_made(ep, applied))
         contents.update(_said(change_set))
         edits.append(Begun(applied.local, applied.position, resolved(said, applied)))
     return Sighted(names, contents, edits)
@@ -79,10 +79,10 @@ def resolved(said: Provenance, applied: Applied) -> Provenance:
     return said._replace(cells=cells, after=said.after or (0,) * len(applied.position))
 
 
-def _made(applied: Applied) -> dict[tuple[str, str], str]:
-    """Comments and attachments that the write made."""
-    fields = {cell.element: cell.field for cell in applied.cells if cell.field in _CONTENT}
-    return {(fields[local], local): mark[1:] for mark, local in applied.created.items() if local in fields}
+def _made(ep: Endpoint, applied: Applied) -> dict[tuple[str, str], str]:
+    """Comments, attachments and rows that the write made."""
+    kinds = {cell.element: kind for cell in applied.cells if (kind := ep.own_kind(cell.field)) is not None}
+    return {(kinds[local], local): mark[1:] for mark, local in applied.created.items() if local in kinds}
 
 
 def _said(change_set: ChangeSet) -> dict[Cell, Value]:

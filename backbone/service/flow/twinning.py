@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
-from backbone.model import ATTACHMENT, COMMENT, ISSUE, Cell, Cells, Issue, Value
+from backbone.model import ISSUE, Cell, Cells, Issue, Value
 from backbone.replication import diff
 from backbone.replication.diff import Conflict, Plan, Shadow
 from backbone.replication.merge import EMPTY, NEVER, Register
@@ -28,8 +28,6 @@ from backbone.store.engine import Connection
 from backbone.store.shadows import Book
 from backbone.store.standing import CUT
 from backbone.store.twins import PAIRED, PAIRING, WAITS, Twin
-
-_CONTENT = (COMMENT, ATTACHMENT)
 
 
 class Sight(NamedTuple):
@@ -131,7 +129,7 @@ def _found(
 
 def shown(ep: Endpoint, book: Book, issue: Issue) -> tuple[Cells, bool]:
     """An issue's fields in agreed words, and whether ``[[only_if]]`` keeps it outside."""
-    fields = {cell: value for cell, value in issue.cells.items() if cell.field not in _CONTENT}
+    fields = {cell: value for cell, value in issue.cells.items() if ep.own_kind(cell.field) is None}
     outward = ep.translation.to_agreed(fields, ep.schema, ep.names(book), {}, fresh=True, number=issue.local)
     return outward.cells, outward.quiet.outside
 
@@ -227,16 +225,19 @@ def name_contents(ep: Endpoint, book: Book, change_set: ChangeSet, sights: Sight
 
 def name_equal(ep: Endpoint, book: Book, change_set: ChangeSet, issue: Issue) -> None:
     """The same for an issue as it stands here."""
-    content = {o.cell: o.value for o in change_set.operations if o.cell.field in _CONTENT}
+    content = {o.cell: o.value for o in change_set.operations if ep.is_owned(o.cell)}
     theirs = {c: v for c, v in content.items() if not ep.born_here(c.element) and book.by_gid(c.element) is None}
-    cells = {c: v for c, v in issue.cells.items() if c.field in _CONTENT} if theirs else {}
-    book.load_locals(cells)
+    cells = {c: v for c, v in issue.cells.items() if ep.own_kind(c.field)} if theirs else {}
+    book.load_locals(ep.named_in(cells))
     names = ep.names(book)
-    ours = {Cell(c.field, names.gid_of(*c)): c for c in cells if book.by_local(*c) is None}
-    ours = {c: own for c, own in ours.items() if c not in content}
+    ours = {
+        agreed: own
+        for agreed, own in ep.owned(cells, names).items()
+        if agreed not in content and book.by_local(ep.naming[own.field], own.element) is None
+    }
     said = ep.translation.to_agreed({c: cells[c] for c in ours.values()}, ep.schema, names, {}).cells
     for cell, own in same_contents({c: v for c, v in said.items() if c in ours}, theirs).items():
-        book.name(shadows.Known(cell.element, cell.field, ours[own].element))
+        ep.name_owned(book, cell, ours[own])
         as_theirs = {cell: EMPTY._replace(value=theirs[cell])}
         image = ep.translation.to_agreed({ours[own]: cells[ours[own]]}, ep.schema, names, as_theirs).cells[cell]
         book.put(change_set.gid, {cell: EMPTY._replace(image=image)})

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import NamedTuple
 
 from backbone.errors import PeerError
-from backbone.model import ATTACHMENT, COMMENT, ISSUE, Applied, Cell, Edit, Issue, Position, Value, covers
+from backbone.model import ATTACHMENT, ISSUE, Applied, Cell, Edit, Issue, Position, Value, covers
 from backbone.replication import diff
 from backbone.replication.identity import created, creation, marker
 from backbone.replication.link import HeardAll, Joined, LinkState, Phase, Stopped, step
@@ -36,7 +36,6 @@ from backbone.store.parts import part_of
 from backbone.store.shadows import Book, Known
 
 READ_AT_ONCE = 200
-_CONTENT = (COMMENT, ATTACHMENT)
 
 
 async def apply(ep: Endpoint) -> int:
@@ -238,10 +237,10 @@ def _meet_one(
 
 
 def _name_contents(tx: Connection, ep: Endpoint, book: Book, later: Sequence[Applied]) -> None:
-    """Comments and attachments that our own writes made since the backup."""
+    """Comments, attachments and rows that our own writes made since the backup."""
     for one in later:
         for element, local in one.created.items():
-            kind = next((c.field for c in one.cells if c.element == local and c.field in _CONTENT), None)
+            kind = next((k for c in one.cells if c.element == local and (k := ep.own_kind(c.field))), None)
             if kind is not None and book.by_gid(element[1:]) is None:
                 resync.forget_name(tx, ep.row, kind, local, unless=element[1:])
                 book.name(Known(element[1:], kind, local))
@@ -249,10 +248,8 @@ def _name_contents(tx: Connection, ep: Endpoint, book: Book, later: Sequence[App
 
 def _name_own_contents(ep: Endpoint, book: Book, issue: Issue) -> None:
     book.load_locals(ep.named_in(issue.cells))
-    gid_of = ep.names(book).gid_of
-    for cell in issue.cells:
-        if cell.field in _CONTENT and book.by_local(cell.field, cell.element) is None:
-            book.name(Known(gid_of(cell.field, cell.element), cell.field, cell.element))
+    for agreed, local in ep.owned(issue.cells, ep.names(book)).items():
+        ep.name_owned(book, agreed, local)
 
 
 def _standing(
@@ -266,7 +263,7 @@ def _standing(
     peers = {o.cell: Register(o.write, o.known, o.value) for o in theirs.operations}
     ours = {
         **shadow,
-        **{c: r for c, r in peers.items() if not isinstance(_value(shadow, c), dict) and c.field in _CONTENT},
+        **{c: r for c, r in peers.items() if not isinstance(_value(shadow, c), dict) and ep.is_owned(c)},
     }
     now = ep.translation.to_agreed(issue.cells, ep.schema, names, ours, number=issue.local)
     as_theirs = ep.translation.to_agreed(issue.cells, ep.schema, names, {**shadow, **peers}, number=issue.local)
@@ -275,7 +272,7 @@ def _standing(
     base.update({
         o.cell: o.value
         for o in theirs.operations
-        if o.cell.field in _CONTENT and o.cell not in now.cells and o.cell not in shadow
+        if ep.is_owned(o.cell) and o.cell not in now.cells and o.cell not in shadow
         and ep.born_here(o.cell.element)
     })  # fmt: skip
     return Standing(now.cells, as_theirs.cells, base, now.unsaid)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from backbone.config import find_line, load_link
 from backbone.errors import ConfigError
-from backbone.model import ATTACHMENT, COMMENT, Cell, Cells, Issue, Schema, Value
+from backbone.model import ATTACHMENT, COMMENT, Cell, Cells, FieldType, Issue, Schema, Value
 from backbone.replication.agreement import Agreement
 from backbone.replication.mapping import Fault, Names, Occasion, RuleError, Rules, Translation, proving
 from backbone.replication.merge import Side
@@ -115,10 +115,15 @@ def _sample(words: Translation, schema: Schema, issue: Issue) -> Sample:
     written = {
         _words(cell): (issue.cells.get(cell), value)
         for cell, value in back.cells.items()
-        if cell.field not in (COMMENT, ATTACHMENT) and issue.cells.get(cell) != value
+        if cell.field not in (COMMENT, ATTACHMENT) and not _is_made(cell, schema) and issue.cells.get(cell) != value
     }
     aside = () if enters else ("it does not enter the link: only_if",)
     return Sample(issue.local, _shown(sent), written, (*out.problems, *back.problems, *aside))
+
+
+def _is_made(cell: Cell, schema: Schema) -> bool:
+    """A row is told apart by its name, which the way back does not have here."""
+    return cell.field in schema.fields and schema.fields[cell.field].type is FieldType.TABLE
 
 
 def _name(kind: str, local: str) -> str:

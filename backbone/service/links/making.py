@@ -29,7 +29,7 @@ from handshake.errors import HandshakeError, KeyRingError
 
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 """As times stand in the handshake's documents."""
-SKIPPED_FIELDS = frozenset({FieldType.RELATION, FieldType.USER, FieldType.USERS})
+SKIPPED_FIELDS = frozenset({FieldType.RELATION, FieldType.USER, FieldType.USERS, FieldType.TABLE})
 """Not proposed by themselves: they need to be agreed upon."""
 
 

@@ -2,6 +2,15 @@
 
 from backbone.model import ISSUE, Field, FieldType, Schema
 
+_WORK = (
+    Field("who", FieldType.USER),
+    Field("day", FieldType.DATE),
+    Field("minutes", FieldType.NUMBER),
+    Field("kind", FieldType.CHOICE, ("analysis", "repair", "travel")),
+    Field("billable", FieldType.BOOLEAN),
+    Field("text", FieldType.TEXT),
+)
+
 DEFAULT_SCHEMA = Schema(
     {
         known.name: known
@@ -19,6 +28,7 @@ DEFAULT_SCHEMA = Schema(
             Field("private", FieldType.BOOLEAN),
             Field("depends", FieldType.RELATION),
             Field("duplicate_of", FieldType.RELATION, single=True),
+            Field("work", FieldType.TABLE, columns={column.name: column for column in _WORK}),
         )
     },
     visibilities=("internal", "managers"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
-from backbone.model import ATTACHMENT, COMMENT, SETS, Cell, Cells, Field, Record, Schema, Value
+from backbone.model import ATTACHMENT, COMMENT, SETS, Cell, Cells, Field, FieldType, Record, Schema, Value
 
 Normalise: TypeAlias = Callable[[Cell, Value], Value]
 SideEffect: TypeAlias = Callable[[Cells, Cells], Cells]
@@ -53,13 +53,14 @@ class Rules:
     """The cells that an issue cannot be without."""
     names: Mapping[Cell, Cell] = field(default_factory=dict)
     """One object for the name of each single value, whoever asks: issues by the ten thousand share it."""
+    tables: frozenset[str] = frozenset()
 
     def settle(self, present: Cells | None, wanted: Wanted, number: int) -> Settled:
         """The outcome of ``wanted`` for an issue that holds ``present`` (``None``: it is made). ``number`` is the
         commit's own, from which comments and attachments get their ids. Raises ``Impossible``.
         """
         before: Cells = present if present is not None else {}
-        cells, created = _named(wanted.cells, number)
+        cells, created = _named(wanted.cells, number, self.tables)
         values: dict[Cell, Value] = {}
         single: set[str] = set()
         for cell, value in cells.items():
@@ -68,7 +69,9 @@ class Rules:
                 continue
             if value is not None and self._check(cell, value):
                 single.add(cell[0])
-            values[self.names.get(cell, cell)] = self._normal(cell, value)
+            values[self.names.get(cell, cell)] = (
+                self._row(cell, value, before, created) if isinstance(value, dict) else self._normal(cell, value)
+            )
         if single:
             values = _with_one_target_each(values, before, single)
         if self.side_effect is not None:
@@ -87,6 +90,8 @@ class Rules:
             raise Impossible(f"there is no field {name!r}")
         if bool(cell[1]) != (known.type in SETS):
             raise Impossible(f"field {name!r} is not a set" if cell[1] else f"field {name!r} is a set")
+        if (known.type is FieldType.TABLE) != isinstance(value, dict):
+            raise Impossible(f"field {name!r} holds {'rows' if known.type is FieldType.TABLE else 'no rows'}")
         if known.values is not None and not known.open and (label := cell[1] or value) not in known.values:
             raise Impossible(f"field {name!r} has no value {label!r}")
         return known.single
@@ -125,6 +130,21 @@ class Rules:
         kept = {key: part for key, part in old.items() if key != VISIBILITY}
         return self._normal(cell, {**kept, "text": str(value["text"]), **seen_by})
 
+    def _row(self, cell: Cell, value: Record, before: Cells, created: Mapping[str, str]) -> Record:
+        """A row that is made, or one that is here with some of its columns set."""
+        old = before.get(cell)
+        if old is None and cell[1] not in created.values():
+            raise Impossible(f"there is no row {cell[1]!r} in {cell[0]!r}")
+        columns = self.schema.fields[cell[0]].columns
+        for name, text in value.items():
+            known = columns.get(name)
+            if known is None:
+                raise Impossible(f"{cell[0]!r} has no column {name!r}")
+            if text and known.values is not None and text not in known.values:
+                raise Impossible(f"column {name!r} of {cell[0]!r} has no value {text!r}")
+        row = {**old, **value} if isinstance(old, dict) else value
+        return {name: text for name, text in row.items() if text != ""}
+
     def _visibility(self, value: Record) -> Record:
         """Who may see a comment; nothing for everybody."""
         word = str(value.get(VISIBILITY, ""))
@@ -148,7 +168,9 @@ class Rules:
 
 def rules_of(schema: Schema, normalise: Normalise | None, side_effect: SideEffect | None) -> Rules:
     required = tuple(Cell(name) for name, known in schema.fields.items() if known.required)
-    return Rules(schema, normalise, side_effect, required, {Cell(name): Cell(name) for name in schema.fields})
+    tables = frozenset(name for name, known in schema.fields.items() if known.type is FieldType.TABLE)
+    names = {Cell(name): Cell(name) for name in schema.fields}
+    return Rules(schema, normalise, side_effect, required, names, tables)
 
 
 def _contents(wanted: Wanted, values: Cells, created: Mapping[str, str]) -> Mapping[str, bytes]:
@@ -159,7 +181,7 @@ def _contents(wanted: Wanted, values: Cells, created: Mapping[str, str]) -> Mapp
     return {local: wanted.contents[str(value["sha256"])] for local, value in made if isinstance(value, dict)}
 
 
-def _named(cells: Cells, number: int) -> tuple[Cells, Mapping[str, str]]:
+def _named(cells: Cells, number: int, tables: frozenset[str]) -> tuple[Cells, Mapping[str, str]]:
     """The cells with ``+MARKER`` elements under the ids that they get: the commit's number, and a count from the
     second on, so that a replayed journal gives the same ids.
     """
@@ -168,7 +190,7 @@ def _named(cells: Cells, number: int) -> tuple[Cells, Mapping[str, str]]:
     created: dict[str, str] = {}
     named: dict[Cell, Value] = {}
     for cell, value in cells.items():
-        if cell[0] in _CONTENT and cell[1].startswith(NEW):
+        if (cell[0] in _CONTENT or cell[0] in tables) and cell[1].startswith(NEW):
             count = f"-{len(created) + 1}" if created else ""
             created[cell[1]] = f"{cell[0][0]}{number}{count}"
             named[Cell(cell[0], created[cell[1]])] = value

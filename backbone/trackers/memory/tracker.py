@@ -24,6 +24,7 @@ from backbone.model import (
     Outcome,
     Person,
     Position,
+    Record,
     Refused,
     Schema,
     Stale,
@@ -128,6 +129,10 @@ class MemoryTracker:
 
     def remove_attachment(self, local: str, attachment: str, author: str = "alice", at: str | None = None) -> None:
         self.edit(local, {Cell(ATTACHMENT, attachment): None}, author, at)
+
+    def add_row(self, local: str, table: str, row: Record, author: str = "alice", at: str | None = None) -> str:
+        """Add a row to one of the issue's tables and give its id."""
+        return self._by_person(local, Wanted({Cell(table, "+r"): row}, author, at or self._now()))[1]["+r"]
 
     def remove(self, local: str) -> None:
         """Delete an issue: its history goes with it."""

@@ -5,13 +5,11 @@ from typing import Any
 
 from roundup import date, hyperdb
 
-from backbone.model import COMMENT, SETS, Cell, Edit, Touched, Value
+from backbone.model import SETS, Cell, Edit, Touched, Value
 from backbone.trackers.roundup import feed
 from backbone.trackers.roundup.cells import (
     cells_of,
-    comment_record,
     content_cells,
-    content_properties,
     label_of,
     login_of,
     moment_of,
@@ -20,7 +18,7 @@ from backbone.trackers.roundup.cells import (
 )
 from backbone.trackers.roundup.feed import Row
 from backbone.trackers.roundup.history import Step, unwind
-from backbone.trackers.roundup.shape import MESSAGE_CLASS, Property, Shape
+from backbone.trackers.roundup.shape import Property, Shape, Watched
 
 COMMIT_ROWS_MAX = 100
 """How far a page is stretched so that it does not end inside a commit. The feed does not know commits: rows of one
@@ -30,17 +28,18 @@ issue by one person that follow each other directly are taken for one.
 
 def touched(db: Any, shape: Shape, since: int, limit: int) -> Touched:
     """The edits of a page of the feed."""
-    rows = feed.rows_since(db, shape.issue_class, since, limit + COMMIT_ROWS_MAX)
+    classes = [shape.issue_class, *dict.fromkeys(watched.class_name for watched in shape.watched)]
+    rows = feed.rows_since(db, classes, since, limit + COMMIT_ROWS_MAX)
     page = _page(rows, limit)
     more = len(page) < len(rows)
     end = page[-1].number if more else feed.head(db)
     found: list[Edit] = []
     for node in dict.fromkeys(row.node for row in page if row.class_name == shape.issue_class):
         found += [edit for edit in edits_of(db, shape, node, since) or () if edit.position[0] <= end]
-    texts = [row for row in page if row.class_name == MESSAGE_CLASS]
-    found += [
-        edit for row in texts for node in _issues_with(db, shape, row.node) for edit in _text_edits(db, node, [row])
-    ]
+    for watched in shape.watched:
+        for row in (row for row in page if row.class_name == watched.class_name):
+            for node in _issues_with(db, shape, watched, row.node):
+                found.append(_content_edit(db, shape, watched, node, row))
     return Touched(sorted(found, key=lambda edit: edit.position), (end,), more)
 
 
@@ -50,8 +49,9 @@ def touched_of(db: Any, shape: Shape, local: str, since: int) -> Touched | None:
     if own is None:
         return None
     found = list(own)
-    if shape.messages_table is not None:
-        found += _text_edits(db, local, feed.text_rows_of(db, shape.messages_table, local, since))
+    for watched in shape.watched:
+        rows = feed.edits_in(db, watched, local, since)
+        found += [_content_edit(db, shape, watched, local, row) for row in rows]
     return Touched(sorted(found, key=lambda edit: edit.position), (feed.head(db),))
 
 
@@ -108,7 +108,7 @@ def changed_cells(db: Any, known: Property, old: Any, new: Any) -> dict[Cell, Va
 
 
 def _element_cells(db: Any, shape: Shape, name: str, nodes: Iterable[str]) -> dict[Cell, Value]:
-    if name in content_properties(shape):
+    if name in shape.contents:
         return content_cells(db, shape, name, nodes)
     known = shape.properties.get(name)
     if known is None:
@@ -117,27 +117,17 @@ def _element_cells(db: Any, shape: Shape, name: str, nodes: Iterable[str]) -> di
     return {Cell(known.name, label_of(db, known, node)): True for node in existing}
 
 
-def _text_edits(db: Any, local: str, rows: Iterable[Row]) -> list[Edit]:
-    """A message's text keeps no history: each edit is told with the text that it has at present."""
-    return [
-        Edit(
-            local,
-            (row.number,),
-            login_of(db, row.tag),
-            moment_of(row.date),
-            {Cell(COMMENT, f"{MESSAGE_CLASS}{row.node}"): comment_record(db, row.node)},
-        )
-        for row in rows
-    ]
+def _content_edit(db: Any, shape: Shape, watched: Watched, local: str, row: Row) -> Edit:
+    """A message's text keeps no history, and of a row none is told: each edit is told with what is there at present."""
+    cells = content_cells(db, shape, watched.name, [row.node])
+    return Edit(local, (row.number,), login_of(db, row.tag), moment_of(row.date), cells)
 
 
-def _issues_with(db: Any, shape: Shape, message: str) -> list[str]:
-    """The issues of our class that show this message and are not retired."""
-    if shape.messages_table is None:
-        return []
-    db.sql(f"select nodeid from {shape.messages_table} where linkid=?", (int(message),))  # noqa: S608
+def _issues_with(db: Any, shape: Shape, watched: Watched, node: str) -> list[str]:
+    """The issues of our class that show this message or row and are not retired."""
+    db.sql(f"select nodeid from {watched.links} where linkid=?", (int(node),))  # noqa: S608
     nodes = [str(row[0]) for row in db.cursor.fetchall()]
-    return [node for node in nodes if not db.getclass(shape.issue_class).is_retired(node)]
+    return [local for local in nodes if not db.getclass(shape.issue_class).is_retired(local)]
 
 
 def _decoded(db: Any, row: Row) -> Row:

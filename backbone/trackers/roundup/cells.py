@@ -11,7 +11,7 @@ from roundup import date
 
 from backbone.model import ATTACHMENT, COMMENT, Cell, Cells, FieldType, Issue, Record, Value
 from backbone.trackers.roundup.contents import settled_path
-from backbone.trackers.roundup.shape import MESSAGE_CLASS, Property, Shape
+from backbone.trackers.roundup.shape import MESSAGE_CLASS, Property, Shape, Table
 from backbone.trackers.roundup.values import time_text, to_text
 
 
@@ -41,14 +41,9 @@ def cells_of(db: Any, shape: Shape, node: dict[str, Any]) -> dict[Cell, Value]:
     cells: dict[Cell, Value] = {}
     for known in shape.properties.values():
         cells.update(property_cells(db, known, node.get(known.name)))
-    for name in content_properties(shape):
+    for name in shape.contents:
         cells.update(content_cells(db, shape, name, node.get(name) or ()))
     return {cell: value for cell, value in cells.items() if value is not None}
-
-
-def content_properties(shape: Shape) -> list[str]:
-    """The Multilinks to messages and files."""
-    return [*([shape.comments] if shape.comments else []), *shape.attachments]
 
 
 def property_cells(db: Any, known: Property, raw: Any) -> Cells:
@@ -63,7 +58,10 @@ def property_cells(db: Any, known: Property, raw: Any) -> Cells:
 
 
 def content_cells(db: Any, shape: Shape, name: str, nodes: Iterable[str]) -> dict[Cell, Value]:
-    """Messages or files by their id; one that was retired is absent."""
+    """Messages, files or rows by their id; one that was retired is absent."""
+    table = shape.tables.get(name)
+    if table is not None:
+        return {Cell(name, f"{table.class_name}{node}"): row_record(db, table, node) for node in nodes}
     if name == shape.comments:
         return {Cell(COMMENT, f"{MESSAGE_CLASS}{node}"): comment_record(db, node) for node in nodes}
     kind = shape.attachments[name]
@@ -103,6 +101,17 @@ def text_of(db: Any, node: str) -> str:
     return settled_path(db, MESSAGE_CLASS, node).read_bytes().decode("utf-8", "replace")
 
 
+def row_record(db: Any, table: Table, node: str) -> Record | None:
+    rows = db.getclass(table.class_name)
+    if not rows.hasnode(node) or rows.is_retired(node):
+        return None
+    record: Record = {}
+    for name, known in table.columns.items():
+        for value in property_cells(db, known, rows.get(node, name)).values():
+            record[name] = ("true" if value else "false") if isinstance(value, bool) else str(value)
+    return record
+
+
 def attachment_record(db: Any, kind: str, node: str) -> Record | None:
     files = db.getclass(kind)
     if not files.hasnode(node) or files.is_retired(node):
@@ -121,7 +130,7 @@ def attachment_record(db: Any, kind: str, node: str) -> Record | None:
 
 def content_id(element: str) -> tuple[str, str] | None:
     """``msg12`` as class and id."""
-    match = re.fullmatch(r"([a-z_]{1,100})(\d{1,18})", element, re.ASCII)
+    match = re.fullmatch(r"([A-Za-z_]{1,100})(\d{1,18})", element, re.ASCII)
     return (match[1], match[2]) if match else None
 
 

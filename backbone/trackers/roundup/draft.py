@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from backbone.model import ATTACHMENT, COMMENT, Cell, FieldType, Value, Write
-from backbone.trackers.roundup.cells import content_id, content_properties, text_of
+from backbone.model import ATTACHMENT, COMMENT, Cell, FieldType, Record, Value, Write
+from backbone.trackers.roundup.cells import content_id, text_of
 from backbone.trackers.roundup.links import acting, linked_node, lookup, user_node
-from backbone.trackers.roundup.shape import MESSAGE_CLASS, Property, Shape
+from backbone.trackers.roundup.shape import MESSAGE_CLASS, Property, Shape, Table
 from backbone.trackers.roundup.values import to_date, to_raw
 
 NEW = "+"
@@ -41,6 +41,8 @@ def draft_cell(db: Any, shape: Shape, draft: Draft, wanted: Write, cell: Cell, v
         _draft_comment(db, shape, draft, cell, value)
     elif cell.field == ATTACHMENT:
         _draft_attachment(db, shape, draft, wanted, cell, value)
+    elif cell.field in shape.tables:
+        draft_row(db, shape, draft, wanted, cell, value)
     else:
         known = shape.properties.get(cell.field)
         if known is None:
@@ -117,6 +119,48 @@ def _draft_attachment(db: Any, shape: Shape, draft: Draft, wanted: Write, cell: 
         db.getclass(shape.attachments[held_by]).set(node, name=str(value["name"]))
 
 
+def draft_row(db: Any, shape: Shape, draft: Draft, wanted: Write, cell: Cell, value: Value) -> None:
+    """A row is retired when it is taken out, unless another issue shows it."""
+    table = shape.tables[cell.field]
+    rows = db.getclass(table.class_name)
+    if cell.element.startswith(NEW):
+        assert isinstance(value, dict), "a row is a record"
+        node = rows.create(**_columns(db, table, value))
+        draft.created[cell.element] = f"{table.class_name}{node}"
+        draft.add(cell.field, node)
+        return
+    _, held = _own(shape, draft, cell, value)
+    if held is None:
+        return
+    if isinstance(value, dict):
+        columns = _columns(db, table, value)
+        changed = {name: raw for name, raw in columns.items() if rows.get(held, name) != raw}
+        if changed:
+            rows.set(held, **changed)
+        return
+    draft.discard(cell.field, held)
+    links = f"{shape.issue_class}_{cell.field}"
+    db.sql(f"select 1 from {links} where linkid=? and nodeid<>?", (int(held), int(wanted.local or 0)))  # noqa: S608
+    if db.cursor.fetchone() is None:
+        rows.retire(held)
+
+
+def _columns(db: Any, table: Table, row: Record) -> dict[str, Any]:
+    """What Roundup stores in the columns that a row names; the empty text empties one."""
+    raw: dict[str, Any] = {}
+    for name, text in row.items():
+        known = table.columns.get(name)
+        if known is None:
+            raise ValueError(f"a {table.class_name} has no property {name!r}")
+        if text == "":
+            raw[name] = None
+        elif known.linked is not None:
+            raw[name] = linked_node(db, known, str(text))
+        else:
+            raw[name] = to_raw(known, text == "true" if known.type is FieldType.BOOLEAN else str(text))
+    return raw
+
+
 def _own(shape: Shape, draft: Draft, cell: Cell, value: Value) -> tuple[str, str | None]:
     """The Multilink of this issue that holds an existing comment or file, and its id there. One that is gone may be
     taken out again, but not written.
@@ -130,8 +174,7 @@ def _own(shape: Shape, draft: Draft, cell: Cell, value: Value) -> tuple[str, str
 def holder_of(shape: Shape, node: Mapping[str, Any], element: str) -> tuple[str, str] | None:
     """Which Multilink of the issue holds ``msg12`` or ``file3``, and the id there."""
     kind_and_id = content_id(element)
-    for name in content_properties(shape):
-        kind = shape.attachments.get(name, MESSAGE_CLASS)
+    for name, kind in shape.contents.items():
         if kind_and_id and kind_and_id[0] == kind and kind_and_id[1] in (node.get(name) or ()):
             return name, kind_and_id[1]
     return None

@@ -78,6 +78,9 @@ def prepare(settings: RoundupSettings) -> list[str]:
         db.sql("BEGIN IMMEDIATE")
         if feed.install(db, settings.issue_class):
             done.append(f"The change feed of class {settings.issue_class} was made in the tracker's database.")
+        row_classes = sorted({*shape_of(db, settings.issue_class).row_classes.values()})
+        made = [name for name in row_classes if feed.install_rows(db, name)]
+        done += [f"The change feed of class {name} was made in the tracker's database." for name in made]
         done += _ensure_user(db, settings)
         db.commit()
     except sqlite3.OperationalError as error:
@@ -121,7 +124,9 @@ def _unprepared(db: Any, settings: RoundupSettings) -> list[str]:
     elif detector.read_text(encoding="utf-8", errors="replace") != DETECTOR:
         found.append(f"The detector {detector} is not the one of this version of Backbone; {remedy}.")
     db.sql("select count(*) from sqlite_master where type='table' and name in ('backbone_feed', 'backbone_marker')")
-    if db.cursor.fetchone()[0] < len(("feed", "marker")) or not feed.has_trigger(db, settings.issue_class):
+    has_tables = db.cursor.fetchone()[0] == len(("feed", "marker"))
+    watched = [settings.issue_class, *shape_of(db, settings.issue_class).row_classes.values()]
+    if not has_tables or not all(feed.has_trigger(db, name) for name in watched):
         found.append(f"The tracker in {settings.home} keeps no change feed yet; {remedy}.")
     return found
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from roundup import hyperdb
 from roundup.roundupdb import IssueClass
 
 from backbone.errors import TrackerUnavailable
-from backbone.model import ATTACHMENT, COMMENT, ISSUE, Field, FieldType, Person, Schema
+from backbone.model import ATTACHMENT, COLUMNS, COMMENT, ISSUE, Field, FieldType, Person, Schema
 
 _SIMPLE = (
     (hyperdb.String, FieldType.TEXT),
@@ -37,6 +37,23 @@ class Property:
 
 
 @dataclass(frozen=True, slots=True)
+class Table:
+    """Items that belong to one issue, as Roundup's own manual adds work logs: a class without a key, name or title."""
+
+    class_name: str
+    columns: Mapping[str, Property]
+
+
+class Watched(NamedTuple):
+    """A Multilink to items that are edited by themselves, without a word in the issue's journal."""
+
+    name: str
+    class_name: str
+    links: str
+    """Roundup's own table for it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Shape:
     issue_class: str
     properties: Mapping[str, Property]
@@ -44,11 +61,26 @@ class Shape:
     """The Multilink that holds messages."""
     attachments: Mapping[str, str]
     """Multilinks to classes of files, and the class; the first one takes what is made."""
+    tables: Mapping[str, Table]
+    """By the Multilink."""
 
     @property
-    def messages_table(self) -> str | None:
-        """Roundup's own table for the Multilink of messages."""
-        return f"{self.issue_class}_{self.comments}" if self.comments else None
+    def contents(self) -> Mapping[str, str]:
+        """The Multilinks to messages, files and rows, and their classes."""
+        messages = {self.comments: MESSAGE_CLASS} if self.comments else {}
+        return {**messages, **self.attachments, **self.row_classes}
+
+    @property
+    def row_classes(self) -> Mapping[str, str]:
+        """The Multilinks to rows, and their classes."""
+        return {name: table.class_name for name, table in self.tables.items()}
+
+    @property
+    def watched(self) -> tuple[Watched, ...]:
+        """Messages and rows; a file is never edited."""
+        messages = {self.comments: MESSAGE_CLASS} if self.comments else {}
+        edited = {**messages, **self.row_classes}
+        return tuple(Watched(name, kind, f"{self.issue_class}_{name}") for name, kind in edited.items())
 
 
 def shape_of(db: Any, issue_class: str) -> Shape:
@@ -60,6 +92,7 @@ def shape_of(db: Any, issue_class: str) -> Shape:
         )
     properties: dict[str, Property] = {}
     files: dict[str, str] = {}
+    tables: dict[str, Table] = {}
     comments = None
     for name, prop in db.getclass(issue_class).getprops(protected=0).items():
         linked = getattr(prop, "classname", None)
@@ -70,10 +103,28 @@ def shape_of(db: Any, issue_class: str) -> Shape:
         elif linked and isinstance(db.getclass(linked), hyperdb.FileClass):
             if isinstance(prop, hyperdb.Multilink):
                 files[name] = linked
+        elif isinstance(prop, hyperdb.Multilink) and _has_rows(db, issue_class, prop.classname):
+            tables[name] = Table(prop.classname, _columns(db, prop.classname))
         elif (known := _property(db, issue_class, name, prop)) is not None:
             properties[name] = known
     first_files = dict(sorted(files.items(), key=lambda item: (item[0] != "files", item[0])))
-    return Shape(issue_class, dict(sorted(properties.items())), comments, first_files)
+    return Shape(issue_class, dict(sorted(properties.items())), comments, first_files, dict(sorted(tables.items())))
+
+
+def _has_rows(db: Any, issue_class: str, linked: str) -> bool:
+    """Whether the items of a class are nothing by themselves: no issues, people or files, and nothing names them."""
+    if linked in (issue_class, MESSAGE_CLASS, USER_CLASS) or isinstance(db.getclass(linked), IssueClass):
+        return False
+    return db.getclass(linked).labelprop(default_to_id=1) == "id" and bool(_columns(db, linked))
+
+
+def _columns(db: Any, row_class: str) -> dict[str, Property]:
+    found = {
+        name: known
+        for name, prop in sorted(db.getclass(row_class).getprops(protected=0).items())
+        if not prop.computed and (known := _property(db, row_class, name, prop)) is not None
+    }
+    return {name: known for name, known in found.items() if known.type in COLUMNS}
 
 
 def issue_classes(db: Any) -> list[str]:
@@ -83,6 +134,9 @@ def issue_classes(db: Any) -> list[str]:
 def describe(db: Any, shape: Shape) -> Schema:
     """The port's view, with the values that can be chosen now and the people."""
     fields = {known.name: _field(db, known) for known in shape.properties.values()}
+    for name, table in shape.tables.items():
+        columns = {known.name: _field(db, known) for known in table.columns.values()}
+        fields[name] = Field(name, FieldType.TABLE, columns=columns)
     people = {}
     for node in db.user.list():
         login = db.user.get(node, "username")

@@ -4,10 +4,10 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
-from backbone.model import ATTACHMENT, COMMENT, Applied, Cell, Cells, Outcome, Refused, Stale, Value, Write
+from backbone.model import Applied, Cell, Cells, Outcome, Refused, Stale, Value, Write
 from backbone.trackers.roundup import feed, markers
 from backbone.trackers.roundup.capture import changed_cells
-from backbone.trackers.roundup.cells import cells_of, content_cells, content_properties, node_of, property_cells
+from backbone.trackers.roundup.cells import cells_of, content_cells, node_of, property_cells
 from backbone.trackers.roundup.draft import Draft, draft_cell, holder_of
 from backbone.trackers.roundup.links import acting, user_node
 from backbone.trackers.roundup.shape import Shape
@@ -28,7 +28,7 @@ def write(db: Any, shape: Shape, wanted: Write, user: str) -> Outcome:
             return Refused(wanted.key, f"there is no {shape.issue_class} {wanted.local} (any more)")
         before = node
         since = wanted.expected[0] if wanted.expected is not None else None
-        if since is not None and feed.moved(db, shape.issue_class, wanted.local, shape.messages_table, since):
+        if since is not None and feed.moved(db, shape, wanted.local, since):
             return Stale(wanted.key)
     try:
         return _written(db, shape, wanted, before, user)
@@ -76,7 +76,7 @@ def _read_back(db: Any, shape: Shape, wanted: Write, draft: Draft, after: dict[s
 
 def _standing(db: Any, shape: Shape, after: dict[str, Any], cell: Cell) -> Value:
     """What one cell holds."""
-    if cell.field not in {COMMENT, ATTACHMENT}:
+    if cell.field in shape.properties:
         return property_cells(db, shape.properties[cell.field], after.get(cell.field)).get(cell)
     holder = holder_of(shape, after, cell.element)
     return content_cells(db, shape, holder[0], [holder[1]])[cell] if holder is not None else None
@@ -87,7 +87,7 @@ def _differences(db: Any, shape: Shape, before: Mapping[str, Any], after: Mappin
     for name, known in shape.properties.items():
         if before.get(name) != after.get(name):
             cells.update(changed_cells(db, known, before.get(name), after.get(name)))
-    for name in content_properties(shape):
+    for name in shape.contents:
         old, new = before.get(name) or (), after.get(name) or ()
         cells.update(dict.fromkeys(content_cells(db, shape, name, [node for node in old if node not in new])))
         cells.update(content_cells(db, shape, name, [node for node in new if node not in old]))

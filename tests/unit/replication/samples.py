@@ -82,6 +82,22 @@ REKEY = Rekey(certificate=b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n", signing="AB
 TURNED = Turned(signing="AB" * 20, up_to={"b": 0, "c": 2**40, "k": 7})
 
 
+ROWS = ChangeSet(
+    "bbbbbbbb-issue", "bob@example.com", "2026-11-21T04:19:00Z",
+    (
+        Operation(
+            Cell("worklog", "bbbbbbbb-row"),
+            {
+                "author": "bob@example.com", "day": "2026-11-20", "minutes": "90", "kind": "repair", "billable": "true",
+                "text": "Looked for it", "took": "PT1H30M", "at": "2026-11-20T09:30:00Z", "ticket": "B-7",
+            },
+            Stamp(0, 0, 1, 9),
+            Stamp(0, 0, 1, 9),
+        ),
+        Operation(Cell("worklog", "aaaaaaaa-row"), None, Stamp(0, 0, 1, 9), Stamp(1, 4, 1, 9)),
+    ),
+)  # fmt: skip
+"""A row has more parts than a comment or an attachment."""
 INTERNAL = ChangeSet(
     "bbbbbbbb-issue", "Bob", "2026-11-21T04:19:00Z",
     (
@@ -126,6 +142,7 @@ def samples() -> dict[str, Message]:
         "POPULATED": message(Kind.CTRL, encode_record(populated(41))),
         "STATE": message(Kind.STATE, encode_told(TOLD), prev=b"\x02" * 32),
         "RESTING": message(Kind.STATE, encode_told(RESTING), prev=b"\x02" * 32),
+        "ROWS": message(Kind.DATA, encode_change_sets([encode_change_set(ROWS)]), prev=b"\x02" * 32),
         "INTERNAL": message(Kind.DATA, encode_change_sets([encode_change_set(INTERNAL)]), prev=b"\x02" * 32),
         "REKEY": message(Kind.CTRL, encode_record(REKEY.model_dump())),
         "TURNED": message(Kind.CTRL, encode_record(TURNED.model_dump())),

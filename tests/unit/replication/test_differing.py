@@ -42,6 +42,41 @@ def test_a_side_says_more_of_what_it_could_not_say(
     assert bool(widening(before, after, Side.SLAVE)) is slave
 
 
+def table(*columns: str, rows_max: int | None = None, **said: Any) -> dict[str, Any]:
+    more = {} if rows_max is None else {"rows_max": rows_max}
+    return {"type": "table", "columns": {name: {**TEXT, **said} for name in columns}, **more}
+
+
+def test_other_columns_let_more_be_said_and_stand_in_words() -> None:
+    old, new = agree({"work": table("who", "text")}), agree({"work": table("text", "kind", rows_max=9)})
+    assert widening(old, new, Side.MASTER) == widening(old, new, Side.SLAVE) == {"work"}
+    assert widening(old, old, Side.MASTER) == set()
+    assert sentences(old, new, Side.MASTER) == [
+        "'work' will have the column 'kind': text",
+        "'work' will no longer have the column 'who': what stands in it stays as it is on each side",
+        "an issue may have 9 rows of 'work', and could have 2000",
+    ]
+    other = agree({"work": table("who", "text", type="choice", values=["x"], characters_max=5)})
+    assert sentences(old, other, Side.MASTER) == [
+        "'work.text' will be of type choice, and was text",
+        "'work.text' may have only these values: 'x'; others stay at home",
+        "'work.text' may have at most 5 characters, and could have at most 10000 characters",
+        "'work.who' will be of type choice, and was text",
+        "'work.who' may have only these values: 'x'; others stay at home",
+        "'work.who' may have at most 5 characters, and could have at most 10000 characters",
+    ]
+    joins = sentences(agree(), old, Side.MASTER)
+    assert joins[0] == (
+        "'work' will be shared: table; both ways; where both changed it, the newest change stands; "
+        "its columns are 'who', 'text'; at most 2000 rows in one issue"
+    )
+    assert (
+        joins[1]
+        == "'work' will be filled in on the issues that are shared already: rows of both sides are put together"
+    )
+    assert sentences(agree({"work": TEXT}), old, Side.MASTER) == ["'work' will be of type table, and was text"]
+
+
 def test_limits_of_contents_that_change_let_more_be_said() -> None:
     assert widening(agree(comment_characters_max=9), agree(), Side.MASTER) == {"comment"}
     assert widening(agree(attachment_bytes_max=9), agree(), Side.SLAVE) == {"attachment"}

@@ -15,13 +15,14 @@ from tests.unit.replication.samples import (
     RECEIPT,
     REKEY,
     RESTING,
+    ROWS,
     TOLD,
     TURNED,
     samples,
 )
 
 NAMES = ("DATA", "AFAR", "BLOB", "ACK", "NACK", "CTRL", "RECEIPTS", "REKEY", "TURNED", "POPULATED", "STATE", "RESTING",
-         "INTERNAL")  # fmt: skip
+         "INTERNAL", "ROWS")  # fmt: skip
 
 RECORDS = {
     "AFAR": "DATA",
@@ -30,6 +31,7 @@ RECORDS = {
     "POPULATED": "CTRL",
     "RESTING": "STATE",
     "INTERNAL": "DATA",
+    "ROWS": "DATA",
 }
 """Kinds of messages that say more than one thing have a file for each."""
 
@@ -55,6 +57,7 @@ def test_its_body_says_what_it_said() -> None:
     assert receipt.decode(raw["RECEIPTS"]) == RECEIPT
     assert twins.read_populated(decode_record(raw["POPULATED"])).after == 41
     assert decode_change_sets(raw["INTERNAL"]) == [INTERNAL]
+    assert decode_change_sets(raw["ROWS"]) == [ROWS]
     assert decode_told(raw["STATE"]) == TOLD
     assert decode_told(raw["RESTING"]) == RESTING
     assert raw["ACK"] == b""

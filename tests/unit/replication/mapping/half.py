@@ -1,7 +1,7 @@
 """One side of a link without store and channel: a tracker's issue, its shadow, and the rules between them."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from backbone.model import ATTACHMENT, COMMENT, Cell, Cells, Field, FieldType, Person, Schema, Value
 from backbone.replication import diff
@@ -32,6 +32,14 @@ SCHEMA = Schema(
             Field("parts", FieldType.TEXT),
             Field("owner", FieldType.USER),
             Field("depends", FieldType.RELATION),
+            Field("times", FieldType.TABLE, columns={
+                column.name: column
+                for column in (
+                    Field("by", FieldType.USER), Field("date", FieldType.DATETIME), Field("minutes", FieldType.NUMBER),
+                    Field("activity", FieldType.CHOICE, ("fixing", "patching", "driving")),
+                    Field("note", FieldType.TEXT), Field("paid", FieldType.BOOLEAN),
+                )
+            }),
         )
     },
     {"ann": Person("ann", "Ann Example", "ann@acme.example", ("Support",)), "bot": Person("bot", "Robot"),
@@ -71,13 +79,17 @@ class Half:
         """The gids of the partner's comments and attachments."""
         self.names = names(lambda gid: gid not in self.heard)
 
-    def edit(self, **fields: Value | list[str]) -> Cells:
-        """Somebody edits local fields, a list is a set; returns what is said to the partner."""
+    def edit(self, **fields: Value | list[str] | dict[str, Any]) -> Cells:
+        """Somebody edits local fields, a list is a set, a dictionary has rows by their names; returns what is then said
+        to the partner.
+        """
         cells: dict[Cell, Value] = {}
         for name, value in fields.items():
             if isinstance(value, list):
                 cells.update({c: None for c in self.shown if c.field == name and c.element not in value})
                 cells.update({Cell(name, element): True for element in value})
+            elif isinstance(value, dict):
+                cells.update({Cell(name, e): cast("Value", row or None) for e, row in value.items()})
             else:
                 cells[Cell(name)] = value
         return self.capture(cells)
@@ -107,7 +119,7 @@ class Half:
         self.problems = inward.problems
         cells = inward.cells if self.known else {**self.words.on_create, **inward.cells}
         self.shadow.update(plan.registers)
-        answered = {_made(cell): value for cell, value in cells.items()}
+        answered = {_made(cell, value): _shown(cell, value) for cell, value in cells.items()}
         self.shown.update(answered)
         self.known = True
         seen = self.words.to_agreed(answered, self.schema, self.names, self.shadow).cells
@@ -132,9 +144,16 @@ class Half:
         return [str(v["text"]) for c, v in self.shown.items() if c.field == COMMENT and isinstance(v, dict)]
 
 
-def _made(cell: Cell) -> Cell:
-    """A comment or attachment that was to be made, under the id that it got."""
-    if cell.field not in (COMMENT, ATTACHMENT):
+def _shown(cell: Cell, value: Value) -> Value:
+    """A row without its empty columns."""
+    if isinstance(value, dict) and cell.field not in (COMMENT, ATTACHMENT):
+        return {column: text for column, text in value.items() if text != ""}
+    return value
+
+
+def _made(cell: Cell, value: Value) -> Cell:
+    """A comment, attachment or row that was to be made, under the id that it got."""
+    if cell.field not in (COMMENT, ATTACHMENT) and not isinstance(value, dict):
         return cell
     marker = cell.element.removeprefix("+")
     if marker == cell.element or marker.startswith("~"):

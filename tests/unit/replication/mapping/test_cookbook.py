@@ -65,6 +65,8 @@ def cells(values: dict[str, Any]) -> dict[Cell, Value]:
     for name, value in values.items():
         if isinstance(value, list):
             found |= {Cell(name, element): True for element in value}
+        elif isinstance(value, dict):
+            found |= {Cell(name, element): row or None for element, row in value.items()}
         else:
             found[Cell(name)] = None if value == "" else value
     return found
@@ -85,13 +87,17 @@ def with_contents(values: dict[str, Any], elements: dict[str, str]) -> dict[Cell
 
 
 def shown(written: Cells) -> dict[Cell, Value]:
-    """As the page writes it: a comment is its text, an attachment its name."""
+    """As the page writes it: a comment is its text, an attachment its name, a row what is not empty in it."""
     found: dict[Cell, Value] = dict(written)
     for cell, value in written.items():
         if cell.field in (COMMENT, ATTACHMENT):
             del found[cell]
             key = {COMMENT: "text", ATTACHMENT: "name"}[cell.field]
             found[Cell(cell.field)] = str(value[key]) if isinstance(value, dict) else value
+        elif isinstance(value, dict):
+            del found[cell]
+            row = {column: text for column, text in value.items() if text != ""}
+            found[Cell(cell.field, cell.element.removeprefix("+r-"))] = row
     return found
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from backbone.errors import ConfigError
 from backbone.model import Field, FieldType, Schema
-from backbone.replication.agreement import Agreement
+from backbone.replication.agreement import Agreement, SharedField
 from backbone.replication.mapping import Inward, Rules, Translation, proving
 from backbone.replication.merge import Side
 from tests.unit.replication.mapping.half import SCHEMA, translation
@@ -192,8 +192,9 @@ def test_what_was_missed_is_taken_out_of_what_was_written() -> None:
 
 def test_rules_of_fields_that_are_not_agreed_upon_wait_unless_a_name_may_be_misspelt() -> None:
     rules = Rules.parse({"fields": {"text": {"local": "subject"}, "later": {"local": "state"}}}, "here")
-    assert rules.within({"text"}).fields.keys() == {"text"}
-    assert rules.within({"text", "latr"}) is rules
+    text = SharedField(type=FieldType.TEXT)
+    assert rules.within({"text": text}).fields.keys() == {"text"}
+    assert rules.within({"text": text, "latr": text}) is rules
 
 
 def test_a_transition_that_the_workflow_does_not_have_is_named() -> None:
