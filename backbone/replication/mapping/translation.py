@@ -16,6 +16,7 @@ from backbone.replication.mapping.faults import Fault
 from backbone.replication.mapping.incoming import composed_in, field_in, is_taken, refuse
 from backbone.replication.mapping.joined import joined_in
 from backbone.replication.mapping.marked import UNMARKED, Marked
+from backbone.replication.mapping.named_files import NamedFiles
 from backbone.replication.mapping.outgoing import Outgoing
 from backbone.replication.mapping.patterns import PatternError
 from backbone.replication.mapping.people import People
@@ -112,6 +113,10 @@ class Translation:
         """Whether an attachment that the partner does not know can leave: its content is needed then."""
         return self._contents.may_leave(attachment)
 
+    def needs_files(self, cells: Cells, schema: Schema) -> bool:
+        """Whether all attachments of an issue must be in its shadow, as these local cells perhaps name one."""
+        return self._references.need_files(cells, schema)
+
     def is_expected(self, cell: Cell, value: Value, names: Names, shadow: Shadow) -> bool:
         """Whether the tracker shows this comment or attachment, once it is agreed upon and all is well."""
         return isinstance(value, dict) and self._contents.is_expected(cell, value, names, shadow)
@@ -173,6 +178,8 @@ class Translation:
         ``fresh``: the link does not know the issue yet, and these are all its cells. ``number``: what the tracker
         calls the issue.
         """
+        known = names
+        names = NamedFiles(lambda: self._contents.files_out(cells, schema, known, shadow)).known_to(names)
         out = Outgoing(cells, schema, names, shadow)
         agreed = out.agreed
         for cell, value in cells.items():
@@ -222,6 +229,8 @@ class Translation:
 
         A comment or attachment that the tracker does not show (any more) is to be made, whatever it was called.
         """
+        known = names
+        names = NamedFiles(lambda: self._contents.files_in(cells, known, shadow)).known_to(names)
         draft = Draft(shadow, schema)
         joined: set[str] = set()
         for cell, value in cells.items():

@@ -26,6 +26,7 @@ from backbone.service.flow.meeting import name_contents
 from backbone.service.flow.overlapping import check, overlap, said_with
 from backbone.service.flow.recording import check_contents, emit, record
 from backbone.service.flow.scoping import Fits
+from backbone.service.flow.shadowing import shadow_for
 from backbone.service.flow.sighting import Sighted
 from backbone.service.flow.tasks import Task, for_resume
 from backbone.service.flow.tracing import Judged
@@ -192,7 +193,8 @@ def _join(
     known = book.by_gid(change_set.gid)
     begun = twinning.is_begun(book, change_set.gid)
     said = [o.cell for o in change_set.operations]
-    shadow = book.load_whole(change_set.gid) if begun else book.fields(change_set.gid, said)
+    coming = [o.value for o in change_set.operations]
+    shadow = book.load_whole(change_set.gid) if begun else shadow_for(ep, book, change_set.gid, said, {}, coming)
     stored = (known is None or begun) and bool(shadow)
     operations = with_stored(book, change_set) if stored else change_set.operations
     terms, anew = ep.theirs, twinning.greeted(tx, ep, book, change_set, shadow, operations)
