@@ -134,6 +134,12 @@ class Translation:
         """Whether whatever stands in this field here may be said."""
         return any(rule.name == name and rule.sends and not rule.only for rule in self.every)
 
+    def holds_one(self, name: str, schema: Schema) -> bool:
+        """Whether this field is a relation that has room for one target here."""
+        rule = self.fields.get(name)
+        known = schema.fields.get(rule.local.field) if rule is not None and rule.kind is FieldType.RELATION else None
+        return known is not None and known.single
+
     def person(self, login: str, schema: Schema) -> str:
         """The word by which the peer may know the author of something."""
         return self._people.author(login, schema)

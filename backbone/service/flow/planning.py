@@ -18,6 +18,7 @@ from backbone.replication.message import ChangeSet
 from backbone.replication.overlap import renew
 from backbone.replication.receipt import Became
 from backbone.replication.scope.expression import ExpressionError
+from backbone.replication.single import with_one_target
 from backbone.service.endpoint import Endpoint
 from backbone.service.evidence import receipting
 from backbone.service.flow import quarantine, resting, tracing, twinning
@@ -204,6 +205,8 @@ def _join(
     if ep.version > 1 and known is not None:
         plan, renewed = renew(shadow, operations, plan, overlap(tx, ep, book, task))
         anew = {**anew, **renewed}
+    plan, left = _with_one_target(tx, ep, shadow, plan)
+    anew = {**anew, **left}
 
     def translate(cells: Cells) -> Inward:
         return terms.translation.to_local(
@@ -229,6 +232,16 @@ def _join(
         files=_files(ep, inward.cells),
     )
     return Planned(task, plan, inward, write, anew, judged)
+
+
+def _with_one_target(tx: Connection, ep: Endpoint, shadow: Shadow, plan: Plan) -> tuple[Plan, Shadow]:
+    words = ep.theirs.translation
+
+    def holds_one(name: str) -> bool:
+        return words.holds_one(name, ep.schema) and words.sends(name)
+
+    inc = links.state(tx, ep.row).life[0]
+    return with_one_target(shadow, plan, holds_one, ep.side, inc, lambda: links.take_numbers(tx, ep.row, 1))
 
 
 def _files(ep: Endpoint, cells: Cells) -> Mapping[str, str]:
