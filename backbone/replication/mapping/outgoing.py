@@ -44,6 +44,8 @@ class Outgoing:
 
     def field(self, rule: Compiled, cell: Cell, value: Value, people: People) -> None:
         """A field that is not the same on both sides."""
+        if rule.empties and isinstance(value, str) and value in rule.empties:
+            value = None
         try:
             if rule.straight and not (rule.single and isinstance(value, bool)):
                 self._straight(rule, cell, value)
