@@ -54,6 +54,7 @@ from backbone.replication.link_state import (
     check,
     foreign,
     fresh_lanes,
+    orders_alike,
 )
 from backbone.replication.message import Header, Kind, chain
 
@@ -123,6 +124,8 @@ def _receive(
     reason = foreign(header, identity)
     if reason is not None:
         return state, (Refuse(reason),)
+    if not orders_alike(header, identity):
+        return state, (Drop(_UNREVIEWED) if state.phase is Phase.STOPPED else Refuse(_OTHER_POLICIES),)
     if header.inc[0] > state.peer_life[0]:
         return _later_life(state, given, timing)
     if tuple(header.inc) != tuple(state.peer_life):
@@ -407,9 +410,10 @@ def _on_the_clock(state: LinkState, now: float, timing: Timing) -> LinkState:
 
     Two who look at the clock one after the other may come here in the other order: that is no step back.
     """
-    lately = max((at for at in (state.heard_at, state.spoke_at) if at is not None), default=now)
-    held = now if state.hold_until is None else state.hold_until - timing.resend_floor
-    if max(lately, held) <= now + limits.clock_slack_seconds:
+    was = [at for at in (state.heard_at, state.spoke_at) if at is not None]
+    was += [] if state.hold_until is None else [state.hold_until - timing.resend_floor]
+    was += [] if state.hello_due is None else [state.hello_due - timing.resend_floor / 4]
+    if max(was, default=now) <= now + limits.clock_slack_seconds:
         return state
     ahead: dict[str, Any] = {name: now for name in _TIMES if (at := getattr(state, name)) is not None and at > now}
     return replace(state, **ahead)
@@ -445,6 +449,8 @@ _FENCED = (
     "the partner knows a later life of this store: another copy was restored and lives; stop this one, or, if it is "
     "the one that shall live: backbone resync"
 )
+_OTHER_POLICIES = "the message names another table of conflict policies"
+_UNREVIEWED = "the link is stopped: what it was is said again when the agreement was looked at"
 _FORGOT = "the partner's store is in a later life than this store remembers: it was restored from an older copy"
 
 

@@ -190,7 +190,6 @@ def foreign(header: Header, identity: Identity) -> str | None:
         "protocol version": (header.v, VERSION),
         "suite": (header.suite, identity.suite),
         "negotiated agreement": (header.caps, identity.caps),
-        "table of conflict policies": (_orders(header, identity), True),
     }
     if header.sender == identity.us:
         return "the message is our own: do both sides write into one directory?"
@@ -198,7 +197,7 @@ def foreign(header: Header, identity: Identity) -> str | None:
     return f"the message names another {wrong[0]}" if wrong else None
 
 
-def _orders(header: Header, identity: Identity) -> bool:
+def orders_alike(header: Header, identity: Identity) -> bool:
     """Whether the peer orders concurrent writes as was agreed; what is not numbered holds none."""
     return not header.seq or header.pol == identity.policy_hash or header.pol in identity.also
 

@@ -116,7 +116,12 @@ class Meets:
     named: Named
 
 
-Input: TypeAlias = Proposes | Withdraws | Hears | HearsWithdrawn | Decides | HearsAnswer | Turns | Meets
+@dataclass(frozen=True, slots=True)
+class BeginsAnew:
+    """One of the two stores was put back: of what is not in effect yet, either side may have forgotten any word."""
+
+
+Input: TypeAlias = Proposes | Withdraws | Hears | HearsWithdrawn | Decides | HearsAnswer | Turns | Meets | BeginsAnew
 
 # Effects
 
@@ -145,7 +150,14 @@ class Settled:
     named: Named
 
 
-Effect: TypeAlias = Tell | Became | Settled
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Whatever was proposed after this version, and is not in effect, was never said."""
+
+    version: int
+
+
+Effect: TypeAlias = Tell | Became | Settled | Forget
 PROPOSAL, WITHDRAWAL, ANSWER, NUMBER = "proposal", "withdrawal", "answer", "number"
 
 
@@ -247,6 +259,17 @@ def _meet(talks: Talks, given: Meets) -> tuple[Talks, tuple[Effect, ...]]:
     return talks, (before, Became(given.named, Stage.IN_EFFECT), Tell(NUMBER, given.named), Settled(given.named))
 
 
+def _begin_anew(talks: Talks, _: BeginsAnew) -> tuple[Talks, tuple[Effect, ...]]:
+    """The master alone remembers what is proposed, says it again, and wants an answer again."""
+    if talks.side is Side.SLAVE:
+        talks = replace(talks, proposed=None, accepted=False, last=talks.present.version)
+        return talks, (Forget(talks.present.version),)
+    if talks.proposed is None:
+        return talks, ()
+    became = (Became(talks.proposed, Stage.PROPOSED),) if talks.accepted else ()
+    return replace(talks, accepted=False), (*became, Tell(PROPOSAL, talks.proposed))
+
+
 def _superseded(talks: Talks) -> tuple[Effect, ...]:
     return () if talks.proposed is None else (Became(talks.proposed, Stage.SUPERSEDED),)
 
@@ -265,10 +288,11 @@ _STEPS: Mapping[type[Any], Callable[[Talks, Any], tuple[Talks, tuple[Effect, ...
     HearsAnswer: _hear_answer,
     Turns: _turn,
     Meets: _meet,
+    BeginsAnew: _begin_anew,
 }
 
 __all__ = [
-    "ANSWER", "NUMBER", "PROPOSAL", "WITHDRAWAL", "Became", "Decides", "Effect", "Hears", "HearsAnswer",
-    "HearsWithdrawn", "Input", "Meets", "Named", "Proposes", "Settled", "Stage", "Talks", "Tell", "Turns", "Withdraws",
-    "step",
+    "ANSWER", "NUMBER", "PROPOSAL", "WITHDRAWAL", "Became", "BeginsAnew", "Decides", "Effect", "Forget", "Hears",
+    "HearsAnswer", "HearsWithdrawn", "Input", "Meets", "Named", "Proposes", "Settled", "Stage", "Talks", "Tell",
+    "Turns", "Withdraws", "step",
 ]  # fmt: skip

@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError
 
 from backbone.errors import PeerError, UsageError
 from backbone.replication import limits
-from backbone.replication.link import Drop, LinkState, Refuse
+from backbone.replication.link import Drop, LinkState, Phase, Refuse
 from backbone.replication.link_state import Life
 from backbone.replication.message import LANES, Counter, Fingerprint, Header, Wire
 
@@ -146,14 +146,16 @@ def begin(ours: Ours, signing: str, now: float) -> Ours:
 
 
 def following(ours: Ours, state: LinkState) -> Next:
-    """What comes next, by what the partner has taken. In a later life of ours all that was under way is said again."""
+    """What comes next, by what the partner has taken. In a later life of ours all that was under way is said again; in
+    one of the partner's what it may have forgotten: of a key that signs it is told with our state.
+    """
     taken = ours.life == state.life and state.out["k"].applied >= ours.said
     match ours.stage:
         case Stage.SETTLED:
             return Next.NOTHING
         case Stage.MAKING:
             return Next.ANNOUNCE if ours.coming else Next.MAKE
-        case Stage.ANNOUNCED if ours.life != state.life:
+        case Stage.ANNOUNCED if (ours.life, ours.peer_life) != (state.life, state.peer_life):
             return Next.ANNOUNCE
         case Stage.ANNOUNCED:
             return Next.TURN if taken else Next.NOTHING
@@ -176,7 +178,7 @@ def made(ours: Ours, signing: str, sealing: str) -> Ours:
 
 def announced(ours: Ours, state: LinkState) -> Ours:
     """The ``rekey`` record took the control lane's last number."""
-    return replace(ours, stage=Stage.ANNOUNCED, said=state.out["k"].last, life=state.life)
+    return replace(ours, stage=Stage.ANNOUNCED, said=state.out["k"].last, life=state.life, peer_life=state.peer_life)
 
 
 def turning(ours: Ours, state: LinkState) -> Turned:
@@ -204,8 +206,8 @@ def settled(ours: Ours, now: float) -> Ours:
 
 
 def heard(theirs: Theirs, said: Rekey) -> Theirs:
-    """The partner's next key; its certificate was looked at and holds it."""
-    return replace(theirs, coming=said.signing, sealing=said.sealing)
+    """The partner's next key, or once more the one that signs; its certificate was looked at and holds it."""
+    return replace(theirs, coming="" if said.signing == theirs.signing else said.signing, sealing=said.sealing)
 
 
 def heard_turned(theirs: Theirs, said: Turned, life: Life, now: float) -> Theirs:
@@ -218,13 +220,12 @@ def heard_turned(theirs: Theirs, said: Turned, life: Life, now: float) -> Theirs
     return replace(theirs, signing=said.signing, coming="", former=former)
 
 
-def told(theirs: Theirs, signing: str, sealing: str) -> Theirs:
+def told(theirs: Theirs, signing: str, sealing: str, now: float) -> Theirs:
     """After our store was put back: what the partner's key is now, said under the one that our copy knows."""
     if theirs.signing == signing:
         return theirs
-    return replace(
-        theirs, signing=signing, coming="", sealing=sealing, former=Former(theirs.signing, (0, b""), {}, 0.0)
-    )
+    former = Former(theirs.signing, _ANY_LIFE, {}, now + limits.key_overlap_seconds)
+    return replace(theirs, signing=signing, coming="", sealing=sealing, former=former)
 
 
 def judge(theirs: Theirs, header: Header, key: str, state: LinkState, now: float) -> Drop | Refuse | None:
@@ -237,10 +238,10 @@ def judge(theirs: Theirs, header: Header, key: str, state: LinkState, now: float
     former = theirs.former
     if theirs.revoked or former is None:
         return Refuse(REVOKED)
-    if tuple(header.inc) != tuple(former.life):
-        return Refuse(REPLACED)
+    if state.phase is Phase.RESTORED or (former.life == _ANY_LIFE and now <= former.until):
+        return Drop("signed by a key that this copy of the store does not know, or knows as replaced")
     last = former.up_to.get(header.lane, 0)
-    if header.seq > last:
+    if tuple(header.inc) != tuple(former.life) or header.seq > last:
         return Refuse(REPLACED)
     at_work = tuple(state.peer_life) == tuple(former.life) and former.signing in ("", key)
     fresh = header.seq > 0 and not state.into[header.lane].has(header.seq)
@@ -252,6 +253,8 @@ def trusted(theirs: Theirs, key: str) -> bool:
     return not theirs.revoked and (not theirs.signing or key in (theirs.signing, theirs.coming))
 
 
+_ANY_LIFE: Life = (0, b"")
+"""Of a key that was replaced while our store did not look: what it signed is told anew under the other."""
 REVOKED = "it is signed by a key that was revoked: whoever sends it has stolen the key, or has not heard of it"
 REPLACED = (
     "it is signed by a key that the partner has replaced: somebody uses the old key, or the partner's node was "

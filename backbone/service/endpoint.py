@@ -215,9 +215,13 @@ class Endpoint(Voice):
         """Whether a gid was given by this node: such a thing is never created here."""
         return born_at(name, self.identity.us)
 
+    def born_there(self, name: str) -> bool:
+        """Whether it was given by the partner's node."""
+        return born_at(name, self.identity.peer)
+
     def born_elsewhere(self, name: str) -> bool:
         """Whether it was given neither by this node nor by the partner's."""
-        return not self.born_here(name) and not born_at(name, self.identity.peer)
+        return not self.born_here(name) and not self.born_there(name)
 
     def is_ours(self, name: str, shadow: Shadow) -> bool:
         """Whether we share this issue with the partner: it began here, or we told of it first."""

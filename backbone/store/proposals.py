@@ -106,6 +106,12 @@ def change(tx: Connection, link: int, version: int, now: float, **values: Any) -
     change_rows(tx, proposal, {"link": link, "version": version}, {"changed_at": now, **values})
 
 
+def forget_after(tx: Connection, link: int, version: int) -> None:
+    """What came after this one and never took effect was never proposed."""
+    unheard = (proposal.c.link == link, proposal.c.version > version, proposal.c.ours_from.is_(None))
+    tx.execute(delete(proposal).where(*unheard))
+
+
 def forget_words(tx: Connection, link: int, version: int, reason: str) -> None:
     """Of a version that never took effect only that it was, and why it was refused."""
     named = (proposal.c.link == link, proposal.c.version == version, proposal.c.ours_from.is_(None))

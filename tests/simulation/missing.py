@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from backbone.replication import diff, link, merge, sending
+from backbone.replication import diff, link, merge, proposing, sending
 from backbone.replication.link import LinkState
 from backbone.replication.merge import NEVER, Join, Policy, Side, Stamp
 from backbone.replication.message import Kind
+from backbone.replication.proposing import BeginsAnew
 from backbone.service.endpoint import Endpoint
 from backbone.service.flow import applying, holding, inbound, outbound, planning, recording, twinning
 from backbone.service.flow.inbound import Report
@@ -285,3 +286,8 @@ def twins_unsaid() -> AbstractContextManager[Any]:
 
 def left_remembered() -> AbstractContextManager[Any]:
     return patch.object(proposals, "forget_fields", lambda *_: [])
+
+
+def proposals_not_renewed() -> AbstractContextManager[Any]:
+    """Both go on as if the other remembered what they said of a proposal."""
+    return patch.dict(proposing._STEPS, {BeginsAnew: lambda talks, _: (talks, ())})

@@ -20,6 +20,7 @@ from backbone.replication.link import LinkState, Receiving
 from backbone.replication.merge import EMPTY, Policy, Side
 from backbone.service.endpoint import Endpoint
 from backbone.service.flow import applying, inbound, outbound, planning, recording
+from backbone.service.flow.echoes import Echoes
 from backbone.service.flow.tasks import rounds
 from backbone.service.healing import resyncing
 from backbone.service.running import pruning
@@ -153,8 +154,14 @@ def _nobody_asks_or_resends() -> Iterator[None]:
         yield
 
 
-def _own_writes_come_back() -> AbstractContextManager[Any]:
-    return patch.object(recording, "_was_seen", lambda *_: False)
+@contextmanager
+def _own_writes_come_back() -> Iterator[None]:
+    """Neither the hint in memory nor the store knows them."""
+    with (
+        patch.object(recording, "_was_seen", lambda *_: False),
+        patch.object(Echoes, "without", lambda _, edits: list(edits)),
+    ):
+        yield
 
 
 def _no_dedupe() -> AbstractContextManager[Any]:
@@ -316,6 +323,10 @@ MUTANTS = (
     Mutant("turned_at_once", "the new key signs when the partner knows it", locks.turned_at_once, rotating=True),
     Mutant("old_key_for_ever", "the old key counts for what was under way, and no more", locks.old_key_for_ever,
            rotating=True),
+    Mutant("keys_not_said_again", "a store that was put back hears in the stream which key signs",
+           locks.keys_not_said_again, known=42, rotating=True, restored=Restored.ONE),
+    Mutant("proposals_not_renewed", "what is proposed is said again to a store that was put back",
+           missing.proposals_not_renewed, changing=True, restored=Restored.ONE),
     Mutant("left_remembered", "what left the agreement is forgotten", missing.left_remembered, changing=True),
 )  # fmt: skip
 

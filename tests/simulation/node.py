@@ -14,7 +14,7 @@ from sqlalchemy import Connection, NullPool, create_engine, event
 
 from backbone.model import Cell, Cells, Value
 from backbone.replication.agreement import Agreement
-from backbone.replication.link import Identity, LinkState, Started, step
+from backbone.replication.link import Identity, LinkState, Phase, Started, step
 from backbone.replication.mapping import Rules, Translation
 from backbone.replication.merge import Side
 from backbone.replication.scope.judging import Scope
@@ -25,7 +25,7 @@ from backbone.service.evidence import receipting
 from backbone.service.flow import applying, control, inbound, outbound
 from backbone.service.flow.contents import Contents
 from backbone.service.healing import renewing, resyncing
-from backbone.service.links import agreeing, rotating
+from backbone.service.links import agreeing, rotating, talks
 from backbone.service.links.progress import Progress, save
 from backbone.service.parties import timing
 from backbone.service.running import pruning, requests
@@ -347,6 +347,21 @@ class Node:
     def proposed(self) -> proposals.Version | None:
         """What the partner proposes."""
         return proposals.open_one(self.store.read_now(lambda tx: proposals.every(tx, 1)))
+
+    def waits_for_review(self) -> bool:
+        """Whether the partner works by an agreement that a store which was put back does not know."""
+        told = self.store.read_now(lambda tx: proposals.told_one(proposals.every(tx, 1)))
+        return told is not None and self.state().phase is Phase.STOPPED
+
+    def adopt(self) -> None:
+        """``backbone link review --accept``: the admin says that what the partner told is so."""
+        random_bytes, now = self.world.dice.randbytes(8), self.clock()
+
+        def adopt(tx: Connection) -> None:
+            talks.adopt(tx, links.get(tx, 1), now)
+            renewing.renew(tx, 1, random_bytes, "an admin", now)
+
+        self.store.run_now(adopt)
 
     async def prune(self) -> None:
         """What the service does once an hour, between two rounds of its work."""

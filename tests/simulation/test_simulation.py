@@ -15,16 +15,18 @@ from backbone.store.tables import conflict
 from tests.simulation.channel import MAIL
 from tests.simulation.keys import keys_of
 from tests.simulation.node import AGREEMENT, Node
-from tests.simulation.world import Restored, World, run
+from tests.simulation.world import STEPS, Restored, World, run
 
-SEEDS = int(os.environ.get("SIMULATION_SEEDS", "1000"))
-PLAIN, SPECIAL = SEEDS * 2 // 5, SEEDS * 3 // 40
-"""Of the worlds without anything special, and of each of the eight kinds in which more happens; those over mail, and
+SEEDS = int(os.environ.get("SIMULATION_SEEDS", "2000"))
+PLAIN, SPECIAL = SEEDS * 9 // 40, SEEDS * 7 // 100
+"""Of the worlds without anything special, and of each of the eleven kinds in which more happens; those over mail, and
 those of three companies, come on top of that.
 """
 SEEDS_AT_ONCE = 25
 """One test: small enough that two workers end at about the same time."""
-COVERED = 100
+LENGTHS = (50, 75, 100, STEPS)
+"""How many steps worlds take in turn: two short ones find what one long one does not, and the other way round."""
+COVERED = 50
 """So many worlds of each kind tell what is covered: measuring that costs half as much again as they do."""
 STORY_LINES = 60
 
@@ -58,17 +60,18 @@ def kept(first: int, count: int, **kind: Any) -> list[World]:
     failures = []
     worlds = []
     for seed in range(first, min(first + SEEDS_AT_ONCE, count)):
-        broken, world = run(seed, **kind)
+        steps = LENGTHS[seed % len(LENGTHS)]
+        broken, world = run(seed, steps, **kind)
         worlds.append(world)
         if broken:
-            failures.append(explained(seed, broken, world))
+            failures.append(explained(f"seed {seed} (--steps {steps})", broken, world))
     assert not failures, "\n\n".join(failures)
     return worlds
 
 
-def explained(seed: int, broken: list[str], world: World) -> str:
+def explained(seed: str, broken: list[str], world: World) -> str:
     story = "\n".join(world.story[-STORY_LINES:])
-    return f"seed {seed} breaks {len(broken)} promises:\n" + "\n".join(broken[:8]) + f"\n... its story ends:\n{story}"
+    return f"{seed} breaks {len(broken)} promises:\n" + "\n".join(broken[:8]) + f"\n... its story ends:\n{story}"
 
 
 def met(worlds: list[World]) -> set[str]:
@@ -81,9 +84,10 @@ def test_every_promise_is_kept_in_every_world(first: int) -> None:
     kept(first, PLAIN)
 
 
+@pytest.mark.parametrize("restored", [Restored.NEVER, Restored.ONE])
 @pytest.mark.parametrize("first", batches(SPECIAL))
-def test_every_promise_is_kept_while_the_agreement_changes(first: int) -> None:
-    worlds = kept(first, SPECIAL, changing=True)
+def test_every_promise_is_kept_while_the_agreement_changes(first: int, restored: Restored) -> None:
+    worlds = kept(first, SPECIAL, restored=restored, changing=True)
     assert any(world.nodes[0].ep.version > 1 for world in worlds), "nothing took effect in any of these worlds"
 
 
@@ -105,15 +109,19 @@ def test_nothing_is_there_twice_where_both_trackers_were_filled_before_the_link(
     assert sum(world.nodes[1].paired() for world in worlds) > 0
 
 
+@pytest.mark.parametrize("restored", [Restored.NEVER, Restored.ONE])
 @pytest.mark.parametrize("first", batches(SPECIAL))
-def test_nothing_of_an_issue_out_of_scope_leaves_and_all_of_it_comes_when_it_is_back(first: int) -> None:
-    worlds = kept(first, SPECIAL, scoped=True)
+def test_nothing_of_an_issue_out_of_scope_leaves_and_all_of_it_comes_when_it_is_back(
+    first: int, restored: Restored
+) -> None:
+    worlds = kept(first, SPECIAL, restored=restored, scoped=True)
     assert sum(world.secrets.kept for world in worlds if world.secrets is not None) > 0
 
 
+@pytest.mark.parametrize("restored", [Restored.NEVER, Restored.ONE])
 @pytest.mark.parametrize("first", batches(SPECIAL))
-def test_every_promise_is_kept_while_keys_change(first: int) -> None:
-    worlds = kept(first, SPECIAL, rotating=True)
+def test_every_promise_is_kept_while_keys_change(first: int, restored: Restored) -> None:
+    worlds = kept(first, SPECIAL, restored=restored, rotating=True)
     assert "forged" in met(worlds)
     assert any(keys_of(node).theirs.signing for world in worlds for node in world.nodes)
 
@@ -150,10 +158,14 @@ def conflicts(node: Node) -> list[str]:
 
 
 def test_the_worlds_are_as_bad_as_they_claim() -> None:
+    """All that may go wrong does, in the worlds that are run: the rarest death comes once in a hundred of them."""
+    claimed = POINTS | MISFORTUNES | {f"conflict {policy}" for policy in Policy}
     found: Counter[str] = Counter()
-    for seed in range(100):
+    for seed in range(PLAIN):
         world = World(seed)
-        asyncio.run(world.run(150))
+        asyncio.run(world.run(STEPS))
         found += world.counts
         found.update(f"conflict {policy}" for node in world.nodes for policy in conflicts(node))
-    assert POINTS | MISFORTUNES | {f"conflict {policy}" for policy in Policy} <= set(found), sorted(found.items())
+        if claimed <= set(found):
+            break
+    assert claimed <= set(found), sorted(claimed - set(found))

@@ -239,8 +239,8 @@ class World:
         await self._restart(node, process=True)
 
     async def _rotate(self) -> None:
-        """An admin asks for a new key, or a thief uses an old one."""
-        index = self.locksmith.randrange(2)
+        """An admin asks for a new key, or a thief uses an old one: no node whose own key is newer than its copy."""
+        index = self.locksmith.randrange(2) if self.restored is Restored.NEVER else 1 - self.chosen
         node, other = self.nodes[index], self.nodes[1 - index]
         forged = await keys.forged(node, other) if self.locksmith.random() < 0.5 else None
         if forged is not None:
@@ -256,6 +256,7 @@ class World:
 
     async def _change(self) -> None:
         """An admin proposes another agreement, takes that back, or answers."""
+        await self._review()
         master, slave = self.nodes
         open_, roll = slave.proposed(), self.law.random()
         if open_ is not None and roll < 0.7:
@@ -271,6 +272,15 @@ class World:
         elif roll < 0.83:
             self._tell("master withdraws")
             master.ask("withdraw")
+
+    async def _review(self) -> bool:
+        """An admin says which agreement holds, where a store was put back that does not know it."""
+        waiting = [node for node in self.nodes if node.waits_for_review()]
+        for node in waiting:
+            self._tell(f"the admin of {node.name} looks at the agreement")
+            node.adopt()
+            await self._restart(node, process=False)
+        return bool(waiting)
 
     async def _hurry(self, asked: Node, other: Node) -> None:
         """Of what admins say to each other most arrives at once: else hardly anything would take effect in a story."""
@@ -362,7 +372,7 @@ class World:
                 else:
                     for issue in node.cut():
                         node.choose("add", issue)
-            if not await self._round() and promises.quiet(self):
+            if not await self._round() and not await self._review() and promises.quiet(self):
                 unlocked = keys.broken(*self.nodes) if self.rotating else []
                 return promises.finally_(self) + promises.always(self) + unlocked
             self.now += 45.0 * self.pace

@@ -64,9 +64,9 @@ def nameable(tx: Connection, ep: Endpoint) -> list[str]:
 
 def takes_part(ep: Endpoint, book: Book, gid: str) -> bool:
     """Whether an issue that this link has a name for was ever sent over it, or came over it: a partner that has heard
-    of its gid otherwise may not write to it.
+    of its gid otherwise may not write to it. What began at the partner's came from there.
     """
-    return not guards_ours(ep) or has_entered(book.load_whole(gid))
+    return not guards_ours(ep) or ep.born_there(gid) or has_entered(book.load_whole(gid))
 
 
 def may_join(ep: Endpoint, book: Book, gid: str, issue: Issue) -> bool:

@@ -17,6 +17,7 @@ from backbone.replication.identity import created, creation, marker
 from backbone.replication.link import Answering, HeardAll, Joined, LinkState, Phase, Stopped, Telling, step
 from backbone.replication.merge import NEVER, Register
 from backbone.replication.message import ChangeSet, Kind, Operation, inflate
+from backbone.replication.proposing import BeginsAnew
 from backbone.replication.resync import Standing, Told, decode_told, encode_told, in_messages, meet
 from backbone.service.endpoint import Endpoint
 from backbone.service.flow import applying, control, holding, inbound, resending, resting, twinning
@@ -25,7 +26,7 @@ from backbone.service.flow.outbound import as_edit, fetch_contents
 from backbone.service.flow.recording import emit, number, record
 from backbone.service.flow.sighting import NOTHING, Sighted, pictured
 from backbone.service.flow.tasks import Task, rounds
-from backbone.service.links import agreeing
+from backbone.service.links import agreeing, rotating, talks
 from backbone.service.links.progress import joined
 from backbone.store import blobs, links, lists, messages, resync, standing
 from backbone.store.engine import Connection
@@ -76,12 +77,14 @@ async def _drain(ep: Endpoint, state: LinkState) -> int:
 
 
 async def _begin_telling(ep: Endpoint) -> int:
-    await ep.store.run(lambda tx: _answer(tx, ep))
+    certificate = await ep.keyring.public_key()
+    await ep.store.run(lambda tx: _answer(tx, ep, certificate))
+    await agreeing.refresh(ep)
     await agreeing.settle(ep)
     return 1
 
 
-def _answer(tx: Connection, ep: Endpoint) -> None:
+def _answer(tx: Connection, ep: Endpoint, certificate: bytes) -> None:
     before = links.state(tx, ep.row)
     if before.peer_next is None:
         return
@@ -90,6 +93,8 @@ def _answer(tx: Connection, ep: Endpoint) -> None:
     if state.peer_life != before.peer_life:
         resync.drop_peers_old_life(tx, ep.row, ep.clock())
         _forget_held(tx, ep)
+        talks.heard(tx, ep, BeginsAnew())
+        rotating.say_again(tx, ep, certificate)
     names = nameable(tx, ep)
     pages = [names[first : first + limits.state_names] for first in range(0, len(names), limits.state_names)]
     told = [Told(names=tuple(page)) for page in pages] + resting.in_messages(tx, ep)
@@ -452,6 +457,7 @@ async def _finish(ep: Endpoint) -> int:
                 born[known.gid] = (ep.translation.person(issue.author, ep.schema), issue.created)
 
     await ep.store.run(lambda tx: _push(tx, ep, untold, born))
+    await agreeing.refresh(ep)
     return 1
 
 
@@ -489,6 +495,7 @@ def _push(tx: Connection, ep: Endpoint, untold: Sequence[Known], born: Mapping[s
     resting.say_again(tx, ep)
     state, _ = step(links.state(tx, ep.row), Joined(ep.clock()), ep.identity, ep.timing)
     links.save_state(tx, ep.row, state)
+    talks.heard(tx, ep, BeginsAnew())
     resync.begin_joining(tx, ep.row)
     joined(tx, links.get(tx, ep.row))
     ep.log.info("joined again", life=state.life[0])

@@ -108,6 +108,20 @@ def _turn(tx: Connection, ep: Endpoint) -> None:
     _keep(tx, ep, rekeying.turned(ours, links.state(tx, ep.row)))
 
 
+def say_again(tx: Connection, ep: Endpoint, certificate: bytes) -> None:
+    """To a store of the partner's that was put back: which key signs stands in the numbered stream too, as the document
+    that tells it may be lost, and not every copy needs it to take our messages.
+    """
+    ours = _ours(tx, ep)
+    if not ours.signing or ours.stage not in (Stage.TURNED, Stage.SETTLED):
+        return
+    said = rekeying.Rekey(certificate=certificate, signing=ours.signing, sealing=ours.sealing)
+    number(tx, ep, [(Kind.CTRL, encode_record(said.model_dump()), 0, None)])
+    _turn(tx, ep)
+    if ours.stage is Stage.SETTLED:
+        _keep(tx, ep, rekeying.settled(_ours(tx, ep), ours.since))
+
+
 # The partner's
 
 
@@ -149,7 +163,8 @@ async def take_in(ep: Endpoint, data: bytes, *, trusted: bool) -> None:
 
     def store(tx: Connection) -> None:
         keys = links.get(tx, ep.row).keys
-        links.save_keys(tx, ep.row, replace(keys, theirs=rekeying.told(keys.theirs, said.signing, said.sealing)))
+        theirs = rekeying.told(keys.theirs, said.signing, said.sealing, ep.clock())
+        links.save_keys(tx, ep.row, replace(keys, theirs=theirs))
 
     await ep.store.run(store)
     await refresh(ep)

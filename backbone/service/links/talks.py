@@ -17,6 +17,7 @@ from backbone.replication.proposing import (
     WITHDRAWAL,
     Became,
     Effect,
+    Forget,
     Input,
     Named,
     Settled,
@@ -105,6 +106,8 @@ def carry_out(tx: Connection, ep: Endpoint, talks: Talks, effects: tuple[Effect,
                 _tell(tx, ep, talks, effect, reason)
             case Settled():
                 _settle(tx, ep, effect.named)
+            case Forget():
+                proposals.forget_after(tx, ep.row, effect.version)
 
 
 def _became(tx: Connection, ep: Endpoint, became: Became, reason: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from backbone.replication import limits
+from backbone.replication import limits, link
 from backbone.replication.link import (
     Acknowledged,
     Drop,
@@ -330,6 +330,12 @@ class TestForeign:
         assert effects == (Refuse(f"the message names another {what}"),)
         assert state == FRESH
 
+    def test_what_is_of_another_agreement_is_said_again_to_a_link_that_waits_for_its_admin(self) -> None:
+        stopped = replace(FRESH, phase=Phase.STOPPED)
+        state, effects = hear(stopped, numbered(1, pol=b"d" * 32))
+        assert state == stopped
+        assert [type(effect) for effect in effects] == [Drop]
+
     def test_our_own_message_tells_of_one_directory_for_both(self) -> None:
         reason = foreign(header(sender=ALICE, receiver=BOB), IDENTITY)
         assert reason is not None
@@ -447,6 +453,10 @@ class TestTime:
         state = after(FRESH, Started(90_000.0, boot=2, clean=False))
         assert state.phase is Phase.HOLD
         assert tick(state, 1_000.0)[0].phase is Phase.RUNNING
+
+    def test_a_store_that_was_put_back_before_the_clock_was_says_so_at_once(self) -> None:
+        state = link.reborn(FRESH, (OUR_LIFE[0] + 1, b"anew"), "put back", 90_000.0)
+        assert said(tick(state, 1_000.0)[1]) == [Kind.RESTORED]
 
     def test_what_comes_in_after_the_clock_was_set_back_hides_nothing(self) -> None:
         times: dict[str, Any] = {"heard_at": 90_000.0, "ack_due": 90_002.0, "ask_due": 90_010.0}

@@ -14,7 +14,9 @@ from backbone.replication.proposing import (
     PROPOSAL,
     WITHDRAWAL,
     Became,
+    BeginsAnew,
     Decides,
+    Forget,
     Hears,
     HearsAnswer,
     HearsWithdrawn,
@@ -149,3 +151,17 @@ def test_a_partner_puts_nothing_into_effect_by_itself(talks: Talks, given: Any, 
 def test_an_answer_that_is_repeated_changes_nothing() -> None:
     assert step(ACCEPTED_THERE, HearsAnswer(SECOND, accepts=False)) == (ACCEPTED_THERE, ())
     assert step(TURNING, HearsAnswer(SECOND, accepts=True)) == (TURNING, ())
+
+
+class TestAStoreWasPutBack:
+    def test_the_master_says_again_what_is_proposed_and_wants_another_answer(self) -> None:
+        assert step(PROPOSED, BeginsAnew()) == (PROPOSED, (Tell(PROPOSAL, SECOND),))
+        again = (Became(SECOND, Stage.PROPOSED), Tell(PROPOSAL, SECOND))
+        assert step(ACCEPTED_THERE, BeginsAnew()) == (PROPOSED, again)
+        assert step(MASTER, BeginsAnew()) == (MASTER, ())
+
+    def test_the_slave_forgets_it_so_that_the_number_may_come_again_with_other_words(self) -> None:
+        slave, said = step(ACCEPTED_HERE, BeginsAnew())
+        assert (slave, said) == (SLAVE, (Forget(FIRST.version),))
+        other = Named(SECOND.version, b"o" * 32)
+        assert step(slave, Hears(other, FIRST.digest))[1] == (Became(other, Stage.PROPOSED),)

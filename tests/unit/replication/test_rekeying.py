@@ -8,7 +8,7 @@ import pytest
 
 from backbone.errors import PeerError, UsageError
 from backbone.replication import limits, rekeying
-from backbone.replication.link import Drop, LinkState, Receiving, Refuse, Sending
+from backbone.replication.link import Drop, LinkState, Phase, Receiving, Refuse, Sending
 from backbone.replication.message import Kind
 from backbone.replication.rekeying import Keys, Next, Ours, Rekey, Stage, Theirs, Turned
 from tests.unit.replication.headers import FRESH, PEER_LIFE, header, numbered
@@ -131,15 +131,30 @@ class TestTheirs:
                 rekeying.heard_turned(rekeying.heard(Theirs(), REKEY), said, PEER_LIFE, NOW)
 
     def test_saying_it_again_changes_nothing(self) -> None:
+        assert rekeying.heard(turned_by_peer(), REKEY) == turned_by_peer()
         said = Turned(signing=NEW, up_to={"c": 99, "b": 99, "k": 99})
         assert rekeying.heard_turned(turned_by_peer(), said, PEER_LIFE, NOW + 9) == turned_by_peer()
 
 
-def test_a_store_that_was_put_back_is_told_the_key_of_now() -> None:
-    told = rekeying.told(Theirs(), NEW, NEWER)
-    assert (told.signing, told.sealing) == (NEW, NEWER)
-    assert judged(numbered(1), OLD, told) == Refuse(rekeying.REPLACED)
-    assert rekeying.told(turned_by_peer(), NEW, NEWER) == turned_by_peer(), "it is known already"
+class TestAStoreWasPutBack:
+    def test_it_is_told_the_key_of_now(self) -> None:
+        told = rekeying.told(Theirs(), NEW, NEWER, NOW)
+        assert (told.signing, told.sealing) == (NEW, NEWER)
+        assert rekeying.told(turned_by_peer(), NEW, NEWER, NOW) == turned_by_peer(), "it is known already"
+
+    def test_what_the_old_key_signed_meanwhile_is_told_anew_and_after_a_while_refused(self) -> None:
+        told = rekeying.told(Theirs(), NEW, NEWER, NOW)
+        assert isinstance(judged(numbered(1), OLD, told), Drop)
+        assert judged(numbered(1), OLD, told, now=NOW + limits.key_overlap_seconds + 1) == Refuse(rekeying.REPLACED)
+
+    def test_until_the_partner_has_said_its_keys_no_other_is_worth_a_word(self) -> None:
+        put_back = replace(FRESH, phase=Phase.RESTORED)
+        assert isinstance(rekeying.judge(turned_by_peer(), numbered(8), NEWER, put_back, NOW), Drop)
+        assert rekeying.judge(turned_by_peer(), numbered(8), NEW, put_back, NOW) is None
+
+    def test_a_partner_that_was_put_back_hears_again_of_a_key_that_does_not_sign_yet(self) -> None:
+        later = replace(state({"k": (10, 10)}), peer_life=(2, b"bob....."))
+        assert rekeying.following(announced(), later) is Next.ANNOUNCE
 
 
 def replace_signing(key: str) -> Rekey:
