@@ -11,7 +11,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from backbone.errors import ConfigError, PeerError
-from backbone.model import ATTACHMENT, CHOSEN, COMMENT, SETS, Cell, FieldType, Value
+from backbone.model import ATTACHMENT, CHOSEN, COMMENT, Cell, FieldType, Value
 from backbone.replication import forms, limits
 from backbone.replication.merge import Policy, Side
 from backbone.replication.message import ChangeSet
@@ -135,24 +135,19 @@ class Agreement(Strict):
 
     def check(self, change_set: ChangeSet, writer: Side | None = None) -> None:
         """Whether the peer, being ``writer``, may say this: raises ``PeerError`` naming the cell."""
-        for operation in change_set.operations:
-            if not self.allows(operation.cell, operation.value):
-                name = f"{operation.cell.field}[{operation.cell.element}]"[:100]
+        form_of, writable = self._forms.get, None if writer is None else self._writable[writer]
+        for (field, element), value, _, _ in change_set.operations:
+            form = form_of(field)
+            if form is None or not form(element, value):
+                name = f"{field}[{element}]"[:100]
                 raise PeerError(f"the peer wrote {name}, which the agreement does not allow or not in this form")
-            if writer is not None and not self.direction_of(operation.cell.field).allows(writer):
-                raise PeerError(f"the peer wrote {operation.cell.field}, which by the agreement only we may write")
+            if writable is not None and field not in writable:
+                raise PeerError(f"the peer wrote {field}, which by the agreement only we may write")
 
     def allows(self, cell: Cell, value: Value) -> bool:
         """Whether a cell may be so, whoever says it."""
-        if cell.field == COMMENT:
-            return self.comments and bool(cell.element) and self._is_comment(value)
-        if cell.field == ATTACHMENT:
-            return self.attachments and bool(cell.element) and self._is_attachment(value)
-        field = self.fields.get(cell.field)
-        if field is None:
-            return False
-        text_fits = self._forms[cell.field]
-        return forms.fits(field.type, cell.element, value, is_set=field.type in SETS, text_fits=text_fits)
+        form = self._forms.get(cell.field)
+        return form is not None and form(cell.element, value)
 
     def takes_file(self, media_type: str, size: int) -> bool:
         """Whether an attachment of this type and size may travel."""
@@ -160,13 +155,26 @@ class Agreement(Strict):
         return size <= self.attachment_bytes_max and (not types or any(fnmatchcase(media_type, t) for t in types))
 
     @cached_property
-    def _forms(self) -> Mapping[str, Callable[[str], bool]]:
-        return {
-            name: forms.form_of(field.type, frozenset(field.values), field.characters_max)
-            for name, field in self.fields.items()
-        }
+    def _forms(self) -> Mapping[str, Callable[[str, Value], bool]]:
+        """Whether a cell of this name may have this element and value."""
+        known = self.fields.items()
+        shared = {name: forms.form_of(f.type, frozenset(f.values), f.characters_max) for name, f in known}
+        table = {name: forms.cell_form(field.type, shared[name]) for name, field in known}
+        if self.comments:
+            table[COMMENT] = self._is_comment
+        if self.attachments:
+            table[ATTACHMENT] = self._is_attachment
+        return table
 
-    def _is_comment(self, value: Value) -> bool:
+    @cached_property
+    def _writable(self) -> Mapping[Side, frozenset[str]]:
+        """What each side may write."""
+        names = (*self.fields, COMMENT, ATTACHMENT)
+        return {side: frozenset(name for name in names if self.direction_of(name).allows(side)) for side in Side}
+
+    def _is_comment(self, element: str, value: Value) -> bool:
+        if not element:
+            return False
         if not isinstance(value, dict):
             return value is None
         longest = self.comment_characters_max
@@ -175,10 +183,10 @@ class Agreement(Strict):
             keys = _COMMENT_KEYS | {"visibility"}
         return _is_record(value, keys) and (longest is None or len(str(value["text"])) <= longest)
 
-    def _is_attachment(self, value: Value) -> bool:
+    def _is_attachment(self, element: str, value: Value) -> bool:
         if value is None:
-            return True
-        if not isinstance(value, dict) or value.keys() != _ATTACHMENT_KEYS:
+            return bool(element)
+        if not element or not isinstance(value, dict) or value.keys() != _ATTACHMENT_KEYS:
             return False
         size, digest = value["size"], value["sha256"]
         return (

@@ -7,7 +7,7 @@ The image decides, never the sent value: a local edit is one where the tracker s
 what was last read back, so what a tracker makes of our writes (it rounds, trims, adds) is no edit and there is no echo.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -131,17 +131,16 @@ def plan(
     registers: dict[Cell, Register] = {}
     targets: dict[Cell, Value] = {}
     conflicts: dict[Cell, Conflict] = {}
-    for operation in operations:
-        cell = operation.cell
+    for cell, value, written, known in operations:
         ours = registers.get(cell) or shadow.get(cell, EMPTY)
         policy = policy_of[cell.field]
-        joined = join(policy, ours, operation.value, operation.write, operation.known)
-        registers[cell] = joined.register
-        if joined.theirs_stands or (redo and ours.write == operation.write):
-            targets[cell] = operation.value
-        if joined.conflict:
-            lost = ours.value if joined.theirs_stands else operation.value
-            conflicts[cell] = Conflict(cell, joined.register.value, lost, joined.theirs_stands, policy is Policy.MANUAL)
+        register, theirs_stands, conflict = join(policy, ours, value, written, known)
+        registers[cell] = register
+        if theirs_stands or (redo and ours.write == written):
+            targets[cell] = value
+        if conflict:
+            lost = ours.value if theirs_stands else value
+            conflicts[cell] = Conflict(cell, register.value, lost, theirs_stands, policy is Policy.MANUAL)
     wanted = {cell: value for cell, value in targets.items() if registers[cell].image != value}
     return Plan(registers, wanted, tuple(conflicts.values()) if conflicts else ())
 
@@ -185,10 +184,14 @@ def size_of(value: Value) -> int:
     return len(value) if isinstance(value, str) else 1
 
 
-def highest_number(operations: Sequence[Operation]) -> int:
+def highest_number(operations: Iterable[Operation]) -> int:
     """The greatest number in any stamp: our own next one must exceed it."""
-    stamps = {stamp for operation in operations for stamp in (operation.write, operation.known)}
-    return max((max(stamp[1], stamp[3]) for stamp in stamps), default=0)
+    highest, before = 0, NEVER
+    for _, _, written, known in operations:
+        if written is before and known is before:
+            continue  # one object, as in most of an edit
+        highest, before = max(highest, written[1], written[3], known[1], known[3]), written
+    return highest
 
 
 __all__ = ["BROUGHT", "EMPTY", "NOTE", "NOT_QUIET", "Captured", "Conflict", "Plan", "Quiet", "Shadow", "Stamp",

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date
 
-from backbone.model import FieldType, Value
+from backbone.model import SETS, FieldType, Value
 from backbone.replication.moment import is_moment
 
 _NUMBER = re.compile(r"-?[0-9]{1,300}(\.[0-9]{1,300})?", re.ASCII)
@@ -63,14 +63,18 @@ def _any_text(text: str) -> bool:
     return True
 
 
-def fits(kind: FieldType, element: str, value: Value, *, is_set: bool, text_fits: Callable[[str], bool]) -> bool:
-    """Whether a cell of a shared field may be so; ``None`` is absent, and may always be."""
-    if is_set:
+def cell_form(kind: FieldType, text_fits: Callable[[str], bool]) -> Callable[[str, Value], bool]:
+    """Whether a cell of a shared field, its element and value, may be so; ``None`` is absent, and may always be."""
+
+    def member(element: str, value: Value) -> bool:
         return bool(element) and (value is None or (value is True and text_fits(element)))
-    if element:
-        return False
-    if value is None:
-        return True
-    if kind is FieldType.BOOLEAN:
-        return isinstance(value, bool)
-    return isinstance(value, str) and text_fits(value)
+
+    def flag(element: str, value: Value) -> bool:
+        return not element and (value is None or isinstance(value, bool))
+
+    def single(element: str, value: Value) -> bool:
+        return not element and (value is None or (isinstance(value, str) and text_fits(value)))
+
+    if kind in SETS:
+        return member
+    return flag if kind is FieldType.BOOLEAN else single

@@ -51,6 +51,8 @@ class Stamp(NamedTuple):
 
     def union(self, other: "Stamp") -> "Stamp":
         """The least clock that contains both."""
+        if other.contains(self):
+            return other
         return Stamp(*max(self[:2], other[:2]), *max(self[2:], other[2:]))
 
     def written_by(self, side: Side, inc: int, n: int) -> "Stamp":

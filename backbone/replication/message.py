@@ -14,6 +14,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Any, NamedTuple, NoReturn, Protocol, TypeAlias
 
 import msgpack
@@ -32,7 +33,7 @@ from pydantic import (
 from backbone.errors import PeerError
 from backbone.model import Cell, Record, Value
 from backbone.replication import limits
-from backbone.replication.merge import Stamp
+from backbone.replication.merge import NEVER, Stamp
 from backbone.replication.moment import is_moment
 from backbone.replication.origin import Origin
 
@@ -291,7 +292,7 @@ def decode_change_sets(raw: bytes) -> list[ChangeSet]:
             gid,
             author,
             at,
-            tuple([_operation(*parts) for parts in operations]),
+            _operations(operations),
             None if origin is None else Origin(*origin),
             path,
         )
@@ -299,10 +300,22 @@ def decode_change_sets(raw: bytes) -> list[ChangeSet]:
     ]
 
 
-def _operation(field: str, element: str, value: Value, write: _Numbers, known: _Numbers) -> Operation:
-    """Most writes know of nothing but themselves: their two stamps are one object."""
-    stamp = Stamp(*write)
-    return Operation(Cell(field, element), value, stamp, stamp if known == write else Stamp(*known))
+def _operations(said: Sequence[tuple[str, str, Value, _Numbers, _Numbers]]) -> tuple[Operation, ...]:
+    """The writes of an edit mostly have one stamp, and know of nothing but themselves: all these are one object."""
+    stamp = NEVER
+    operations: list[Operation] = []
+    for field, element, value, write, known in said:
+        if write != stamp:
+            stamp = Stamp(*write)
+        cell = Cell(field, element) if element else _single(field)
+        operations.append(Operation(cell, value, stamp, stamp if known == write else Stamp(*known)))
+    return tuple(operations)
+
+
+@lru_cache(maxsize=1_024)
+def _single(field: str) -> Cell:
+    """All issues share the names of their single values."""
+    return Cell(field)
 
 
 def encode_record(record: dict[str, Any]) -> bytes:

@@ -13,9 +13,13 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
+from pydantic import TypeAdapter
+
 from backbone.errors import PeerError
+from backbone.model import Cell
 from backbone.replication import limits
 from backbone.replication.message import ChangeSet, decode_record, encode_record
 from backbone.replication.moment import is_moment
@@ -26,8 +30,9 @@ _TITLE, _LINK, _LIFE, _PREVIOUS, _TIME = "Backbone receipt ", "link ", "life ", 
 _LINE = re.compile(r"([0-9a-f]{64}) (received|applied|superseded|refused)(?: (.{1,200}))?", re.ASCII)
 _NUMBER = re.compile(r"[1-9][0-9]{0,14}", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_STAMP = "[%d, %d, %d, %d]"
-_string = json.encoder.encode_basestring
+_STAMP = b"[%d, %d, %d, %d]"
+_quoted = TypeAdapter(str).serializer.to_json
+"""As ``json.dumps`` with ``ensure_ascii=False``, in a tenth of the time: texts are long, and each is quoted once."""
 _line_of = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": ")).encode
 
 
@@ -73,21 +78,28 @@ class Place(NamedTuple):
 
 def text_of(change_set: ChangeSet) -> str:
     """A change set for people: the issue, author and time; then each change with its value, write stamp and clock."""
+    return _written(change_set).decode()
+
+
+def _written(change_set: ChangeSet) -> bytes:
     # By hand: the encoder takes far longer for a dictionary than for its strings, and this is done for each edit.
-    author, at = _string(change_set.author), _string(change_set.at)
-    lines = [f'{{"issue": {_string(change_set.gid)}, "author": {author}, "at": {at}}}']
-    for (field, element), value, write, known in change_set.operations:
-        said = _string(value) if isinstance(value, str) else _line_of(value)
-        lines.append(
-            f'{{"field": {_string(field)}, "element": {_string(element)}, "value": {said}, '
-            f'"write": {_STAMP % write}, "known": {_STAMP % known}}}'
-        )
-    return "\n".join(lines) + "\n"
+    parts = [b'{"issue": %b, "author": %b, "at": %b}\n' % tuple([_quoted(one) for one in change_set[:3]])]
+    for cell, value, write, known in change_set.operations:
+        said = _quoted(value) if isinstance(value, str) else _line_of(value).encode()
+        written = _STAMP % write
+        knew = written if known == write else _STAMP % known
+        parts += (_named(cell), said, b', "write": %b, "known": %b}\n' % (written, knew))
+    return b"".join(parts)
+
+
+@lru_cache(maxsize=1_024)
+def _named(cell: Cell) -> bytes:
+    return b'{"field": %b, "element": %b, "value": ' % (_quoted(cell.field), _quoted(cell.element))
 
 
 def digest_of(change_set: ChangeSet) -> str:
     """The SHA-256 of its text."""
-    return hashlib.sha256(text_of(change_set).encode()).hexdigest()
+    return hashlib.sha256(_written(change_set)).hexdigest()
 
 
 def digest_of_text(text: str) -> str:
@@ -97,8 +109,6 @@ def digest_of_text(text: str) -> str:
 
 def words(reason: str) -> str:
     """A reason as it stands in a receipt: one line, of bounded length."""
-    if not reason:
-        return ""
     return "".join(c if c.isprintable() else " " for c in reason)[: limits.receipt_reason_max].strip()
 
 
@@ -111,7 +121,10 @@ def write(receipt: Receipt) -> str:
         f"{_PREVIOUS}{receipt.previous}",
         f"{_TIME}{receipt.at}",
     )
-    rows = (f"{o.digest} {o.became} {words(o.reason)}".rstrip() for o in receipt.outcomes)
+    rows = [
+        f"{digest} {became} {words(reason)}".rstrip() if reason else f"{digest} {became}"
+        for digest, became, reason in receipt.outcomes
+    ]
     return "\n".join((*head, *rows)) + "\n"
 
 

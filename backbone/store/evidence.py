@@ -21,9 +21,15 @@ def _bodies(*which: ColumnElement[bool]) -> Insert:
     return original.insert().from_select(columns, values.where(o.kind == Kind.DATA, *which))
 
 
+_BECAME = {word.value: word for word in Became}
 _DEBT = prepared(lambda link: select(func.count(), func.coalesce(func.min(owed.c.at), 0.0)).where(owed.c.link == link))
 _OLDEST = prepared(
-    lambda link, limit: select(owed).where(owed.c.link == link).order_by(owed.c.at, owed.c.digest).limit(limit)
+    lambda link, limit: (
+        select(owed.c.digest, owed.c.became, owed.c.reason)
+        .where(owed.c.link == link)
+        .order_by(owed.c.at, owed.c.digest)
+        .limit(limit)
+    )
 )
 _PAY = prepared(
     lambda link, limit: delete(owed).where(
@@ -75,7 +81,7 @@ class Said:
 
 def owe(tx: Connection, link: int, outcomes: Iterable[Outcome], now: float) -> None:
     """The peer is to be told what became of these; the last word on each counts."""
-    rows = [(link, o.digest, str(o.became), o.reason, now) for o in outcomes]
+    rows = [(link, digest, str(became), reason, now) for digest, became, reason in outcomes]
     upsert(tx, owed, ("link", "digest", "became", "reason", "at"), rows, keys=2)
 
 
@@ -87,7 +93,7 @@ def debt(tx: Connection, link: int) -> tuple[int, float]:
 
 def pay(tx: Connection, link: int, limit: int) -> list[Outcome]:
     """The oldest of them; they are owed no longer."""
-    found = [Outcome(row.digest, Became(row.became), row.reason) for row in _OLDEST(tx, link, limit)]
+    found = [Outcome(digest, _BECAME[became], reason) for digest, became, reason in _OLDEST(tx, link, limit)]
     if found:
         _PAY(tx, link, limit)
     return found

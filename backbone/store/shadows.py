@@ -109,11 +109,13 @@ class Book:
 
     def load_locals(self, names: Iterable[tuple[str, str]]) -> None:
         """Read the identities of these ``(kind, local)``."""
+        fresh = {name for name in names if name not in self._by_local}
+        if not fresh:
+            return
         wanted: dict[str, list[str]] = {}
-        for kind, local in set(names):
-            if (kind, local) not in self._by_local:
-                self._by_local[kind, local] = None
-                wanted.setdefault(kind, []).append(local)
+        for kind, local in fresh:
+            self._by_local[kind, local] = None
+            wanted.setdefault(kind, []).append(local)
         for kind, locals_ in wanted.items():
             self._keep_names(_BY_LOCAL(self._tx, self._link, kind, listed(locals_)))
         missing = {kind: [n for n in locals_ if not self._by_local[kind, n]] for kind, locals_ in wanted.items()}
@@ -131,7 +133,7 @@ class Book:
         """Read the registers of these cells, by gid; an issue's fields come together."""
         wanted: dict[str, set[str]] = {}
         for gid, named in cells.items():
-            for part in (FIELDS, *map(part_of, named)):
+            for part in (FIELDS, *(part_of(cell) for cell in named if cell.field in _CONTENT)):
                 if (gid, part) not in self._parts:
                     self._parts[gid, part] = {}
                     wanted.setdefault(gid, set()).add(part)
@@ -223,8 +225,9 @@ class Book:
 
     def put(self, gid: str, registers: Shadow) -> None:
         """Registers that changed; their parts must have been read."""
+        fields = (gid, FIELDS)
         for cell, register in registers.items():
-            key = (gid, part_of(cell))
+            key = (gid, part_of(cell)) if cell.field in _CONTENT else fields
             part = self._parts.get(key)
             if part is None:
                 part = self._parts[key] = {}
@@ -322,10 +325,10 @@ def wait(tx: Connection, link: int, gid: str, cells: Mapping[Cell, str], source:
 
 def arrived(tx: Connection, link: int, wants: Iterable[str]) -> None:
     """What was waited for is here: issues, in relations and in texts, contents."""
-    wanted = [form for one in wants for form in (one, f"ref:{one}")]
-    if not wanted or _ANY_WAITS(tx, link).first() is None:
+    come = list(wants)
+    if not come or _ANY_WAITS(tx, link).first() is None:
         return
-    _ARRIVED(tx, link, listed(wanted))
+    _ARRIVED(tx, link, listed(form for one in come for form in (one, f"ref:{one}")))
 
 
 class Ready(NamedTuple):

@@ -135,7 +135,13 @@ class Compiled:
 
 def _texts(references: References | None, wording: Wording) -> Texts:
     assert references is not None, "rich text has references"
+    if not wording.changes:
+        return Texts(references, _same, _same)
     return Texts(references, lambda text: wording.out(text) or "", lambda text: wording.back(text) or "")
+
+
+def _same(text: str) -> str:
+    return text
 
 
 def ways(rule: FieldRule, shared: SharedField, side: Side | None) -> tuple[bool, bool]:

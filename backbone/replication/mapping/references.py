@@ -6,7 +6,7 @@ attachment that is shown where it stands is ``![plan.png](backbone:attachment/GI
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -81,7 +81,7 @@ class References:
 
     def out(self, text: str, agreed: str | None, schema: Schema, names: Names) -> str:
         """A Markdown text of ours as it travels. ``agreed`` is what travelled last: what it named stays what it was."""
-        pairs = tuple(pair for pair in self._forms(schema) if sign(pair[1]) in text)
+        pairs = tuple([pair for pair in self._forms(schema) if sign(pair[1]) in text])
         if not pairs:
             return text
         forms, expression = _compiled(pairs)
@@ -116,12 +116,8 @@ class References:
 
     def _forms(self, schema: Schema) -> tuple[tuple[str, str], ...]:
         """Those of the link's file, or the tracker's own."""
-        return tuple(self._pairs(schema.references))
-
-    def _pairs(self, usual: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, str]]:
-        for kind, said in self._said.items():
-            for text in said if said is not None else usual.get(kind, ()):
-                yield kind, text
+        usual, named = schema.references, self._said.items()
+        return tuple([(kind, text) for kind, said in named for text in (usual.get(kind, ()) if said is None else said)])
 
     def _canonical(self, form: Form, word: str, schema: Schema, names: Names) -> str | None:
         said = form.read(word)

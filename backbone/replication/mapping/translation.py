@@ -68,6 +68,8 @@ class Translation:
         self._empties = tuple(rule for rule in self.fields.values() if rule.send_if_empty is not None)
         self.on_create = _cells(rules.on_create)
         self._on_update = _cells(rules.on_update)
+        self._first_comment = rules.comments.if_none
+        self._names_authors = bool(rules.people.issue_author_as_comment or rules.people.file_author_as_comment)
         self.entry = Entry(rules.only_if)
         self._noted = frozenset().union(self.entry.sources, *(rule.sources for rule in self.composed.values()))
         self.every: tuple[Compiled | Composed, ...] = (*self.fields.values(), *self.composed.values())
@@ -242,7 +244,7 @@ class Translation:
         for cell, value in cells.items():
             rule = self.fields.get(cell.field)
             if rule is not None and rule.plain:
-                draft.put(cell, rule.local, value)
+                draft.cells[rule.local], draft.at[cell] = value, rule.local
                 continue
             named = self._names.get(cell.field)
             if named is not None and names.strange(named, cell.element):
@@ -287,10 +289,11 @@ class Translation:
 
     def _always(self, said: Cells, draft: Draft, occasion: Occasion) -> None:
         """What the rules write besides, whatever the partner said."""
-        first = self.rules.comments.if_none
+        first = self._first_comment
         if first and occasion.fresh and not any(cell.field == COMMENT for cell in draft.cells):
             self._contents.remark("first", first, occasion, draft)
-        self._name_authors(said, draft, occasion)
+        if self._names_authors:
+            self._name_authors(said, draft, occasion)
         if self._on_update and draft.cells and not occasion.fresh:
             draft.cells = {**self._on_update, **draft.cells}
 

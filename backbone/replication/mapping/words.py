@@ -1,7 +1,8 @@
 """What a translation takes and gives."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 from backbone.model import Cell, Cells, Record, Value
@@ -30,14 +31,13 @@ class Occasion(NamedTuple):
     """Who wrote them, as the partner says; empty where that is not known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Inward:
+class Inward(NamedTuple):
     """Cells in local words. ``waiting`` are agreed cells whose other end is not here yet."""
 
     cells: Cells
-    at: Mapping[Cell, Cell] = field(default_factory=dict)
+    at: Mapping[Cell, Cell] = MappingProxyType({})
     """Where each agreed cell is shown here; several may be shown in one local cell."""
-    waiting: Mapping[Cell, str] = field(default_factory=dict)
+    waiting: Mapping[Cell, str] = MappingProxyType({})
     """What each waits for: an issue's gid, or ``sha256:…`` for an attachment's content."""
     problems: tuple[str, ...] = ()
 

@@ -38,10 +38,11 @@ _PROVING = (Kind.DATA, Kind.RECEIPTS)
 def outcome(change_set: ChangeSet, plan: Plan, waiting: int) -> Outcome:
     """What joining a change set came to; ``waiting`` of its values wait for something that travels apart."""
     digest = digest_of(change_set)
-    if not any(plan.registers[o.cell].write == o.write for o in change_set.operations):
-        return Outcome(digest, Became.SUPERSEDED, "other writes stand by the policy")
-    later = f"{waiting} of its values wait for a content or another issue" if waiting else ""
-    return Outcome(digest, Became.APPLIED, later)
+    for operation in change_set.operations:
+        if plan.registers[operation.cell].write == operation.write:
+            later = f"{waiting} of its values wait for a content or another issue" if waiting else ""
+            return Outcome(digest, Became.APPLIED, later)
+    return Outcome(digest, Became.SUPERSEDED, "other writes stand by the policy")
 
 
 def owe(tx: Connection, ep: Endpoint, change_set: ChangeSet, became: Became, reason: str) -> None:

@@ -264,9 +264,10 @@ def _finish(tx: Connection, ep: Endpoint, book: Book, planned: Sequence[Planned]
         elif isinstance(outcome, Refused):
             planning.refuse(tx, ep, one.task, outcome.words)
     change_sets = [*said, *record(tx, ep, book, effects)]
-    for one, outcome in zip(planned, outcomes, strict=True):
-        if isinstance(outcome, Applied):
-            book.see(one.task.change_set.gid, outcome.position)
+    for edit in effects:
+        known = book.by_local(ISSUE, edit.local)
+        assert known is not None
+        book.see(known.gid, edit.position)
     lists.ended(tx, ep.row)
     shadows.arrived(tx, ep.row, born)
     book.flush(ep.clock())
@@ -276,7 +277,7 @@ def _finish(tx: Connection, ep: Endpoint, book: Book, planned: Sequence[Planned]
 def _settled(tx: Connection, ep: Endpoint, book: Book, one: Planned, outcome: Applied) -> list[ChangeSet]:
     """Names and registers of one write; returns what the partner must hear again."""
     gid = one.task.change_set.gid
-    book.name(Known(gid, ISSUE, outcome.local, one.write.expected))
+    book.name(Known(gid, ISSUE, outcome.local, outcome.position))
     if outcome.created:
         for cell in one.inward.cells:
             if cell.element in outcome.created:
@@ -299,6 +300,7 @@ def _applied(tx: Connection, ep: Endpoint, book: Book, names: Names, one: Planne
     book.put(gid, registers)
     if not effects and ep.earlier is None:
         return []
+    book.name(Known(gid, ISSUE, outcome.local, one.write.expected))  # what changed beyond it was not seen yet
     own = {c: v for c, v in outcome.cells.items() if c not in one.write.cells and not _is_new(c, outcome)}
     return [Edit(outcome.local, outcome.position, "", one.write.at or "", own)]
 

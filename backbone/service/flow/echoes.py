@@ -30,4 +30,4 @@ class Echoes:
 
     def _is_ours(self, edit: Edit) -> bool:
         seen = self._seen.get(edit.local)
-        return seen is not None and covers(seen, edit.position)
+        return seen is not None and (seen == edit.position or covers(seen, edit.position))

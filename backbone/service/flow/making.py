@@ -27,4 +27,5 @@ async def made(ep: Endpoint, writes: Sequence[Write]) -> Sequence[Outcome]:
 
 def _was_made_before(one: Write, made: Applied) -> bool:
     """Whether comments or attachments that were to be made with the issue are not in the answer."""
-    return any(cell.element.startswith("+") and cell.element not in made.created for cell in one.cells)
+    marks = [element for _, element in one.cells if element[:1] == "+"]
+    return bool(marks) and not made.created.keys() >= set(marks)

@@ -61,7 +61,7 @@ def load(tx: Connection, ep: Endpoint, tasks: Sequence[Task]) -> Book:
     for task in tasks:
         gids.add(task.change_set.gid)
         named = [operation.cell for operation in task.change_set.operations]
-        gids.update(cell.element for cell in named if "-" in cell.element)
+        gids.update([element for _, element in named if "-" in element])
         cells[task.change_set.gid] = named
     book.load_gids(gids)
     book.load_cells(cells)
@@ -85,7 +85,7 @@ def plan(
     stuck = lists.held_gids(tx, ep.row)
     resting_ = standing.resting(tx, ep.row, {task.change_set.gid for task in tasks})
     names = ep.names(book)
-    links.saw_number(tx, ep.row, diff.highest_number([o for t in tasks for o in t.change_set.operations]))
+    links.saw_number(tx, ep.row, diff.highest_number(o for task in tasks for o in task.change_set.operations))
     about = _About(touched, stuck, resting_, sights)
     every = [p for task in tasks if (p := _plan_one(tx, ep, book, names, task, about)) is not None]
     planned = [p for p in every if not _is_settled(tx, ep, book, p, change_sets)]

@@ -7,26 +7,27 @@ shows, in the order in which they come; then it numbers what the state lacked, a
 ``advance`` takes the turn of capture and apply while a link is at either. Every step may be repeated after a crash.
 """
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import NamedTuple
 
 from backbone.errors import PeerError
 from backbone.model import ATTACHMENT, COMMENT, ISSUE, Applied, Cell, Edit, Issue, Position, Value, covers
-from backbone.replication import diff, limits
+from backbone.replication import diff
 from backbone.replication.identity import created, creation, marker
-from backbone.replication.link import Answering, HeardAll, Joined, LinkState, Phase, Stopped, Telling, step
+from backbone.replication.link import HeardAll, Joined, LinkState, Phase, Stopped, step
 from backbone.replication.merge import NEVER, Register
 from backbone.replication.message import ChangeSet, Kind, Operation, inflate
 from backbone.replication.proposing import BeginsAnew
-from backbone.replication.resync import Standing, Told, decode_told, encode_told, in_messages, meet
+from backbone.replication.resync import Standing, Told, decode_told, meet
 from backbone.service.endpoint import Endpoint
 from backbone.service.flow import applying, control, holding, inbound, resending, resting, twinning
-from backbone.service.flow.entering import may_join, nameable
+from backbone.service.flow.entering import may_join
 from backbone.service.flow.outbound import as_edit, fetch_contents
-from backbone.service.flow.recording import emit, number, record
+from backbone.service.flow.recording import emit, record
 from backbone.service.flow.sighting import NOTHING, Sighted, pictured
 from backbone.service.flow.tasks import Task, rounds
-from backbone.service.links import agreeing, rotating, talks
+from backbone.service.healing import answering
+from backbone.service.links import agreeing, talks
 from backbone.service.links.progress import joined
 from backbone.store import blobs, links, lists, messages, resync, standing
 from backbone.store.engine import Connection
@@ -58,13 +59,10 @@ async def advance(ep: Endpoint) -> int | None:
     if state.phase in (Phase.STOPPED, Phase.AWAITING):
         return 0
     if state.peer_next is not None:
-        return await _drain(ep, state) or await _begin_telling(ep)
+        return await _drain(ep, state) or await answering.begin(ep)
     if state.telling is not None:
-        return await _tell(ep, state.telling)
+        return await answering.tell(ep, state.telling)
     return await _join(ep, state) if state.phase is Phase.JOINING else 0
-
-
-# Telling
 
 
 async def _drain(ep: Endpoint, state: LinkState) -> int:
@@ -74,98 +72,6 @@ async def _drain(ep: Endpoint, state: LinkState) -> int:
     if not state.phase.works:
         return 0
     return await inbound.take_parts(ep) or await control.take_control(ep) or await applying.apply_next(ep)
-
-
-async def _begin_telling(ep: Endpoint) -> int:
-    certificate = await ep.keyring.public_key()
-    await ep.store.run(lambda tx: _answer(tx, ep, certificate))
-    await agreeing.refresh(ep)
-    await agreeing.settle(ep)
-    return 1
-
-
-def _answer(tx: Connection, ep: Endpoint, certificate: bytes) -> None:
-    before = links.state(tx, ep.row)
-    if before.peer_next is None:
-        return
-    state, _ = step(before, Answering(ep.clock()), ep.identity, ep.timing)
-    links.save_state(tx, ep.row, state)
-    if state.peer_life != before.peer_life:
-        resync.drop_peers_old_life(tx, ep.row, ep.clock())
-        _forget_held(tx, ep)
-        talks.heard(tx, ep, BeginsAnew())
-        rotating.say_again(tx, ep, certificate)
-    names = nameable(tx, ep)
-    pages = [names[first : first + limits.state_names] for first in range(0, len(names), limits.state_names)]
-    told = [Told(names=tuple(page)) for page in pages] + resting.in_messages(tx, ep)
-    number(tx, ep, [(Kind.STATE, encode_told(one), 0, None) for one in told])
-
-
-def _forget_held(tx: Connection, ep: Endpoint) -> None:
-    """What the earlier life wrote and our tracker would not take is not in our state, so the partner says it again;
-    what waited behind it is tried now: nothing else would release it.
-    """
-    book = Book(tx, ep.row)
-    for key, change_set in lists.held_change_sets(tx, ep.row):
-        book.load_cells({change_set.gid: [o.cell for o in change_set.operations]})
-        registers = book.fields(change_set.gid, [o.cell for o in change_set.operations])
-        if any(o.cell not in registers or registers[o.cell].write != o.write for o in change_set.operations):
-            lists.unhold(tx, ep.row, key)
-            lists.let_go(tx, ep.row, change_set.gid)
-            item = lists.set_aside_by_key(tx, ep.row, key)
-            if item is not None:
-                lists.set_aside_change(tx, item.id, ep.clock(), state="resynced")
-
-
-async def _tell(ep: Endpoint, after: str) -> int:
-    """One page of our state; the last one says so."""
-    page = await ep.store.read(lambda tx: resync.shadowed(tx, ep.row, after, limits.state_issues))
-    known = await ep.store.read(lambda tx: _named(tx, ep, page))
-    found = await ep.tracker.read([one.local for one in known.values()])
-    last = len(page) < limits.state_issues
-
-    def tell(tx: Connection) -> None:
-        said = list(_said(tx, ep, page, {name: found[one.local] for name, one in known.items() if one.local in found}))
-        number(
-            tx, ep, [(Kind.STATE, encode_told(told), 0, None) for told in in_messages(said, ep.body_bytes, last=last)]
-        )
-        state, _ = step(links.state(tx, ep.row), Telling(None if last else page[-1]), ep.identity, ep.timing)
-        links.save_state(tx, ep.row, state)
-        if last:
-            holding.announce(tx, ep)
-        if last and state.phase.works:
-            resending.ask(tx, ep)
-
-    await ep.store.run(tell)
-    return 1
-
-
-def _named(tx: Connection, ep: Endpoint, gids: Sequence[str]) -> dict[str, Known]:
-    book = Book(tx, ep.row)
-    book.load_gids(gids)
-    return {name: known for name in gids if (known := book.by_gid(name)) is not None}
-
-
-def _said(
-    tx: Connection, ep: Endpoint, page: Sequence[str], issues: Mapping[str, Issue]
-) -> Iterator[tuple[ChangeSet, Mapping[Cell, list[bytes]]]]:
-    """Each issue's registers, in pieces where they are many; author and time where it was born here."""
-    former = resync.history(tx, ep.row, page, limits.state_history_max)
-    book = Book(tx, ep.row)
-    for name in page:
-        if resting.is_kept_back(tx, ep, book, name):
-            continue
-        issue = issues.get(name) if ep.born_here(name) else None
-        author = ep.translation.person(issue.author, ep.schema) if issue else ""
-        operations = tuple(
-            Operation(cell, r.value, r.write, r.known)
-            for cell, r in book.load_whole(name).items()
-            if r.write != NEVER and cell.field in ep.policies
-        )
-        whole = ChangeSet(name, author, issue.created if issue else "", operations)
-        for piece in diff.in_pieces(whole, ep.body_bytes):
-            cells = former.get(name, {})
-            yield piece, {o.cell: cells[o.cell] for o in piece.operations if o.cell in cells}
 
 
 # Joining
@@ -213,7 +119,7 @@ def _took(tx: Connection, ep: Endpoint, incoming: Incoming, told: Told) -> None:
 
 async def _name(ep: Endpoint, names: Sequence[str]) -> None:
     """Find the partner's issues in our tracker: by the key of the write that made them; our own by their names."""
-    known = await ep.store.read(lambda tx: _named(tx, ep, names))
+    known = await ep.store.read(lambda tx: answering.named(tx, ep, names))
     unknown = [name for name in names if name not in known]
     keys = {creation(name): name for name in unknown if not ep.born_here(name)}
     made = await ep.tracker.find(list(keys)) if keys else {}
@@ -255,7 +161,7 @@ async def _look(ep: Endpoint, issues: Sequence[str]) -> _Here:
 
 async def _meet(ep: Endpoint, incoming: Incoming, told: Told) -> list[Task]:
     """Our picture of these issues is made true, unseen edits are recorded; returns what is to be written."""
-    known = await ep.store.read(lambda tx: _named(tx, ep, [issue.gid for issue in told.issues]))
+    known = await ep.store.read(lambda tx: answering.named(tx, ep, [issue.gid for issue in told.issues]))
     locals_ = sorted({one.local for one in known.values()})
     here = await _look(ep, locals_)
     theirs = {
@@ -463,7 +369,7 @@ async def _finish(ep: Endpoint) -> int:
 
 async def _name_what_rests(ep: Endpoint) -> None:
     """The partner's state is silent about issues that rest, but speaks of their comments when they go on."""
-    rests = await ep.store.read(lambda tx: _named(tx, ep, sorted(standing.resting(tx, ep.row))))
+    rests = await ep.store.read(lambda tx: answering.named(tx, ep, sorted(standing.resting(tx, ep.row))))
     here = await _look(ep, [known.local for known in rests.values()]) if rests else _Here({}, {})
 
     def name(tx: Connection) -> None:

@@ -13,6 +13,7 @@ SideEffect: TypeAlias = Callable[[Cells, Cells], Cells]
 
 NEW = "+"
 VISIBILITY = "visibility"
+_CONTENT = (COMMENT, ATTACHMENT)
 _NONE_CREATED: Mapping[str, str] = {}
 
 
@@ -59,15 +60,17 @@ class Rules:
         """
         before: Cells = present if present is not None else {}
         cells, created = _named(wanted.cells, number)
-        single = [self._check(cell, value) for cell, value in cells.items() if value is not None]
-        values = {
-            self.names.get(cell, cell): self._value(cell, value, before, wanted, created)
-            if cell[0] in {COMMENT, ATTACHMENT}
-            else self._normal(cell, value)
-            for cell, value in cells.items()
-        }
-        if any(single):
-            values = _with_one_target_each(values, before, {name for name in single if name})
+        values: dict[Cell, Value] = {}
+        single: set[str] = set()
+        for cell, value in cells.items():
+            if cell[0] in _CONTENT:
+                values[cell] = self._value(cell, value, before, wanted, created)
+                continue
+            if value is not None and self._check(cell, value):
+                single.add(cell[0])
+            values[self.names.get(cell, cell)] = self._normal(cell, value)
+        if single:
+            values = _with_one_target_each(values, before, single)
         if self.side_effect is not None:
             effects = self.side_effect(before, values)
             values.update({cell: self._normal(cell, value) for cell, value in effects.items()})
@@ -76,11 +79,9 @@ class Rules:
         changed = after if present is None else {c: v for c, v in values.items() if before.get(c) != v}
         return Settled(after, changed, _answer(values, after), created, _contents(wanted, values, created))
 
-    def _check(self, cell: Cell, value: Value) -> str | None:
-        """The field's name if it holds one target only."""
+    def _check(self, cell: Cell, value: Value) -> bool:
+        """Whether the field holds one target only."""
         name = cell[0]
-        if name in {COMMENT, ATTACHMENT}:
-            return None
         known = self.schema.fields.get(name)
         if known is None:
             raise Impossible(f"there is no field {name!r}")
@@ -88,7 +89,7 @@ class Rules:
             raise Impossible(f"field {name!r} is not a set" if cell[1] else f"field {name!r} is a set")
         if known.values is not None and not known.open and (label := cell[1] or value) not in known.values:
             raise Impossible(f"field {name!r} has no value {label!r}")
-        return name if known.single else None
+        return known.single
 
     def _value(self, cell: Cell, value: Value, before: Cells, wanted: Wanted, created: Mapping[str, str]) -> Value:
         if value is None:
@@ -162,12 +163,12 @@ def _named(cells: Cells, number: int) -> tuple[Cells, Mapping[str, str]]:
     """The cells with ``+MARKER`` elements under the ids that they get: the commit's number, and a count from the
     second on, so that a replayed journal gives the same ids.
     """
-    if not any(element.startswith(NEW) for _, element in cells):
+    if NEW not in [element[:1] for _, element in cells]:
         return cells, _NONE_CREATED
     created: dict[str, str] = {}
     named: dict[Cell, Value] = {}
     for cell, value in cells.items():
-        if cell[0] in {COMMENT, ATTACHMENT} and cell[1].startswith(NEW):
+        if cell[0] in _CONTENT and cell[1].startswith(NEW):
             count = f"-{len(created) + 1}" if created else ""
             created[cell[1]] = f"{cell[0][0]}{number}{count}"
             named[Cell(cell[0], created[cell[1]])] = value

@@ -255,11 +255,12 @@ class MemoryTracker:
             local = self._state.next_local()
         edit = None
         position = self._state.head()
-        if created or settled.changed:
+        _, changed, answered, made, contents = settled
+        if created or changed:
             position = (position[0] + 1,)
-            edit = Edit(local, position, wanted.author, wanted.at, settled.changed, created)
-        applied = Applied(key or "", local, position, settled.answered, settled.created)
-        self._commit(Commit(edit, applied=applied if key else None, contents=settled.contents))
+            edit = Edit(local, position, wanted.author, wanted.at, changed, created)
+        applied = Applied(key or "", local, position, answered, made)
+        self._commit(Commit(edit, None, applied if key else None, contents))
         return applied
 
     def _commit(self, commit: Commit) -> None:

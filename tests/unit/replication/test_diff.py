@@ -134,3 +134,9 @@ def test_a_value_takes_its_characters() -> None:
 def test_the_highest_number_is_that_of_any_stamp() -> None:
     assert highest_number([]) == 0
     assert highest_number([Operation(TITLE, "t", Stamp(1, 2, 1, 3), Stamp(1, 9, 1, 3)), bobs(RED, True, n=4)]) == 9
+
+
+def test_the_highest_number_counts_what_was_known_to_a_write_with_the_stamp_of_the_one_before() -> None:
+    stamp = Stamp(1, 2, 1, 3)
+    same = Operation(TITLE, "t", stamp, stamp)
+    assert highest_number([same, same, same._replace(cell=STATUS, known=Stamp(1, 2, 1, 7))]) == 7

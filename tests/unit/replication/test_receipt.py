@@ -34,6 +34,17 @@ def test_the_text_of_a_change_set_is_json_by_line_and_its_digest_is_what_sha256s
     assert receipt.digest_of(CHANGE_SET) == hashlib.sha256(text.encode()).hexdigest()
 
 
+def test_every_character_stands_in_the_text_as_json_dumps_writes_it() -> None:
+    every = "".join(map(chr, (*range(0xD800), *range(0xE000, 0x11000))))
+    (said,) = CHANGE_SET.operations
+    text = receipt.text_of(CHANGE_SET._replace(author=every, operations=(said._replace(value=every),)))
+    quoted = json.dumps(every, ensure_ascii=False)
+    assert text == (
+        f'{{"issue": "{CHANGE_SET.gid}", "author": {quoted}, "at": "2026-01-01T00:00:00Z"}}\n'
+        f'{{"field": "title", "element": "", "value": {quoted}, "write": [1, 2, 0, 0], "known": [1, 2, 0, 0]}}\n'
+    )
+
+
 def test_a_receipt_is_read_as_it_was_written() -> None:
     assert receipt.read(receipt.write(RECEIPT)) == RECEIPT
     text = receipt.write(RECEIPT)
