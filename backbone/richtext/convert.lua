@@ -21,12 +21,23 @@ local undress = {
     if el.classes:includes("user-account") then return pandoc.Str("@" .. (el.target:gsub("^~", ""))) end
     return pandoc.Link(el.content, el.target, el.title)
   end,
-  Image = function(el) return pandoc.Image(el.caption, el.src, el.title) end,
+  Image = function(el)
+    return pandoc.Image(#el.caption > 0 and el.caption or el.attributes.alt or "", el.src, el.title)
+  end,
 }
 
 -- Where a markup has no word for it, or pandoc does not read what it writes.
 local nameless_code = { CodeBlock = function(el) return pandoc.CodeBlock(el.text) end }
+-- Jira, "Text Formatting Notation Help": a link to a file of the issue is [^report.pdf] and has no other words.
+local function to_file(el)
+  if el.target == "" or el.target:find("[:/#?\\%^|%[%]]") then return nil end
+  local file = pandoc.Link(el.target, el.target, "", pandoc.Attr("", { "attachment" }))
+  if pandoc.utils.stringify(el) == el.target then return file end
+  return el.content .. { pandoc.Space(), file }
+end
+
 local beyond = {
+  jira = { Link = to_file },
   html = nameless_code,
   textile = nameless_code,
   rst = { Strikeout = function(el) return el.content end },

@@ -5,8 +5,8 @@ one stands in the shadow, and is what goes out as long as the tracker shows just
 
 ``rules`` is what an admin writes. ``tables``, ``patterns`` and ``wording`` turn one word into another; ``compiled``,
 ``composed`` and ``joined`` are the kinds of fields; ``entry`` says which issues take part, ``contents`` (``comments``,
-``attachments``), ``people`` and ``texts`` (``references``) what becomes of the rest. ``translation`` puts them
-together; ``fitting`` and ``proving`` look for mistakes beforehand.
+``attachments``), ``people`` and ``texts`` (``references``, ``reference_forms``, ``named_files``) what becomes of the
+rest. ``translation`` puts them together; ``fitting`` and ``proving`` look for mistakes beforehand.
 """
 
 from backbone.replication.mapping.faults import Fault

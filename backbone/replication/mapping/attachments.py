@@ -93,6 +93,11 @@ class Attachments:
         """Whether an attachment of the partner's is written here."""
         return str(value["name"]).startswith(self._add) and self._enters(value)
 
+    def called(self, value: Record, *, ours: bool) -> str:
+        """The name here of one that is known by its agreed record."""
+        name = self._strip + str(value["name"]).removeprefix(self._add)
+        return name if ours else safe(name)
+
     def _name_out(self, name: str) -> str:
         return self._add + name.removeprefix(self._strip)
 

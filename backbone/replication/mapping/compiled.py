@@ -7,6 +7,7 @@ from backbone.model import CHOSEN, SETS, Cell, Field, FieldType, Value
 from backbone.replication import forms
 from backbone.replication.agreement import SharedField
 from backbone.replication.mapping.marked import UNMARKED, Marked
+from backbone.replication.mapping.patterns import PatternError
 from backbone.replication.mapping.references import References
 from backbone.replication.mapping.rows import Rows
 from backbone.replication.mapping.rules import NUMBER_HERE, FieldRule
@@ -49,6 +50,8 @@ class Compiled:
     separator: str
     send_if_empty: str | None
     write_if_empty: str | None
+    empties: frozenset[Value]
+    """Local values that count as none."""
     texts: Texts | None
     """Of rich text, which has references in it."""
     fits: Callable[[str], bool]
@@ -68,7 +71,9 @@ class Compiled:
     ) -> "Compiled":
         """``side`` is ours. Raises ``PatternError``."""
         wording = Wording(rule, shared.type, marked)
-        empty = rule.send_if_empty is not None or rule.write_if_empty is not None
+        empty = bool(rule.send_if_empty is not None or rule.write_if_empty is not None or rule.counts_as_empty)
+        if rule.counts_as_empty and shared.type in SETS:
+            raise PatternError("counts_as_empty is for fields with one value; this one is a set")
         plain = not (wording.changes or empty or rule.separator or rule.only or shared.characters_max)
         sends, takes = ways(rule, shared, side)
         rich = shared.type is FieldType.RICHTEXT and not rule.separator and references is not None
@@ -91,6 +96,7 @@ class Compiled:
             separator=rule.separator,
             send_if_empty=rule.send_if_empty,
             write_if_empty=rule.write_if_empty,
+            empties=frozenset(rule.counts_as_empty),
             texts=_texts(references, wording) if rich else None,
             fits=forms.form_of(shared.type, frozenset(shared.values), shared.characters_max),
             rows=_rows(name, rule, shared) if shared.type is FieldType.TABLE else None,

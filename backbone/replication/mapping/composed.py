@@ -68,7 +68,7 @@ class Composed:
         if self.constant is not None:
             return self.constant
         if self.parts:
-            said = [(part.heading, sources.text(part.local)) for part in self.parts]
+            said = [(part.heading, _read(part, sources.text(part.local))) for part in self.parts]
             return "\n\n".join(_under(heading, text) for heading, text in said if text) or None
         for row in self.rows:
             if all(fits(sources.text(local)) for local, fits in row.when):
@@ -81,6 +81,10 @@ class Composed:
             if row.value == value:
                 yield from ((local, text or None) for local, text in row.writes)
                 return
+
+
+def _read(part: Part, text: str) -> str:
+    return part.values.get(text, text)
 
 
 def _under(heading: str, text: str) -> str:

@@ -16,6 +16,8 @@ HEADLINE = "{author} wrote:"
 _HOLES = {"author", "created"}
 _ODD = re.compile(r"[\[\]()\\\s]")
 """What has a meaning in Markdown's links."""
+_WITH_BRACKETS = ("![]({name})", "[]({name})", "[^{name}]")
+"""An attachment's forms that are links in Markdown, or in Jira's markup."""
 
 
 class Leaving(Strict):
@@ -92,14 +94,15 @@ class Texts(Strict):
     comments: tuple[Text, ...] | None = None
     """``msg{id}``, in trackers where a comment is called so."""
     attachments: tuple[Text, ...] | None = None
-    """``file{id}``."""
+    """``file{id}``; or by the name that it has in its issue: ``![]({name})``, ``[]({name})``, ``attachment:{name}``."""
 
     @model_validator(mode="after")
     def _has_one_hole_each(self) -> Self:
-        kinds = {"issues": {"id", "key"}, "people": {"login"}, "comments": {"id"}, "attachments": {"id"}}
+        kinds = {"issues": {"id", "key"}, "people": {"login"}, "comments": {"id"}, "attachments": {"id", "name"}}
         for name, holes in kinds.items():
             for form in getattr(self, name) or ():
-                if len(holes_of(form)) != 1 or not set(holes_of(form)) <= holes or _ODD.search(form):
+                odd = _ODD.search(form) and form not in _WITH_BRACKETS
+                if len(holes_of(form)) != 1 or not set(holes_of(form)) <= holes or odd:
                     wanted = " or ".join(f"{{{hole}}}" for hole in sorted(holes))
                     raise ValueError(f"{name}: {form!r} must have {wanted} in it once, and no brackets")
         return self

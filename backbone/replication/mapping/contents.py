@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from backbone.model import ATTACHMENT, COMMENT, Cell, Record, Schema, Value
+from backbone.model import ATTACHMENT, COMMENT, Cell, Cells, Record, Schema, Value
 from backbone.replication.agreement import Agreement
 from backbone.replication.diff import NOTE, Shadow
 from backbone.replication.mapping import bringing
@@ -80,6 +80,42 @@ class Contents:
             return self._takes[COMMENT] and self._comments.is_wanted(value)
         taken_away = self.stays(cell, names, shadow) and names.local_of(cell.element) is not None
         return self._takes[ATTACHMENT] and self._attachments.is_wanted(value) and not taken_away
+
+    def files_out(self, cells: Cells, schema: Schema, names: Names, shadow: Shadow) -> dict[str, str]:
+        """What the issue's attachments that the partner may know are called here, by gid; ``cells`` are an edit's."""
+        found = self._files(names, shadow)
+        for cell, value in cells.items():
+            if cell.field == ATTACHMENT:
+                for target, said in self.out(cell, value, schema, names, shadow).items():
+                    found.pop(target.element, None)
+                    if target.field == ATTACHMENT and isinstance(said, dict) and isinstance(value, dict):
+                        found[target.element] = str(value["name"])
+        return found
+
+    def files_in(self, cells: Cells, names: Names, shadow: Shadow) -> dict[str, str]:
+        """The same where the partner says ``cells``: with those that come."""
+        found = self._files(names, shadow)
+        for cell, value in cells.items():
+            if cell.field == ATTACHMENT:
+                found.pop(cell.element, None)
+                found.update(self._file(cell, value, names))
+        return found
+
+    def _files(self, names: Names, shadow: Shadow) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for cell, register in shadow.items():
+            if cell.field == ATTACHMENT:
+                found.update(self._file(cell, register.value if register.image is None else register.image, names))
+        return found
+
+    def _file(self, cell: Cell, value: Value, names: Names) -> dict[str, str]:
+        """``value`` is what is shown here, or is to be."""
+        ours = names.born_here(cell.element)
+        if not isinstance(value, dict) or not (
+            ours or (self._takes[ATTACHMENT] and self._attachments.is_wanted(value))
+        ):
+            return {}
+        return {cell.element: self._attachments.called(value, ours=ours)}
 
     def remark(self, name: str, text: str, occasion: Occasion, draft: Draft) -> None:
         """A comment of our own making: it stays here, and the partner never hears of it."""

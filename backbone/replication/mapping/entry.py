@@ -14,19 +14,19 @@ class Entry:
     """Conditions on our own issues, in local words, and on the partner's, in agreed ones."""
 
     def __init__(self, conditions: tuple[Condition, ...]) -> None:
-        self._ours = [(c.local, _any_of(c.values)) for c in conditions if c.local is not None]
-        self._theirs = [(c.agreed, _any_of(c.values)) for c in conditions if c.agreed is not None]
+        self._ours = [(c.local, _fits(c)) for c in conditions if c.local is not None]
+        self._theirs = [(c.agreed, _fits(c)) for c in conditions if c.agreed is not None]
         self.sources = frozenset(local for local, _ in self._ours)
         self.guards_ours = bool(self._ours)
         self.guards_theirs = bool(self._theirs)
 
     def ours(self, sources: Sources) -> bool:
         """Whether an issue of ours may enter."""
-        return all(fits(sources.text(local)) for local, fits in self._ours)
+        return all(fits([sources.text(local)]) for local, fits in self._ours)
 
     def theirs(self, values: Mapping[Cell, Value]) -> bool:
         """Whether an issue of the partner's may: all its agreed values."""
-        return all(any(map(fits, _words(field, values))) for field, fits in self._theirs)
+        return all(fits(_words(field, values)) for field, fits in self._theirs)
 
 
 def has_entered(shadow: Shadow) -> bool:
@@ -40,6 +40,11 @@ def _words(field: str, values: Mapping[Cell, Value]) -> list[str]:
     return [element or (str(value).lower() if isinstance(value, bool) else str(value)) for element, value in found] or [
         ""
     ]
+
+
+def _fits(condition: Condition) -> Callable[[list[str]], bool]:
+    wanted, unwanted = _any_of(condition.wanted), _any_of(condition.except_values)
+    return lambda words: any(map(wanted, words)) and not any(map(unwanted, words))
 
 
 def _any_of(values: tuple[str, ...]) -> Callable[[str], bool]:

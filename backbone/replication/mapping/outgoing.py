@@ -50,6 +50,8 @@ class Outgoing:
         if rule.rows is not None:
             self._row(rule, rule.rows, cell, value, people)
             return
+        if rule.empties and isinstance(value, str) and value in rule.empties:
+            value = None
         try:
             if rule.straight and not (rule.single and isinstance(value, bool)):
                 self._straight(rule, cell, value)

@@ -103,7 +103,8 @@ def _of_rows(rule: Composed) -> Iterator[Fault]:
 
 def _values(rule: Compiled, schema: Schema, used: Used) -> set[str]:
     known = schema.fields.get(rule.local.field)
-    return {*used.get(rule.local.field, ()), *((known.values or ()) if known else ())} if _is_text(rule) else set()
+    found = {*used.get(rule.local.field, ()), *((known.values or ()) if known else ())} if _is_text(rule) else set()
+    return {value for value in found if value not in rule.empties}
 
 
 def _is_text(rule: Compiled) -> bool:

@@ -38,6 +38,8 @@ class Part(Strict):
 
     local: Text
     heading: str = ""
+    values: dict[Text, Text] = Field(default_factory=dict)
+    """Local value = how the partner reads it; others as they are."""
 
 
 class Row(Strict):
@@ -98,6 +100,8 @@ class FieldRule(WordRule):
     send_if_empty: Text | None = None
     """``{number}`` in it is what the tracker calls the issue."""
     write_if_empty: Text | None = None
+    counts_as_empty: tuple[Text, ...] = ()
+    """Local values that say nothing: what the tracker fills in by itself."""
     constant: Text | None = None
     """What is said about each issue made here; no local field has it."""
     concatenate: tuple[Part, ...] = ()
@@ -166,6 +170,13 @@ class Condition(Strict):
     agreed: FieldName | None = None
     values: tuple[str, ...] = ("*",)
     """One of these, with ``*`` as a wildcard; the empty text is an empty field, ``*`` any but that."""
+    except_values: tuple[str, ...] = ()
+    """And none of these; alone, anything else will do."""
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """``values``, or everything where only ``except_values`` are said."""
+        return ("", "*") if self.except_values and "values" not in self.model_fields_set else self.values
 
     @model_validator(mode="after")
     def _names_one_field(self) -> Self:

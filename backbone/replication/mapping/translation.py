@@ -16,6 +16,7 @@ from backbone.replication.mapping.faults import Fault
 from backbone.replication.mapping.incoming import composed_in, field_in, is_taken, refuse
 from backbone.replication.mapping.joined import joined_in
 from backbone.replication.mapping.marked import UNMARKED, Marked
+from backbone.replication.mapping.named_files import NamedFiles
 from backbone.replication.mapping.outgoing import Outgoing
 from backbone.replication.mapping.patterns import PatternError
 from backbone.replication.mapping.people import People
@@ -115,6 +116,10 @@ class Translation:
         """Whether an attachment that the partner does not know can leave: its content is needed then."""
         return self._contents.may_leave(attachment)
 
+    def needs_files(self, cells: Cells, schema: Schema) -> bool:
+        """Whether all attachments of an issue must be in its shadow, as these local cells perhaps name one."""
+        return self._references.need_files(cells, schema)
+
     def is_expected(self, cell: Cell, value: Value, names: Names, shadow: Shadow) -> bool:
         """Whether the tracker shows this comment, attachment or row, once it is agreed upon and all is well."""
         if cell.field in self.agreement.tables:
@@ -134,6 +139,12 @@ class Translation:
     def sends(self, name: str) -> bool:
         """Whether whatever stands in this field here may be said."""
         return any(rule.name == name and rule.sends and not rule.only for rule in self.every)
+
+    def holds_one(self, name: str, schema: Schema) -> bool:
+        """Whether this field is a relation that has room for one target here."""
+        rule = self.fields.get(name)
+        known = schema.fields.get(rule.local.field) if rule is not None and rule.kind is FieldType.RELATION else None
+        return known is not None and known.single
 
     def person(self, login: str, schema: Schema) -> str:
         """The word by which the peer may know the author of something."""
@@ -188,6 +199,8 @@ class Translation:
         ``fresh``: the link does not know the issue yet, and these are all its cells. ``number``: what the tracker
         calls the issue.
         """
+        known = names
+        names = NamedFiles(lambda: self._contents.files_out(cells, schema, known, shadow)).known_to(names)
         out = Outgoing(cells, schema, names, shadow)
         agreed = out.agreed
         for cell, value in cells.items():
@@ -237,6 +250,8 @@ class Translation:
 
         A comment or attachment that the tracker does not show (any more) is to be made, whatever it was called.
         """
+        known = names
+        names = NamedFiles(lambda: self._contents.files_in(cells, known, shadow)).known_to(names)
         draft = Draft(shadow, schema)
         joined: set[str] = set()
         for cell, value in cells.items():

@@ -53,6 +53,10 @@ def _nothing(kind: str, local: str) -> None:
     del kind, local
 
 
+def _no_file(_: str) -> None:
+    pass
+
+
 def _unsaid(_: Cell) -> Value:
     return None
 
@@ -77,6 +81,10 @@ class Names:
     """``(kind, local)``: the gid of what this link knows, or is about to; ``None`` for everything else."""
     born_elsewhere: Callable[[str], bool] = _never
     """Whether a gid was given neither here nor by the partner; where one link has the tracker nobody asks."""
+    file_named: Callable[[str], str | None] = _no_file
+    """Of the issue that is translated: the gid of the only shared attachment that is called so here."""
+    file_name: Callable[[str], str | None] = _no_file
+    """What its attachment of this gid is called here, or will be when it is."""
     said_elsewhere: Callable[[Cell], Value] = _unsaid
     """What another link on this tracker says of a comment or attachment, by its agreed cell."""
 

@@ -14,7 +14,7 @@ planned again from the beginning. Nothing else touches shadows meanwhile: captur
 from collections.abc import Mapping, Sequence
 
 from backbone.errors import PeerError
-from backbone.model import ISSUE, Applied, Cell, Edit, Outcome, Refused, Stale, Touched
+from backbone.model import ATTACHMENT, ISSUE, Applied, Cell, Edit, Outcome, Refused, Stale, Touched
 from backbone.points import passed
 from backbone.replication import diff
 from backbone.replication.identity import creation, marker
@@ -35,6 +35,7 @@ from backbone.service.flow.overlapping import said_with
 from backbone.service.flow.planning import Planned
 from backbone.service.flow.recording import NotFetched, emit, record
 from backbone.service.flow.restating import say_more
+from backbone.service.flow.shadowing import shadow_for
 from backbone.service.flow.sighting import sighted
 from backbone.service.flow.tasks import Task, as_task, rounds
 from backbone.service.flow.twinning import sight
@@ -258,6 +259,8 @@ def _finish(tx: Connection, ep: Endpoint, book: Book, planned: Sequence[Planned]
             effects += _applied(tx, ep, book, names, one, outcome)
             said += said_with(one.task.change_set.gid, one.anew)
             born += [one.task.change_set.gid] if one.write.local is None else []
+            made_now = [cell.element for cell in one.inward.cells if cell.field == ATTACHMENT]
+            born += [element[1:] for element in made_now if element in outcome.created]
         elif isinstance(outcome, Refused):
             planning.refuse(tx, ep, one.task, outcome.words)
     change_sets = [*said, *record(tx, ep, book, effects)]
@@ -290,7 +293,7 @@ def _settled(tx: Connection, ep: Endpoint, book: Book, one: Planned, outcome: Ap
 def _applied(tx: Connection, ep: Endpoint, book: Book, names: Names, one: Planned, outcome: Applied) -> list[Edit]:
     """The images of one write; returns what the tracker changed beyond it, as an edit."""
     gid = one.task.change_set.gid
-    shadow = book.fields(gid, one.inward.at)
+    shadow = shadow_for(ep, book, gid, one.inward.at, outcome.cells)
     book.load_locals(ep.named_in(outcome.cells))
     agreed = ep.theirs.translation.to_agreed(outcome.cells, ep.schema, names, shadow, number=outcome.local).cells
     targets = {cell: one.plan.targets[cell] for cell in one.inward.at}

@@ -18,6 +18,7 @@ from backbone.replication.message import ChangeSet
 from backbone.replication.overlap import renew
 from backbone.replication.receipt import Became
 from backbone.replication.scope.expression import ExpressionError
+from backbone.replication.single import with_one_target
 from backbone.service.endpoint import Endpoint
 from backbone.service.evidence import receipting
 from backbone.service.flow import quarantine, resting, tracing, twinning
@@ -26,6 +27,7 @@ from backbone.service.flow.meeting import name_contents
 from backbone.service.flow.overlapping import check, overlap, said_with
 from backbone.service.flow.recording import check_contents, emit, record
 from backbone.service.flow.scoping import Fits
+from backbone.service.flow.shadowing import shadow_for
 from backbone.service.flow.sighting import Sighted
 from backbone.service.flow.tasks import Task, for_resume
 from backbone.service.flow.tracing import Judged
@@ -200,7 +202,8 @@ def _join(
     known = book.by_gid(change_set.gid)
     begun = twinning.is_begun(book, change_set.gid)
     said = [o.cell for o in change_set.operations]
-    shadow = book.load_whole(change_set.gid) if begun else book.fields(change_set.gid, said)
+    coming = [o.value for o in change_set.operations]
+    shadow = book.load_whole(change_set.gid) if begun else shadow_for(ep, book, change_set.gid, said, {}, coming)
     stored = (known is None or begun) and bool(shadow)
     operations = with_stored(book, change_set) if stored else change_set.operations
     terms, anew = ep.theirs, twinning.greeted(tx, ep, book, change_set, shadow, operations)
@@ -210,6 +213,8 @@ def _join(
     if ep.version > 1 and known is not None:
         plan, renewed = renew(shadow, operations, plan, overlap(tx, ep, book, task))
         anew = {**anew, **renewed}
+    plan, left = _with_one_target(tx, ep, shadow, plan)
+    anew = {**anew, **left}
 
     def translate(cells: Cells) -> Inward:
         return terms.translation.to_local(
@@ -235,6 +240,16 @@ def _join(
         files=_files(ep, inward.cells),
     )
     return Planned(task, plan, inward, write, anew, judged)
+
+
+def _with_one_target(tx: Connection, ep: Endpoint, shadow: Shadow, plan: Plan) -> tuple[Plan, Shadow]:
+    words = ep.theirs.translation
+
+    def holds_one(name: str) -> bool:
+        return words.holds_one(name, ep.schema) and words.sends(name)
+
+    inc = links.state(tx, ep.row).life[0]
+    return with_one_target(shadow, plan, holds_one, ep.side, inc, lambda: links.take_numbers(tx, ep.row, 1))
 
 
 def _files(ep: Endpoint, cells: Cells) -> Mapping[str, str]:

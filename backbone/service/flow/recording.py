@@ -28,6 +28,7 @@ from backbone.replication.scope.standing import announcement
 from backbone.service.endpoint import Endpoint
 from backbone.service.flow import tracing
 from backbone.service.flow.scoping import NOT_ASKED, Fits, Ruling, rule
+from backbone.service.flow.shadowing import shadow_for
 from backbone.service.flow.sighting import NOTHING, Sighted
 from backbone.store import blobs, evidence, links, lists, messages, shadows, standing
 from backbone.store.engine import Connection
@@ -254,7 +255,7 @@ def _record_one(
     if not whole and _was_seen(known, edit):
         return None
     guarded = ep.translation.entry.guards_ours or ep.scope.guards or stands.ours != ""
-    shadow = book.fields(gid, own)
+    shadow = shadow_for(ep, book, gid, own, edit.cells)
     if known is not None and (whole or guarded or not has_entered(shadow)):
         shadow = book.load_whole(gid)
     brings = known is None and not shadow and ep.born_elsewhere(gid)

@@ -85,6 +85,21 @@ def test_what_only_looks_like_html_is_no_html(convert: Pandoc, markup: Markup) -
     assert here.removeprefix("<p>").removesuffix("</p>") == text
 
 
+@pytest.mark.parametrize(
+    ("said", "here", "again"),
+    [
+        ("[r.pdf](r.pdf)", "[^r.pdf]", "[r.pdf](r.pdf)"),
+        ("[the report](r.pdf)", "the report [^r.pdf]", "the report [r.pdf](r.pdf)"),
+        ("[a b.pdf](<a b.pdf>)", "[^a b.pdf]", "[a b.pdf](a b.pdf)"),
+        ("[x](http://a.example/b) [y](#z)", "[x|http://a.example/b] [y|#z]", "[x](http://a.example/b) [y](#z)"),
+        ("![the plan](a.png)", "!a.png|alt=the plan!", "![the plan](a.png)"),
+    ],
+)
+def test_files_of_an_issue_in_jira(convert: Pandoc, said: str, here: str, again: str) -> None:
+    assert convert(said, Markup.MARKDOWN, Markup.JIRA) == here
+    assert convert(here, Markup.JIRA, Markup.MARKDOWN) == again
+
+
 PLAIN_TEXT = st.text(st.sampled_from("ab *_`<>[]()#-+1.&~|\\!\n"), max_size=60)
 
 

@@ -5,7 +5,10 @@ from backbone.service.running.pruning import prune
 from tests.simulation.node import Node
 from tests.simulation.promises import _issues
 from tests.unit.service.pair import Pair, issue, run
+from tests.unit.service.test_parts import LARGE
 from tests.unit.service.test_rules import comments, drift, put
+
+DESCRIPTION = Cell("description")
 
 
 def names(pair: Pair, node: Node) -> list[str]:
@@ -177,5 +180,48 @@ def test_texts_name_issues_as_each_tracker_numbers_them_also_those_that_come_lat
         await agree(pair)
         assert text(pair.alice, "first") == "see #3 first"
         assert text(pair.bob, "first") == edited
+
+    run(story)
+
+
+def test_a_text_that_comes_before_its_file_is_completed_with_it() -> None:
+    async def story(pair: Pair) -> None:
+        put(pair.alice, text={"attachments": ["![]({name})"]})
+        put(pair.bob, text={"attachments": ["a{id}"]})
+        local = issue(pair, "it leaks")
+        await agree(pair)
+        pair.alice.tracker.attach(local, "plan.png", LARGE)
+        pair.alice.tracker.edit(local, {DESCRIPTION: "See ![the plan](plan.png)"}, "alice")
+        air = pair.world.airs[0]
+        for what in ("capture", "send", "send"):
+            await pair.world._act(pair.alice, what)
+        content = [parcel for parcel in air.flying if len(parcel.data) > len(LARGE) / 10]
+        air.flying = [parcel for parcel in air.flying if parcel not in content]
+        for what in ("receive", "parts", "apply", "apply"):
+            await pair.world._act(pair.bob, what)
+        assert (names(pair, pair.bob), text(pair.bob, "it leaks").strip()) == ([], "See the plan")
+        assert content
+        air.flying += content
+        await agree(pair)
+        (there,) = [cell.element for cell in pair.cells(pair.bob) if cell.field == ATTACHMENT]
+        assert text(pair.bob, "it leaks").strip() == f"See {there}"
+        pair.bob.tracker.edit("1", {DESCRIPTION: f"See {there} twice: {there}"}, "bob")
+        await agree(pair)
+        assert text(pair.alice, "it leaks") == "See ![the plan](plan.png) twice: ![the plan](plan.png)"
+
+    run(story)
+
+
+def test_a_text_that_comes_with_its_file_names_it() -> None:
+    async def story(pair: Pair) -> None:
+        put(pair.alice, text={"attachments": ["![]({name})"]})
+        put(pair.bob, text={"attachments": ["a{id}"]})
+        local = issue(pair, "it leaks")
+        pair.alice.tracker.attach(local, "plan.png", b"plan")
+        pair.alice.tracker.edit(local, {DESCRIPTION: "See ![the plan](plan.png)"}, "alice")
+        await agree(pair)
+        (there,) = [cell.element for cell in pair.cells(pair.bob) if cell.field == ATTACHMENT]
+        assert text(pair.bob, "it leaks").strip() == f"See {there}"
+        assert text(pair.alice, "it leaks") == "See ![the plan](plan.png)"
 
     run(story)

@@ -124,6 +124,12 @@ class TestUncovered:
         found = proving.uncovered(words(rule, LABELS), SCHEMA, used)
         assert [str(fault) for fault in found] == ["fields.labels: no row covers 'b/odd', which keyword can be"]
 
+    def test_what_says_nothing_needs_no_row(self) -> None:
+        rule = {"local": "state", "values": {"new": ["unread", "*ing"], "done": "resolved"}}
+        for empties, missed in ((["gone", "deferred"], []), (["gone"], ["deferred"])):
+            found = proving.uncovered(words({**rule, "counts_as_empty": empties}, STATUS), SCHEMA, {"state": ["gone"]})
+            assert [fault.words.split("'")[1] for fault in found] == missed
+
     def test_one_way_needs_no_rows_for_the_other(self) -> None:
         rule = {"local": "state", "values": {"new": "unread"}}
         agreed = {"status": {"type": "choice", "values": ["new", "done"], "direction": "to_slave"}}

@@ -9,6 +9,7 @@ from backbone.model import Cell, Cells, Value
 from tests.unit.replication.mapping.half import Half, translation
 
 STATUS = {"status": {"type": "choice"}}
+VERSION = {"version": {"type": "version"}}
 TEXT = {"text": {"type": "text"}}
 LABELS = {"labels": {"type": "labels"}}
 
@@ -246,3 +247,18 @@ class TestEmpty:
         assert alice.hear({Cell("status"): None}) == {Cell("state"): "unread"}
         assert alice.said_again() == {}
         assert said(half({"local": "state", "write_if_empty": "unread"}, STATUS).edit(state="unread")) == "unread"
+
+    def test_what_says_nothing(self) -> None:
+        rule = {"local": "release", "counts_as_empty": ["?", "none"]}
+        alice = half(rule, VERSION)
+        assert alice.edit(release="?") == alice.edit(release="none") == {}
+        assert said(alice.edit(release="4")) == "4"
+        assert alice.edit(release="none") == {Cell("version"): None}
+        alice.hear({Cell("version"): "?"})
+        assert (alice.value("release"), alice.said_again()) == ("?", {})
+        full = half({**rule, "send_if_empty": "first"}, VERSION)
+        assert said(full.edit(release="?")) == "first"
+
+    def test_a_set_has_no_value_that_says_nothing(self) -> None:
+        with pytest.raises(ConfigError, match=r"fields\.labels: counts_as_empty is for fields with one value"):
+            half({"local": "keyword", "counts_as_empty": ["?"]}, {"labels": {"type": "labels"}})

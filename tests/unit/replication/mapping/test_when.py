@@ -168,6 +168,20 @@ class TestEntry:
         words = half(only_if=[{"agreed": "status", "values": values}]).words
         assert words.entry.theirs(cells) is wanted
 
+    @pytest.mark.parametrize(
+        ("condition", "labels", "wanted"),
+        [
+            ({"except_values": ["s*"]}, [], True), ({"except_values": ["s*"]}, ["ui"], True),
+            ({"except_values": ["s*"]}, ["ui", "secret"], False), ({"except_values": [""]}, [], False),
+            ({"values": ["ui"], "except_values": ["s*"]}, [], False), ({"except_values": [""]}, ["ui"], True),
+            ({"values": ["ui"], "except_values": ["s*"]}, ["ui", "db"], True),
+            ({"values": ["*"], "except_values": ["s*"]}, [], False),
+        ],
+    )  # fmt: skip
+    def test_all_but_some(self, condition: dict[str, list[str]], labels: list[str], wanted: bool) -> None:
+        entry = half(only_if=[{"agreed": "labels", **condition}]).words.entry
+        assert entry.theirs({Cell("labels", label): True for label in labels}) is wanted
+
     def test_a_set_has_one_of_the_values_and_a_flag_is_true_or_false(self) -> None:
         entry = half(
             only_if=[{"agreed": "labels", "values": ["ui"]}, {"agreed": "title", "values": ["true"]}]
