@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-from backbone.model import ATTACHMENT, COMMENT, ISSUE, Applied, Cell, Edit, Issue, Position, Value
+from backbone.errors import TrackerUnavailable
+from backbone.model import ATTACHMENT, COMMENT, ISSUE, Applied, Cell, Edit, Issue, Position, Value, covers
 from backbone.replication.message import ChangeSet
 from backbone.service.endpoint import Endpoint
 from backbone.store import kin
@@ -61,15 +62,18 @@ async def sighted(ep: Endpoint) -> Sighted:
 
 async def pictured(ep: Endpoint, issues: Iterable[Issue]) -> Sighted:
     """The same for whoever tells whole issues, which were read before: what people did to them and nobody told yet is
-    told with them, and must not be taken for something older.
+    told with them, and must not be taken for something older. Raises ``TrackerUnavailable`` where the tracker's
+    journals do not reach as far as its issues yet.
     """
     found = await sighted(ep)
-    locals_ = [issue.local for issue in issues]
-    seen = await ep.store.read(lambda tx: kin.seen(tx, kin.of(tx, ep.row), locals_))
+    read = {issue.local: issue.position for issue in issues}
+    seen = await ep.store.read(lambda tx: kin.seen(tx, kin.of(tx, ep.row), read))
     if not seen:
         return found
     first = (0,) * len(await ep.tracker.head())
     touched = await ep.tracker.touched_of({local: position or first for local, position in seen.items()})
+    if not all(covers(one.position, read[local]) for local, one in touched.items()):
+        raise TrackerUnavailable(f"tracker {ep.tracker_name} shows changes that its history does not have yet")
     return found._replace(untold={local: one.edits for local, one in touched.items()})
 
 

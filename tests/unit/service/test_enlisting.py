@@ -1,6 +1,7 @@
 """Users that are made here for people of the partner's: where the file says so, before what they wrote is written."""
 
 from backbone.model import COMMENT
+from backbone.replication.agreement import Agreement
 from backbone.replication.mapping import Rules, Translation
 from tests.simulation.node import RULES
 from tests.unit.service.pair import Pair, issue, run
@@ -42,7 +43,7 @@ def test_nobody_is_made_where_the_file_says_nothing_of_it() -> None:
 def test_what_the_agreement_does_not_allow_makes_nobody() -> None:
     async def story(pair: Pair) -> None:
         makes_users(pair)
-        pair.bob.ep.agreement = pair.bob.ep.agreement.model_copy(update={"fields": {}})
+        pair.bob.ep.agreement = Agreement.parse({"fields": {"other": {"type": "text"}}}, "another agreement")
         issue(pair, "one")
         for _ in range(3):
             await pair.world._round()
