@@ -248,6 +248,8 @@ def _with_one_target(tx: Connection, ep: Endpoint, shadow: Shadow, plan: Plan) -
     def holds_one(name: str) -> bool:
         return words.holds_one(name, ep.schema) and words.sends(name)
 
+    if not any(value is True and holds_one(cell.field) for cell, value in plan.targets.items()):
+        return plan, {}
     inc = links.state(tx, ep.row).life[0]
     return with_one_target(shadow, plan, holds_one, ep.side, inc, lambda: links.take_numbers(tx, ep.row, 1))
 
