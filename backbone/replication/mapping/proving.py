@@ -5,8 +5,9 @@ comes back.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
-from backbone.model import CHOSEN, Cell, Schema
+from backbone.model import CHOSEN, Cell, Field, Schema
 from backbone.replication.mapping.compiled import Compiled
 from backbone.replication.mapping.composed import Composed
 from backbone.replication.mapping.faults import Fault
@@ -16,7 +17,29 @@ from backbone.replication.mapping.translation import Translation
 from backbone.replication.mapping.ways import Only
 
 Used = Mapping[str, Iterable[str]]
-"""Local field -> the values that stand in it somewhere; members, for a set."""
+"""Local field, or ``TABLE.COLUMN`` -> the values that stand in it somewhere; members, for a set."""
+
+
+class _Subject(NamedTuple):
+    """A field with words, or a column of a table: what its rule is to be proved on."""
+
+    rule: Compiled
+    place: tuple[str, ...]
+    local: str
+    allowed: tuple[str, ...]
+    """All values that the agreement has; empty for any."""
+    known: Field | None
+    sends: bool
+    takes: bool
+
+
+def looked_at(words: Translation) -> Iterator[str]:
+    """The keys of ``Used`` that are worth looking for."""
+    for rule in words.fields.values():
+        if rule.rows is None:
+            yield rule.local.field
+        else:
+            yield from (f"{rule.rows.local}.{column.local.field}" for column in rule.rows.columns)
 
 
 def lacking(words: Translation, schema: Schema) -> Iterator[Fault]:
@@ -34,16 +57,32 @@ def lacking(words: Translation, schema: Schema) -> Iterator[Fault]:
 
 def uncovered(words: Translation, schema: Schema, used: Used) -> Iterator[Fault]:
     """Local values that cannot be said, and allowed values of the agreement that cannot be written."""
-    for rule in words.fields.values():
-        for value in sorted(_values(rule, schema, used)) if rule.sends else ():
+    for one in _subjects(words, schema):
+        rule = one.rule
+        for value in sorted(_values(one, used)) if one.sends else ():
             if _out(rule, value) is None and not _stays_home(rule, value):
-                yield Fault(("fields", rule.name), f": no row covers {value!r}, which {rule.local.field} can be")
-        for agreed in words.agreement.fields[rule.name].values if rule.takes else ():
+                yield Fault(one.place, f": no row covers {value!r}, which {one.local} can be")
+        for agreed in one.allowed if one.takes else ():
             local = _back(rule, agreed)
-            known = schema.fields.get(rule.local.field)
-            exists = known is None or known.values is None or known.open or local in known.values
+            exists = one.known is None or one.known.values is None or one.known.open or local in one.known.values
             if local is None or (rule.kind in CHOSEN and not rule.separator and not exists):
-                yield Fault(("fields", rule.name), f": the agreement allows {agreed!r}, which is nothing here")
+                yield Fault(one.place, f": the agreement allows {agreed!r}, which is nothing here")
+
+
+def _subjects(words: Translation, schema: Schema) -> Iterator[_Subject]:
+    for rule in words.fields.values():
+        shared = words.agreement.fields[rule.name]
+        place, known = ("fields", rule.name), schema.fields.get(rule.local.field)
+        if rule.rows is None:
+            yield _Subject(rule, place, rule.local.field, tuple(shared.values), known, rule.sends, rule.takes)
+            continue
+        for column in rule.rows.columns:
+            local = column.local.field
+            yield _Subject(
+                column, (*place, "columns", column.name), f"{rule.rows.local}.{local}",
+                tuple(shared.columns[column.name].values), known.columns.get(local) if known else None,
+                rule.sends, rule.takes,
+            )  # fmt: skip
 
 
 def impossible(words: Translation, schema: Schema) -> Iterator[Fault]:
@@ -65,15 +104,16 @@ def impossible(words: Translation, schema: Schema) -> Iterator[Fault]:
 
 def counter_examples(words: Translation, schema: Schema, used: Used) -> Iterator[Fault]:
     """Values that come back as something that would go out otherwise, of each rule for both ways."""
-    for rule in words.fields.values():
-        if rule.sends and rule.takes and rule.wording.changes:
-            yield from _of_words(rule, words.agreement.fields[rule.name].values, _values(rule, schema, used))
+    for one in _subjects(words, schema):
+        if one.sends and one.takes and one.rule.wording.changes:
+            yield from _of_words(one, _values(one, used))
     for composed in words.composed.values():
         if composed.sends and composed.takes:
             yield from _of_rows(composed)
 
 
-def _of_words(rule: Compiled, allowed: Iterable[str], values: Iterable[str]) -> Iterator[Fault]:
+def _of_words(one: _Subject, values: Iterable[str]) -> Iterator[Fault]:
+    rule = one.rule
     said = {value: _out(rule, value) for value in values}
     for value, agreed in sorted(said.items()):
         if agreed is None:
@@ -81,14 +121,13 @@ def _of_words(rule: Compiled, allowed: Iterable[str], values: Iterable[str]) -> 
         local = _back(rule, agreed)
         again = None if local is None else _out(rule, local)
         if again != agreed:
-            yield Fault(("fields", rule.name), f": {value!r} is sent as {agreed!r}, which is written back here as "
-                                               f"{local!r} and would be sent as {again!r}")  # fmt: skip
-    for agreed in sorted(({*allowed} | rule.wording.agreed_words()) - {*said.values()}):
+            yield Fault(one.place, f": {value!r} is sent as {agreed!r}, which is written back here as {local!r} and "
+                                   f"would be sent as {again!r}")  # fmt: skip
+    for agreed in sorted(({*one.allowed} | rule.wording.agreed_words()) - {*said.values()}):
         local = _back(rule, agreed)
         again = None if local is None else _out(rule, local)
         if local is not None and again != agreed and not rule.lossy:
-            yield Fault(("fields", rule.name), f": {agreed!r} is written here as {local!r} and would be sent back as "
-                                               f"{again!r}")  # fmt: skip
+            yield Fault(one.place, f": {agreed!r} is written here as {local!r} and would be sent back as {again!r}")
 
 
 def _of_rows(rule: Composed) -> Iterator[Fault]:
@@ -101,10 +140,11 @@ def _of_rows(rule: Composed) -> Iterator[Fault]:
             yield Fault(("fields", rule.name, "first_match"), words)
 
 
-def _values(rule: Compiled, schema: Schema, used: Used) -> set[str]:
-    known = schema.fields.get(rule.local.field)
-    found = {*used.get(rule.local.field, ()), *((known.values or ()) if known else ())} if _is_text(rule) else set()
-    return {value for value in found if value not in rule.empties}
+def _values(one: _Subject, used: Used) -> set[str]:
+    if not _is_text(one.rule):
+        return set()
+    found = {*used.get(one.local, ()), *((one.known.values or ()) if one.known else ())}
+    return {value for value in found if value not in one.rule.empties}
 
 
 def _is_text(rule: Compiled) -> bool:

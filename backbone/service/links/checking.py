@@ -1,6 +1,6 @@
 """``backbone link check``: a link's file against its agreement and its tracker, before it runs. Writes nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from backbone.config import find_line, load_link
@@ -94,16 +94,25 @@ async def check_link(node: Node, row: LinkRow, *, samples: int = 0, invert: bool
 
 async def _used(tracker: Tracker, words: Translation) -> tuple[int, dict[str, set[str]]]:
     """Every value that stands in a mapped field of an issue."""
-    used: dict[str, set[str]] = {rule.local.field: set() for rule in words.fields.values()}
+    used: dict[str, set[str]] = {local: set() for local in proving.looked_at(words)}
     count, after = 0, None
     while page := await tracker.issues(after, PAGE):
         for issue in page:
-            for cell, value in issue.cells.items():
-                found = used.get(cell.field)
-                if found is not None and value is not None and len(found) < USED_MAX:
-                    found.add(cell.element or str(value))
+            for local, value in _values(issue):
+                found = used.get(local)
+                if found is not None and len(found) < USED_MAX:
+                    found.add(value)
         count, after = count + len(page), page[-1].local
     return count, used
+
+
+def _values(issue: Issue) -> Iterator[tuple[str, str]]:
+    """As ``proving.Used`` has them."""
+    for cell, value in issue.cells.items():
+        if isinstance(value, dict):
+            yield from ((f"{cell.field}.{column}", str(shown)) for column, shown in value.items())
+        elif value is not None:
+            yield cell.field, cell.element or str(value)
 
 
 def _sample(words: Translation, schema: Schema, issue: Issue) -> Sample:

@@ -8,7 +8,7 @@ from hypothesis import given
 
 from backbone.model import ROW, Cell, Person, Record, Value
 from backbone.replication.agreement import Agreement
-from backbone.replication.mapping import Rules, Translation
+from backbone.replication.mapping import Rules, Translation, proving
 from backbone.replication.merge import Register, Stamp
 from backbone.replication.scope.judging import Circumstances, Scope
 from backbone.replication.scope.rules import Part, ScopeRules
@@ -217,3 +217,21 @@ def _refused(rule: dict[str, Any]) -> Exception:
     with pytest.raises(Exception, match=r"fields\.worklog") as error:
         words(rule=rule)
     return error.value
+
+
+class TestProved:
+    def test_columns_are_proved_like_fields(self) -> None:
+        there = words()
+        assert "times.activity" in set(proving.looked_at(there))
+        used = {"times.activity": ["fixing", "painting"]}
+        uncovered = [str(fault) for fault in proving.uncovered(there, SCHEMA, used)]
+        assert "fields.worklog.columns.kind: no row covers 'painting', which times.activity can be" in uncovered
+        assert list(proving.counter_examples(there, SCHEMA, {"times.activity": ["fixing", "patching"]})) == []
+
+    def test_a_value_of_a_column_that_comes_back_as_another_ones_is_shown(self) -> None:
+        note = {"local": "note", "patterns": [{"local": "n{d}", "agreed": "x", "back": "zz"}], "values": {"y": "zz"}}
+        (fault,) = proving.counter_examples(words({**COLUMNS, "text": note}), SCHEMA, {"times.note": ["n1", "zz"]})
+        assert str(fault) == (
+            "fields.worklog.columns.text: 'n1' is sent as 'x', which is written back here as 'zz' and would be sent "
+            "as 'y'"
+        )
