@@ -52,6 +52,9 @@ short as can be. In memory a value takes up to 60 bytes."""
 record_depth_max = 16
 """How deep a control record may nest: ours need four."""
 
+record_keys_max = 64
+"""How many keys a control record may have: ours need fifteen. Each that nobody knows costs a sentence."""
+
 name_bytes_max = 1_000
 """Names of fields, elements, authors and files."""
 

@@ -337,6 +337,8 @@ def decode_asked(raw: bytes) -> dict[str, tuple[tuple[int, int], ...]]:
 def decode_record(raw: bytes) -> dict[str, Any]:
     """The inverse; the record's own fields are checked by whoever asked for it."""
     record = _unpack(raw)
+    if isinstance(record, dict) and len(record) > limits.record_keys_max:
+        raise PeerError(f"the record has more than {limits.record_keys_max} keys")
     if not isinstance(record, dict) or not _is_plain(record, limits.record_depth_max) or _pack(record) != raw:
         raise PeerError("the record is not in canonical form")
     return record

@@ -221,6 +221,12 @@ class TestBodies:
         with pytest.raises(PeerError, match="well-formed"):
             decode_record(record)
 
+    def test_a_record_has_so_many_keys_and_no_more(self) -> None:
+        keys = {str(n): 1 for n in range(limits.record_keys_max)}
+        assert decode_record(encode_record(keys)) == keys
+        with pytest.raises(PeerError, match="more than 64 keys"):
+            decode_record(encode_record({**keys, "more": 1}))
+
     @given(st.binary(max_size=2_000))
     def test_what_is_compressed_inflates_to_the_same(self, raw: bytes) -> None:
         encoding, body = compress(raw)
