@@ -182,9 +182,10 @@ def _why_not(ep: Endpoint, book: Book, task: Task, known: Known | None, touched:
         return "the partner names an issue of ours that this link does not know"
     if known is not None and known.local not in touched:
         return f"{known.local} was deleted here"
-    if known is not None and known.gid not in book.twins and not takes_part(ep, book, known.gid):
-        return "the partner names an issue that is not shared over this link"
-    return None
+    # What is late was let in when it came: it waited since, or a store that forgot is joined again.
+    if known is None or task.late or known.gid in book.twins or takes_part(ep, book, known.gid):
+        return None
+    return "the partner names an issue that is not shared over this link"
 
 
 def _check_rows(ep: Endpoint, book: Book, change_set: ChangeSet) -> None:
