@@ -13,7 +13,6 @@ from backbone.replication.message import Kind, encode
 from backbone.replication.rekeying import REPLACED, Keys, Stage
 from backbone.service.flow.inbound import label_life
 from backbone.service.flow.outbound import unnumbered
-from backbone.service.links import rotating
 from backbone.store import links, lists
 from channels.base import Label, Parcel
 from handshake.memory import MemoryKeyRing
@@ -86,8 +85,3 @@ def turned_at_once() -> AbstractContextManager[Any]:
 def old_key_for_ever() -> AbstractContextManager[Any]:
     """Whatever any key of the partner's signed counts."""
     return patch.object(rekeying, "judge", lambda *_: None)
-
-
-def keys_not_said_again() -> AbstractContextManager[Any]:
-    """A store that was put back hears of the key that signs by a parcel that may be lost, and in no other way."""
-    return patch.object(rotating, "say_again", lambda *_: None)

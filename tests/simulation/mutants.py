@@ -323,8 +323,6 @@ MUTANTS = (
     Mutant("turned_at_once", "the new key signs when the partner knows it", locks.turned_at_once, rotating=True),
     Mutant("old_key_for_ever", "the old key counts for what was under way, and no more", locks.old_key_for_ever,
            rotating=True),
-    Mutant("keys_not_said_again", "a store that was put back hears in the stream which key signs",
-           locks.keys_not_said_again, known=42, rotating=True, restored=Restored.ONE),
     Mutant("proposals_not_renewed", "what is proposed is said again to a store that was put back",
            missing.proposals_not_renewed, changing=True, restored=Restored.ONE),
     Mutant("left_remembered", "what left the agreement is forgotten", missing.left_remembered, changing=True),
