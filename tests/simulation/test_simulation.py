@@ -28,7 +28,7 @@ SEEDS_AT_ONCE = 25
 """One test: small enough that two workers end at about the same time."""
 LENGTHS = (50, 75, 100, STEPS)
 """How many steps worlds take in turn: two short ones find what one long one does not, and the other way round."""
-COVERED = 50
+COVERED = 75
 """So many worlds of each kind tell what is covered: measuring that costs half as much again as they do."""
 STORY_LINES = 60
 

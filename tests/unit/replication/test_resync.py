@@ -7,7 +7,16 @@ from backbone.model import Cell, Value
 from backbone.replication.digest import of_value
 from backbone.replication.merge import Policy, Register, Stamp
 from backbone.replication.message import ChangeSet, Operation, encode_record
-from backbone.replication.resync import Met, Standing, Told, decode_told, decode_welcome, encode_told, meet
+from backbone.replication.resync import (
+    Met,
+    Standing,
+    Told,
+    decode_told,
+    decode_welcome,
+    encode_told,
+    in_messages,
+    meet,
+)
 
 TITLE = Cell("title")
 OLD, NEW = Stamp(1, 1), Stamp(1, 1, 1, 5)
@@ -61,3 +70,20 @@ def test_a_welcome_that_is_none_is_refused() -> None:
     for record in ({"life": 1}, {"life": (1, bytes(8)), "lanes": {"c": (0, bytes(32))}}):
         with pytest.raises(PeerError, match="welcome"):
             decode_welcome(encode_record(record))
+
+
+def test_a_state_goes_into_messages_of_a_size_and_the_last_one_says_so() -> None:
+    cell = Cell("title", "")
+    said = [
+        (ChangeSet(gid, "", "", (Operation(cell, "t" * 100, Stamp(1, 1), Stamp(1, 1)),)), {cell: [b"d" * 32]})
+        for gid in ("i-1", "i-2", "i-2", "i-3")
+    ]
+    apart = list(in_messages(said, 100, last=True))
+    assert [[one.gid for one in told.issues] for told in apart] == [["i-1"], ["i-2"], ["i-2"], ["i-3"]]
+    assert [told.last for told in apart] == [False, False, False, True]
+    together = list(in_messages(said, 100_000, last=True))
+    assert [[one.gid for one in told.issues] for told in together] == [["i-1", "i-2"], ["i-2", "i-3"]], (
+        "former once each"
+    )
+    assert list(in_messages([], 100, last=False)) == []
+    assert list(in_messages([], 100, last=True)) == [Told(last=True)]
