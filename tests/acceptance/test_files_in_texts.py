@@ -9,7 +9,7 @@ import pytest
 from backbone.model import COMMENT, Cell
 from tests.acceptance.test_rules import RoundupCompany
 from tests.support.roundup import PEOPLE
-from tests.unit.cli.company import Company, settle, share, stop_agents
+from tests.unit.cli.company import Company, link, settle, stop_agents
 
 MAPPING = '[fields.title]\nlocal = "title"\n'
 BY_NAME = '[text]\nattachments = ["![]({name})", "[]({name})"]\n[attachments]\nstrip_prefix = "beta-"\n' + MAPPING
@@ -21,13 +21,7 @@ def companies(place: Path) -> Iterator[tuple[Company, RoundupCompany]]:
     acme, beta = Company("acme", place), RoundupCompany("beta", place)
     for company in (acme, beta):
         company.found()
-    for name, text in (("agreement", AGREEMENT), ("acme", BY_NAME), ("beta", MAPPING)):
-        (place / f"{name}.toml").write_text(text)
-    options = share(place, acme, beta)
-    file = place / "beta.handshake"
-    acme.run("link", "create", "beta", *options["acme"], "--agreement", place / "agreement.toml",
-             "--mapping", place / "acme.toml", "--out", file)  # fmt: skip
-    beta.run("link", "join", file, "--name", "acme", *options["beta"], "--mapping", place / "beta.toml", "--yes")
+    link(place, acme, beta, agreement=AGREEMENT, ours=BY_NAME, theirs=MAPPING)
     settle(acme, beta)
     yield acme, beta
     stop_agents(place)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.acceptance.test_rules import RoundupCompany
 from tests.support.roundup import PEOPLE
-from tests.unit.cli.company import settle, share, stop_agents
+from tests.unit.cli.company import link, settle, stop_agents
 
 AGREEMENT = 'attachments = false\n[fields.title]\ntype = "text"\n[fields.parent]\ntype = "relation"\n'
 MAPPING = '[fields.title]\nlocal = "title"\n[fields.parent]\nlocal = "{local}"\n'
@@ -97,17 +97,13 @@ def companies(place: Path) -> Iterator[tuple[Family, Family]]:
     acme, beta = Family("acme", place), Family("beta", place)
     for company in (acme, beta):
         company.found()
-        (place / f"{company.name}.toml").write_text(MAPPING.format(local=FIELD[company.name]))
-    (place / "agreement.toml").write_text(AGREEMENT)
     yield acme, beta
     stop_agents(place)
 
 
-def link(place: Path, acme: Family, beta: Family) -> None:
-    options, file = share(place, acme, beta), place / "beta.handshake"
-    acme.run("link", "create", "beta", *options["acme"], "--agreement", place / "agreement.toml",
-             "--mapping", place / "acme.toml", "--out", file)  # fmt: skip
-    beta.run("link", "join", file, "--name", "acme", *options["beta"], "--mapping", place / "beta.toml", "--yes")
+def shared(place: Path, acme: Family, beta: Family) -> None:
+    ours, theirs = (MAPPING.format(local=FIELD[company.name]) for company in (acme, beta))
+    link(place, acme, beta, agreement=AGREEMENT, ours=ours, theirs=theirs)
     settle(acme, beta)
 
 
@@ -124,7 +120,7 @@ def test_a_tree_stands_there_as_people_made_it_here(place: Path, companies: tupl
     root = acme.make("root")
     acme.make("grandchild", acme.make("child", root))
     acme.put("early child", "root")
-    link(place, acme, beta)
+    shared(place, acme, beta)
     quiet(acme, beta)
     assert beta.tree() == {"early child": ["root"], "root": [], "child": ["root"], "grandchild": ["child"]}
     numbers = {title: int(number) for title, number in beta.numbers().items()}
@@ -151,7 +147,7 @@ def test_a_circle_that_both_close_at_once(place: Path, companies: tuple[Family, 
     acme, beta = companies
     acme.make("left")
     acme.make("right")
-    link(place, acme, beta)
+    shared(place, acme, beta)
     acme.put("left", "right")
     beta.put("right", "left")
     quiet(acme, beta)
@@ -170,7 +166,7 @@ def test_a_circle_where_no_tracker_takes_one_is_opened_by_a_person(
         company.forbid_circles()
     acme.make("left")
     acme.make("right")
-    link(place, acme, beta)
+    shared(place, acme, beta)
     acme.put("left", "right")
     beta.put("right", "left")
     settle(acme, beta)

@@ -15,7 +15,7 @@ from handshake.limits import FILE_BYTES_MAX
 from tests.acceptance.forging import OPENED_BYTES_MAX
 from tests.acceptance.test_rules import RoundupCompany
 from tests.support.roundup import PEOPLE
-from tests.unit.cli.company import Company, settle, share, stop_agents
+from tests.unit.cli.company import Company, link, settle, stop_agents
 
 AGREEMENT = """
 attachment_types = ["image/*", "text/plain"]
@@ -106,21 +106,12 @@ def said(place: Path, acme: Company, beta: Company) -> tuple[list[Kind], bytes]:
     return kinds, b"\n".join(pieces)
 
 
-def link(place: Path, acme: Company, beta: Company, ours: str, theirs: str, agreement: str = AGREEMENT) -> None:
-    for name, text in (("agreement", agreement), ("acme", ours), ("beta", theirs)):
-        (place / f"{name}.toml").write_text(text)
-    options, file = share(place, acme, beta), place / "beta.handshake"
-    acme.run("link", "create", "beta", *options["acme"], "--agreement", place / "agreement.toml",
-             "--mapping", place / "acme.toml", "--out", file)  # fmt: skip
-    beta.run("link", "join", file, "--name", "acme", *options["beta"], "--mapping", place / "beta.toml", "--yes")
-
-
 @pytest.fixture
 def roundups(place: Path) -> Iterator[tuple[RoundupCompany, RoundupCompany]]:
     acme, beta = RoundupCompany("acme", place), RoundupCompany("beta", place)
     for company in (acme, beta):
         company.found()
-    link(place, acme, beta, ACME + CONTENTS, BETA)
+    link(place, acme, beta, agreement=AGREEMENT, ours=ACME + CONTENTS, theirs=BETA)
     yield acme, beta
     stop_agents(place)
 
@@ -169,7 +160,7 @@ def test_a_comment_for_a_few_stands_in_no_parcel(place: Path) -> None:
     acme, beta = Company("acme", place), Company("beta", place)
     for company in (acme, beta):
         company.found()
-    link(place, acme, beta, MEMORY, MEMORY, "internal_comments = true\n" + AGREEMENT)
+    link(place, acme, beta, agreement="internal_comments = true\n" + AGREEMENT, ours=MEMORY, theirs=MEMORY)
     try:
         tracker = acme.tracker
         local = tracker.create({Cell("title"): "it leaks"})

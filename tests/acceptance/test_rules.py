@@ -9,7 +9,7 @@ import roundup.instance
 
 from backbone.model import Cell
 from tests.support.roundup import PEOPLE, RoundupHarness, make_home
-from tests.unit.cli.company import Company, settle, share, stop_agents
+from tests.unit.cli.company import Company, link, settle, stop_agents
 
 AGREEMENT = """
 attachments = false
@@ -106,13 +106,7 @@ def companies(place: Path) -> Iterator[tuple[RoundupCompany, RoundupCompany]]:
     acme, beta = RoundupCompany("acme", place), RoundupCompany("beta", place)
     for company in (acme, beta):
         company.found()
-    for name, text in (("agreement", AGREEMENT), ("acme", ACME), ("beta", BETA)):
-        (place / f"{name}.toml").write_text(text)
-    options = share(place, acme, beta)
-    file = place / "beta.handshake"
-    acme.run("link", "create", "beta", *options["acme"], "--agreement", place / "agreement.toml",
-             "--mapping", place / "acme.toml", "--out", file)  # fmt: skip
-    beta.run("link", "join", file, "--name", "acme", *options["beta"], "--mapping", place / "beta.toml", "--yes")
+    link(place, acme, beta, agreement=AGREEMENT, ours=ACME, theirs=BETA)
     yield acme, beta
     stop_agents(place)
 

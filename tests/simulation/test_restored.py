@@ -3,7 +3,10 @@
 from typing import Any
 from unittest.mock import patch
 
+from backbone.model import Cell
+from backbone.replication.message import ChangeSet, Operation
 from backbone.service.flow import outbound
+from backbone.store import lists
 from tests.simulation import promises
 from tests.simulation.keys import keys_of
 from tests.unit.service.pair import Pair, issue, run
@@ -45,5 +48,51 @@ def test_a_copy_that_knows_the_partners_key_as_announced_hears_that_it_signs() -
             await pair.settle()
         theirs, signing = keys_of(pair.bob).theirs, keys_of(pair.alice).ours.signing
         assert (theirs.signing, theirs.coming) == (signing, "")
+
+    run(story)
+
+
+def test_what_waits_behind_a_refused_change_of_an_earlier_life_does_not_wait_for_ever() -> None:
+    """Behind the one that the partner says again stands one whose writes are known here already."""
+
+    async def story(pair: Pair) -> None:
+        local = issue(pair, "one")
+        await pair.settle()
+        gid, cell = next(key for key in promises._registers(pair.bob) if key[1].field == "title")
+        register = promises._registers(pair.bob)[gid, cell]
+        pair.alice.back_up()
+        pair.refusing["bad"] = "not today"
+        pair.alice.tracker.edit(local, {Cell("title"): "bad"}, "alice")
+        await pair.settle()
+        known = ChangeSet(gid, "", "", (Operation(cell, register.value, register.write, register.known),))
+        pair.bob.store.run_now(lambda tx: lists.hold(tx, 1, "known", known))
+        pair.alice.restore()
+        await pair.alice.start()
+        pair.refusing.clear()
+        await pair.settle()
+        assert pair.title(pair.bob) == "bad"
+        assert pair.bob.store.read_now(lambda tx: lists.held_change_sets(tx, 1)) == []
+
+    run(story)
+
+
+def test_what_the_partner_says_of_its_own_issue_is_taken_though_our_copy_forgot_it_and_it_is_closed_here() -> None:
+    async def story(pair: Pair) -> None:
+        pair.bob.scope = {"types": [{"when": 'issue.status == "closed"', "type": "skipped"}]}
+        await pair.bob.start()
+        pair.bob.back_up()
+        local = issue(pair, "one", status="new")
+        await pair.settle()
+        (here,) = promises._issues(pair.bob)
+        pair.bob.tracker.edit(here.local, {Cell("status"): "closed"}, "bob")
+        pair.bob.restore()
+        await pair.bob.start()
+        await pair.settle()
+        pair.alice.tracker.edit(local, {Cell("title"): "two"}, "alice")
+        await pair.settle()
+        assert pair.aside(pair.bob) == []
+        pair.bob.tracker.edit(here.local, {Cell("status"): "new"}, "bob")
+        await pair.settle()
+        assert (len(promises._issues(pair.bob)), pair.title(pair.bob)) == (1, "two")
 
     run(story)

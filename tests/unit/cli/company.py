@@ -106,6 +106,17 @@ def pair(folder: Path, *words: str) -> tuple[Company, Company]:
     return acme, beta
 
 
+def link(folder: Path, acme: Company, beta: Company, *, agreement: str, ours: str, theirs: str) -> None:
+    """A link over exchange directories between companies that are founded: its agreement, and each one's rules."""
+    for name, text in (("agreement", agreement), (acme.name, ours), (beta.name, theirs)):
+        (folder / f"{name}.toml").write_text(text)
+    options, file = share(folder, acme, beta), folder / f"{beta.name}.handshake"
+    acme.run("link", "create", beta.name, *options[acme.name], "--agreement", folder / "agreement.toml",
+             "--mapping", folder / f"{acme.name}.toml", "--out", file)  # fmt: skip
+    beta.run("link", "join", file, "--name", acme.name, *options[beta.name], "--mapping",
+             folder / f"{beta.name}.toml", "--yes")  # fmt: skip
+
+
 def settle(acme: Company, beta: Company) -> None:
     """Both sync in turn, as cron would, until the link is active and nothing waits."""
     for _ in range(ROUNDS_MAX):
