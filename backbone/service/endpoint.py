@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Container, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 from backbone.model import ATTACHMENT, COMMENT, ISSUE, ROW, Cell, Cells, FieldType, Schema
@@ -196,7 +196,7 @@ class Endpoint(Voice):
         names = Names(gid_of, local_of, self.born_here, strange, shared)
         if not book.kin:
             return names
-        return replace(names, born_elsewhere=self.born_elsewhere, said_elsewhere=book.said_elsewhere)
+        return names._replace(born_elsewhere=self.born_elsewhere, said_elsewhere=book.said_elsewhere)
 
     def gid(self, kind: str, local: str) -> str:
         """Of something born here."""

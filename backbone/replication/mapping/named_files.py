@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import cached_property
 
 from backbone.replication.mapping.filenames import safe
@@ -17,7 +16,7 @@ class NamedFiles:
 
     def known_to(self, names: Names) -> Names:
         """These names, which know the issue's attachments besides."""
-        return replace(names, file_named=self._gid, file_name=self._name)
+        return names._replace(file_named=self._gid, file_name=self._name)
 
     @cached_property
     def _names(self) -> Mapping[str, str]:

@@ -30,6 +30,7 @@ WANTED = "ref:"
 _LABEL = rf"\[([^\[\]\n]{{1,{LABEL_CHARACTERS_MAX}}})\]"
 _IN_PLACE = rf"((?<!\\)!(?={_LABEL.replace('(', '(?:', 1)}\(backbone:{ATTACHMENT}/))?"
 _CANONICAL = re.compile(rf"{_IN_PLACE}{_LABEL}\(backbone:({ISSUE}|{COMMENT}|{ATTACHMENT}|{USER})/([^()\s]{{1,900}})\)")
+_FILE = f"](backbone:{ATTACHMENT}/"
 
 
 def names_something(text: str) -> bool:
@@ -39,12 +40,8 @@ def names_something(text: str) -> bool:
 
 def names_a_file(value: Value) -> bool:
     """Whether an agreed value, or a comment's text, names an attachment."""
-    return f"](backbone:{ATTACHMENT}/" in _text(value)
-
-
-def _text(value: Value) -> str:
     text = value.get("text") if isinstance(value, dict) else value
-    return text if isinstance(text, str) else ""
+    return isinstance(text, str) and _FILE in text
 
 
 class Shown(NamedTuple):
@@ -63,6 +60,15 @@ def _compiled(forms: tuple[tuple[str, str], ...]) -> tuple[tuple[Form, ...], "re
     return known, re.compile(every)
 
 
+@lru_cache(maxsize=64)
+def _signs_of_files(forms: tuple[tuple[str, str], ...]) -> tuple[str, ...] | None:
+    """One of these is in every text that names an attachment; ``None`` where one is named as it is called, and any text
+    may.
+    """
+    named = [text for kind, text in forms if kind == ATTACHMENT]
+    return None if any(known_form(ATTACHMENT, text).by_name for text in named) else tuple(map(sign, named))
+
+
 class References:
     """One link's references."""
 
@@ -70,14 +76,18 @@ class References:
         files = None if rules.attachments is None else in_markdown(rules.attachments, rules.markup)
         self._said = {ISSUE: rules.issues, COMMENT: rules.comments, ATTACHMENT: files, USER: rules.people}
         self._people = people
+        self._last: tuple[Schema | None, tuple[tuple[str, str], ...]] = (None, ())
 
     def need_files(self, cells: Cells, schema: Schema) -> bool:
         """Whether a local text may name an attachment, or the tracker's texts name attachments by their names."""
-        forms = [text for kind, text in self._forms(schema) if kind == ATTACHMENT]
-        if any(known_form(ATTACHMENT, text).by_name for text in forms):
-            return True
-        signs = [sign(text) for text in forms]
-        return any(one in text for text in map(_text, cells.values()) for one in signs)
+        signs = _signs_of_files(self._forms(schema))
+        if not signs:
+            return signs is None
+        for value in cells.values():
+            text = value.get("text") if isinstance(value, dict) else value
+            if isinstance(text, str) and any(one in text for one in signs):
+                return True
+        return False
 
     def out(self, text: str, agreed: str | None, schema: Schema, names: Names) -> str:
         """A Markdown text of ours as it travels. ``agreed`` is what travelled last: what it named stays what it was."""
@@ -115,9 +125,14 @@ class References:
         return _CANONICAL.sub(lambda match: match[2], text)
 
     def _forms(self, schema: Schema) -> tuple[tuple[str, str], ...]:
-        """Those of the link's file, or the tracker's own."""
-        usual, named = schema.references, self._said.items()
-        return tuple([(kind, text) for kind, said in named for text in (usual.get(kind, ()) if said is None else said)])
+        """Those of the link's file, or the tracker's own. Asked for each text of one schema: kept for the last."""
+        of, forms = self._last
+        if of is not schema:
+            usual, named = schema.references, self._said.items()
+            of_kinds = [(kind, usual.get(kind, ()) if said is None else said) for kind, said in named]
+            forms = tuple([(kind, text) for kind, texts in of_kinds for text in texts])
+            self._last = (schema, forms)
+        return forms
 
     def _canonical(self, form: Form, word: str, schema: Schema, names: Names) -> str | None:
         said = form.read(word)

@@ -1,7 +1,6 @@
 """What a translation takes and gives."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -65,8 +64,7 @@ def _never(_: str) -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(NamedTuple):
     """How issues, comments and attachments are called on both sides."""
 
     gid_of: Callable[[str, str], str]

@@ -16,7 +16,7 @@ def shadow_for(
     of the issue. ``local`` are cells that go out, ``said`` agreed values that come.
     """
     shadow = book.fields(gid, cells)
-    known = (register.value for register in shadow.values())
+    known = [register.value for register in shadow.values()]
     if ep.theirs.translation.needs_files(local, ep.schema) or any(map(names_a_file, (*said, *known))):
         return book.load_whole(gid)
     return shadow

@@ -1,6 +1,5 @@
 """What was born at a third node: told by us it obeys our rules; told by the partner it is the partner's."""
 
-from dataclasses import replace
 from typing import Any
 
 from backbone.model import ATTACHMENT, COMMENT, Cell, Record, Value
@@ -16,7 +15,7 @@ def third(said: dict[Cell, Value] | None = None, terms: dict[str, Any] | None = 
     """All comments and attachments were born at a third node, whose partner said of them what ``said`` holds."""
     made = Half(translation({}, {}, terms=terms or {}, **rules))
     told = said or {}
-    made.names = replace(made.names, born_here=lambda _: False, born_elsewhere=lambda _: True, said_elsewhere=told.get)
+    made.names = made.names._replace(born_here=lambda _: False, born_elsewhere=lambda _: True, said_elsewhere=told.get)
     return made
 
 
