@@ -28,8 +28,6 @@ SEEDS_AT_ONCE = 25
 """One test: small enough that two workers end at about the same time."""
 LENGTHS = (50, 75, 100, STEPS)
 """How many steps worlds take in turn: two short ones find what one long one does not, and the other way round."""
-COVERED = 75
-"""So many worlds of each kind tell what is covered: measuring that costs half as much again as they do."""
 STORY_LINES = 60
 
 POINTS = {
@@ -49,12 +47,13 @@ MISFORTUNES = {
 }  # fmt: skip
 
 
-def batches(count: int) -> list[Any]:
+pytestmark = pytest.mark.no_cover
+"""Measuring what they cover costs half as much again as the worlds do: the rules are covered by direct tests."""
+
+
+def batches(count: int) -> range:
     """The first seed of each test."""
-    return [
-        pytest.param(first, marks=() if first < COVERED else pytest.mark.no_cover)
-        for first in range(0, count, SEEDS_AT_ONCE)
-    ]
+    return range(0, count, SEEDS_AT_ONCE)
 
 
 def kept(first: int, count: int, **kind: Any) -> list[World]:

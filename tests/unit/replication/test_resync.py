@@ -50,6 +50,18 @@ def test_a_write_that_the_peer_does_not_know_is_lacking_there() -> None:
     assert met("old", {}, ours=ours).lacking == (Operation(TITLE, "old", Stamp(1, 9), Stamp(1, 9)),)
 
 
+def test_an_edit_after_a_write_that_the_peer_does_not_know_is_one_whatever_it_looks_like() -> None:
+    found = met("theirs", {}, ("theirs",), ours=Register(Stamp(1, 9), Stamp(1, 9), "old", "old"))
+    assert found.registers[TITLE].image == "old"
+    assert [one.lost for one in found.conflicts] == ["theirs"]
+
+
+def test_an_edit_of_what_the_peer_says_nothing_of_replaces_nothing() -> None:
+    standing = Standing({TITLE: "edited"}, {TITLE: "edited"}, {TITLE: "written"})
+    found = meet({TITLE: OURS}, [], {}, standing, {"title": Policy.NEWEST}, lambda _: False)
+    assert (found.registers[TITLE].image, found.operations, found.conflicts) == ("written", (), ())
+
+
 def test_what_cannot_be_said_and_our_own_notes_are_left_as_they_are() -> None:
     note = Cell("~note")
     standing = Standing({TITLE: "odd"}, {TITLE: "odd"}, {}, unsaid=(TITLE,))
