@@ -6,11 +6,13 @@ Version 1 is the handshake's; it has no row until another one is proposed.
 import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, delete, select
 
 from backbone.model import ATTACHMENT, COMMENT
+from backbone.replication.agreement import Agreement
 from backbone.replication.message import ChangeSet
 from backbone.replication.proposing import Named, Stage
 from backbone.store import lists
@@ -32,7 +34,8 @@ class Version:
 
     version: int
     stage: Stage
-    agreement: dict[str, Any]
+    agreement: str
+    """JSON."""
     digest: bytes
     reason: str
     ours_from: int | None
@@ -41,11 +44,22 @@ class Version:
     changed_at: float
 
 
+def agreement_of(version: Version) -> Agreement:
+    """As a value. Raises ``ConfigError``."""
+    return _parsed(version.agreement, version.version)
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str, version: int) -> Agreement:
+    """Parsing one costs as much as a step of the link, and what a link looks at is mostly the same few."""
+    return Agreement.parse(json.loads(text), f"version {version} of the agreement")
+
+
 def every(tx: Connection, link: int) -> list[Version]:
     """All versions of this link, the oldest first; none before the first proposal."""
     return [
         Version(
-            r.version, Stage(r.stage), json.loads(r.agreement), bytes(r.digest), r.reason, r.ours_from, r.theirs_from,
+            r.version, Stage(r.stage), r.agreement, bytes(r.digest), r.reason, r.ours_from, r.theirs_from,
             r.said_up_to, r.changed_at,
         )
         for r in _EVERY(tx, link)

@@ -17,7 +17,6 @@ from backbone.service.flow.inbound import Report
 from backbone.service.flow.recording import emit, record
 from backbone.service.flow.scoping import Ruling
 from backbone.service.flow.tasks import Task, rounds
-from backbone.service.links import talks
 from backbone.store import links, lists, messages, proposals, shadows, twins
 from backbone.store.lists import Intent
 from backbone.store.shadows import Book
@@ -226,7 +225,7 @@ def agreed_at_arrival() -> AbstractContextManager[Any]:
         if any(one.kind == Kind.AGREED for one in come):
             ep.earlier = None
             if changed is not None and ep.side is Side.SLAVE and ep.translate is not None:
-                ep.agreement = talks.agreement_of(changed)
+                ep.agreement = proposals.agreement_of(changed)
                 ep.translation, ep.policies = ep.translate(ep.agreement), ep.agreement.policies()
         return report
 

@@ -1,5 +1,6 @@
 """The promises, as checks over both nodes. The names are those of PROTOCOL section 3 where it has one."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -234,7 +235,7 @@ def _recorded(tx: Connection) -> set[tuple[str, str, str]]:
 
 def _last_writes(tx: Connection) -> dict[tuple[str, Cell], Operation]:
     last: dict[tuple[str, Cell], Operation] = {}
-    terms = {one.version: one.agreement["fields"] for one in proposals.every(tx, 1)}
+    terms = {one.version: json.loads(one.agreement)["fields"] for one in proposals.every(tx, 1)}
     rows = tx.execute(select(outbox).where(outbox.c.kind.in_(("DATA", "AGREED"))).order_by(outbox.c.seq))
     for row in rows:
         if row.kind == "AGREED":

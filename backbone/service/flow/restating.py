@@ -54,7 +54,7 @@ async def say_more(ep: Endpoint) -> int:
     """One page; returns how much was done. The last one says so to ``ep``."""
     before, present = await ep.store.read(lambda tx: proposals.last_two(tx, ep.row))
     life = await ep.store.read(lambda tx: links.state(tx, ep.row).life)
-    fresh = _fresh(ep, Agreement.parse(before.agreement, "before"), Agreement.parse(present.agreement, "now"))
+    fresh = _fresh(ep, proposals.agreement_of(before), proposals.agreement_of(present))
     page = await ep.store.read(lambda tx: _page(tx, ep, present.said_up_to or ""))
     known = {one.local: one for one in page}
     positions = {one.local: one.seen for one in page if one.seen is not None}

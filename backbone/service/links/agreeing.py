@@ -32,7 +32,7 @@ from backbone.replication.proposing import (
 from backbone.replication.scope.judging import EVERYTHING, Scope
 from backbone.service.endpoint import Earlier, Endpoint
 from backbone.service.flow.inbound import stop, take
-from backbone.service.links.talks import agreement_of, ask, carry_out, heard, open_proposal, talks_in, with_first
+from backbone.service.links.talks import ask, carry_out, heard, open_proposal, talks_in, with_first
 from backbone.store import links, lists, proposals
 from backbone.store.engine import Connection
 from backbone.store.messages import Incoming
@@ -54,8 +54,8 @@ async def refresh(ep: Endpoint) -> None:
         ep.translation, ep.scope = _fitting(ep, agreement)
         ep.agreement = agreement
         ep.policies, ep.version = agreement.policies(), present.version
-    ep.earlier = None if before is None else _earlier(ep, agreement_of(before))
-    ep.known = tuple(agreement_of(o) for o in every if o.ours_from is not None or o.stage is Stage.ACCEPTED)
+    ep.earlier = None if before is None else _earlier(ep, proposals.agreement_of(before))
+    ep.known = tuple(proposals.agreement_of(o) for o in every if o.ours_from is not None or o.stage is Stage.ACCEPTED)
     hashes = frozenset(one.policy_hash() for one in ep.known)
     ep.identity = replace(ep.identity, policy_hash=ep.agreement.policy_hash(), also=hashes)
     ep.standing = None if before_it is None else _standing(present, before_it)
@@ -73,7 +73,7 @@ async def settle(ep: Endpoint) -> None:
 def _standing(present: Version, before: Version) -> dict[str, Any]:
     said = proposal.Standing(
         version=present.version, base=before.digest, digest=present.digest,
-        agreement=proposal.spell(agreement_of(present)),
+        agreement=proposal.spell(proposals.agreement_of(present)),
     )  # fmt: skip
     return said.model_dump()
 
@@ -110,7 +110,7 @@ def _propose(tx: Connection, ep: Endpoint, agreement: Agreement) -> str:
     text, open_ = proposal.spell(agreement), open_proposal(tx, row)
     if text == proposal.spell(ep.agreement):
         return "this is the agreement that is in effect already: nothing to propose"
-    same = open_ is not None and text == proposal.spell(agreement_of(open_))
+    same = open_ is not None and text == proposal.spell(proposals.agreement_of(open_))
     digest = proposal.digest_of(ep.link_id, talks.last + 1, talks.present.digest, agreement)
     try:
         after, effects = step(talks, Proposes(digest, same=same))
@@ -132,7 +132,7 @@ async def decide(ep: Endpoint, item: int, arguments: Mapping[str, Any]) -> None:
     named = Named(int(arguments["version"]), bytes.fromhex(arguments["digest"]))
     given, reason = Decides(named, bool(arguments["accepts"])), str(arguments.get("reason", ""))
     open_ = await ep.store.read(lambda tx: open_proposal(tx, links.get(tx, ep.row)))
-    problem = _misfit(ep, agreement_of(open_)) if open_ is not None and given.accepts else ""
+    problem = _misfit(ep, proposals.agreement_of(open_)) if open_ is not None and given.accepts else ""
     await ep.store.run(lambda tx: _answered(tx, item, problem or ask(tx, ep, given, reason)))
     await refresh(ep)
 
@@ -193,7 +193,7 @@ async def advance(ep: Endpoint) -> int:
         return 0
     accepted = await ep.store.read(lambda tx: open_proposal(tx, row))
     assert accepted is not None
-    _fitting(ep, agreement_of(accepted))
+    _fitting(ep, proposals.agreement_of(accepted))
     await ep.store.run(lambda tx: heard(tx, ep, Turns()))
     passed("agreeing: turned")
     await refresh(ep)
@@ -216,7 +216,7 @@ async def meet(ep: Endpoint, incoming: Incoming) -> None:
     if row.side == Side.SLAVE:
         accepted = await ep.store.read(lambda tx: open_proposal(tx, row))
         assert accepted is not None
-        _fitting(ep, agreement_of(accepted))
+        _fitting(ep, proposals.agreement_of(accepted))
 
     def both(tx: Connection) -> None:
         if take(tx, ep, incoming):

@@ -10,7 +10,7 @@ from backbone.replication.differing import sentences
 from backbone.replication.merge import Side
 from backbone.replication.proposing import Stage, Talks
 from backbone.service.links import linking, talks
-from backbone.service.links.talks import agreement_of, talks_in
+from backbone.service.links.talks import talks_in
 from backbone.service.node import Node
 from backbone.service.parties import open_tracker, scope_of, translation_of
 from backbone.store import proposals
@@ -44,7 +44,7 @@ async def review(node: Node, row: LinkRow) -> Review:
     differences: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     if open_ is not None:
-        agreement = agreement_of(open_)
+        agreement = proposals.agreement_of(open_)
         differences = tuple(sentences(present(row), agreement, Side(row.side)))
         problems = tuple(await misfits(node, row, agreement))
     return Review(

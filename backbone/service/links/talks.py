@@ -63,11 +63,6 @@ def first_digest(row: LinkRow) -> bytes:
     return hashlib.sha256(f"{row.link_id} {(row.peer or {}).get('transcript', '')}".encode()).digest()
 
 
-def agreement_of(version: Version) -> Agreement:
-    """As a value."""
-    return Agreement.parse(version.agreement, f"version {version.version} of the agreement")
-
-
 def ask(tx: Connection, ep: Endpoint, given: Input, reason: str = "") -> str:
     """What our admin asks for; returns why it cannot be, if so."""
     row = links.get(tx, ep.row)
@@ -124,7 +119,10 @@ def _tell(tx: Connection, ep: Endpoint, talks: Talks, said: Tell, reason: str) -
     if said.what == PROPOSAL:
         (found,) = (one for one in proposals.every(tx, ep.row) if one.version == version)
         record: proposal.Proposed | proposal.Withdrawn | proposal.Answered = proposal.Proposed(
-            version=version, base=talks.present.digest, digest=digest, agreement=proposal.spell(agreement_of(found))
+            version=version,
+            base=talks.present.digest,
+            digest=digest,
+            agreement=proposal.spell(proposals.agreement_of(found)),
         )
     elif said.what == WITHDRAWAL:
         record = proposal.Withdrawn(version=version)
@@ -142,7 +140,7 @@ def _go_over(tx: Connection, ep: Endpoint, named: Named) -> None:
     (found,) = (one for one in proposals.every(tx, ep.row) if one.version == named.version)
     seq = links.state(tx, ep.row).out["c"].last
     proposals.change(tx, ep.row, named.version, ep.clock(), ours_from=seq)
-    links.change(tx, ep.row, agreement=found.agreement)
+    links.change(tx, ep.row, agreement=json.loads(found.agreement))
 
 
 def told(tx: Connection, ep: Endpoint, record: Mapping[str, Any] | None) -> str | None:
@@ -159,7 +157,7 @@ def told(tx: Connection, ep: Endpoint, record: Mapping[str, Any] | None) -> str 
     if named == present:
         return None
     with_first(tx, ep)
-    text = text or json.dumps(proposals.every(tx, ep.row)[0].agreement)
+    text = text or proposals.every(tx, ep.row)[0].agreement
     proposals.put_told(tx, ep.row, named, text, ep.clock())
     return (
         f"the partner works by version {named.version} of the agreement, and this copy of the store, which was put "
@@ -175,13 +173,13 @@ def adopt(tx: Connection, row: LinkRow, now: float) -> None:
     for other in (present, open_):
         if other is not None and other.version != found.version:
             proposals.change(tx, row.id, other.version, now, stage=Stage.SUPERSEDED)
-    old, new = Agreement.parse(row.agreement, "the agreement"), agreement_of(found)
+    old, new = Agreement.parse(row.agreement, "the agreement"), proposals.agreement_of(found)
     proposals.change(
         tx, row.id, found.version, now, stage=Stage.IN_EFFECT, ours_from=0, theirs_from=0,
         said_up_to="" if joining(old, new) or widening(old, new, Side(row.side)) else None,
     )  # fmt: skip
     proposals.forget_fields(tx, row.id, leaving(old, new))
-    links.change(tx, row.id, agreement=found.agreement)
+    links.change(tx, row.id, agreement=json.loads(found.agreement))
 
 
 def _as_said(named: Named) -> dict[str, Any]:
@@ -190,7 +188,7 @@ def _as_said(named: Named) -> dict[str, Any]:
 
 def _settle(tx: Connection, ep: Endpoint, named: Named) -> None:
     """Nothing by the old agreement can come any more: what left it is forgotten, what joined it is to be said."""
-    old, new = map(agreement_of, proposals.last_two(tx, ep.row))
+    old, new = map(proposals.agreement_of, proposals.last_two(tx, ep.row))
     for key, sent, is_left in proposals.forget_fields(tx, ep.row, leaving(old, new)):
         item = lists.set_aside_by_key(tx, ep.row, key)
         if item is None or item.edits == "[]":
