@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from tests.crash.companies import BOUND_SECONDS, LARGE_BYTES, Companies, runs
@@ -15,7 +16,9 @@ LOOKS = 100
 
 FRESH = ("handshake: step stored", "handshake: document sent", "populate: recorded", "control: taken")
 """Passed once in a link's life: each death has a pair of nodes of its own."""
-PAIRING = ("pairing: looked", "pairing: followed", "pairing: said what was left")
+LEFT = "pairing: said what was left"
+"""Passed when a person has said which of two issues is the twin."""
+PAIRING = ("pairing: looked", "pairing: followed", LEFT)
 """Passed by who joins, where both trackers hold the same issue before the link."""
 MASTERS = ("handshake: key pinned", "handshake: acceptance stored")
 STEADY = (
@@ -27,7 +30,7 @@ RECOVERY = ("resume: found", "resume: finished")
 """Passed when the process died with a write begun: the first death is at ``BEFORE_RECOVERY``."""
 BEFORE_RECOVERY = ("apply: planned", "tracker: committed", "apply: written")
 SIDES = ("alice", "bob")
-TWIN = "known to both before the link"
+TWIN, NO_TWIN = "known to both before the link", "known to Bob alone"
 
 
 class Death(NamedTuple):
@@ -82,8 +85,9 @@ def die_at_birth(companies: Companies, death: Death) -> bool:
     (other,) = set(SIDES) - {death.who}
     if death.point in PAIRING:
         _let_pair(companies)
+    local = companies.people["bob"].create(TWIN) if death.point == LEFT else ""
     companies.start(other)
-    return _die(companies, death, lambda: None)
+    return _die(companies, death, lambda: _tell_apart(companies, local) if local else None)
 
 
 def _let_pair(companies: Companies) -> None:
@@ -94,6 +98,22 @@ def _let_pair(companies: Companies) -> None:
     bob = companies.nodes["bob"]
     file = bob.folder / "links" / f"{bob.link}.toml"
     file.write_text(f'{file.read_text()}\n[pairing]\nkey = "title"\n')
+
+
+def _tell_apart(companies: Companies, local: str) -> None:
+    """The second of two twins at Bob's is none: it gets a title of its own, and the first is paired."""
+    bob = companies.nodes["bob"]
+    wait_until(lambda: bool(bob.json("queue", "list")), BOUND_SECONDS)
+    companies.people["bob"].retitle(local, NO_TWIN)
+    companies.made[NO_TWIN] += 1
+
+    def told() -> bool:
+        for item in bob.json("queue", "list"):
+            with suppress(AssertionError):  # what was applied in between is no item any more
+                bob.cli("queue", "retry", str(item["id"]))
+        return not bob.lives() or not bob.json("queue", "list")
+
+    wait_until(told, BOUND_SECONDS)
 
 
 def die_at_work(companies: Companies, death: Death) -> bool:
