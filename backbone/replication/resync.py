@@ -14,10 +14,10 @@ from pydantic import Field, ValidationError
 from backbone.errors import PeerError
 from backbone.model import Cell, Cells, Value
 from backbone.replication import limits
-from backbone.replication.diff import NOTE, Conflict, Shadow
+from backbone.replication.diff import NOTE, Conflict, Plan, Shadow
 from backbone.replication.digest import of_value
 from backbone.replication.link import LinkState, Welcome
-from backbone.replication.merge import EMPTY, NEVER, Policy, Register
+from backbone.replication.merge import EMPTY, NEVER, Policy, Register, Side, write
 from backbone.replication.message import (
     LANES,
     ChangeSet,
@@ -178,6 +178,20 @@ def meet(
         if operation is not None and _says_something(ours, operation, standing):
             operations.append(operation)
     return Met(registers, tuple(operations), tuple(lacking), tuple(conflicts))
+
+
+def without_taken_out(
+    plan: Plan, is_gone: Callable[[Cell], bool], side: Side, inc: int, number: Callable[[], int]
+) -> tuple[Plan, Shadow]:
+    """The plan without what the partner says of things of ours that neither our store nor our tracker has, and what we
+    say of those: they were told in a life that our store forgot, and taken out since.
+    """
+    gone = [cell for cell, value in plan.targets.items() if value is not None and is_gone(cell)]
+    if not gone:
+        return plan, {}
+    said = {cell: write(plan.registers[cell], None, side, inc, number()) for cell in gone}
+    targets = {cell: value for cell, value in plan.targets.items() if cell not in said}
+    return Plan({**plan.registers, **said}, targets, plan.conflicts), said
 
 
 def _is_unseen(

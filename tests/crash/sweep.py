@@ -21,6 +21,9 @@ LEFT = "pairing: said what was left"
 PAIRING = ("pairing: looked", "pairing: followed", LEFT)
 """Passed by who joins, where both trackers hold the same issue before the link."""
 MASTERS = ("handshake: key pinned", "handshake: acceptance stored")
+"""Passed by the master alone, ..."""
+TURNED = "agreeing: turned"
+"""... and so is this when an agreement changes."""
 STEADY = (
     "capture: contents fetched", "capture: recorded", "send: sealed", "send: sent", "send: marked", "receive: opened",
     "receive: stored", "receive: confirmed", "apply: planned", "tracker: committed", "apply: written",
@@ -64,7 +67,7 @@ def steady(passings: Sequence[int]) -> Iterator[Death]:
 
 def by_admins() -> Iterator[Death]:
     """While an admin has something done that is not done every day."""
-    yield from (Death(who, point) for who in SIDES for point in OCCASIONS)
+    yield from (Death(who, point) for who in SIDES for point in OCCASIONS if who == "alice" or point != TURNED)
 
 
 def into_trackers() -> Iterator[Death]:

@@ -3,7 +3,7 @@
 from typing import Any
 from unittest.mock import patch
 
-from backbone.model import Cell
+from backbone.model import COMMENT, Cell
 from backbone.replication.message import ChangeSet, Operation
 from backbone.service.flow import outbound
 from backbone.store import lists
@@ -94,5 +94,30 @@ def test_what_the_partner_says_of_its_own_issue_is_taken_though_our_copy_forgot_
         pair.bob.tracker.edit(here.local, {Cell("status"): "new"}, "bob")
         await pair.settle()
         assert (len(promises._issues(pair.bob)), pair.title(pair.bob)) == (1, "two")
+
+    run(story)
+
+
+def test_what_neither_store_remembers_of_an_issue_is_not_there_twice_and_what_was_taken_out_is_out() -> None:
+    """The slave's copy knows the issue and nothing that was said of it later; the master's does not know it at all."""
+
+    async def story(pair: Pair) -> None:
+        pair.alice.back_up()
+        local = issue(pair, "one")
+        await pair.settle()
+        pair.bob.back_up()
+        pair.alice.tracker.comment(local, "stays", "alice")
+        gone = pair.alice.tracker.comment(local, "goes", "alice")
+        await pair.settle()
+        pair.alice.tracker.remove_comment(local, gone)
+        for node in pair.world.nodes:
+            node.restore()
+            await node.start()
+        await pair.settle()
+        assert [pair.aside(node) for node in pair.world.nodes] == [[], []]
+        for node in pair.world.nodes:
+            (said,) = [value for cell, value in pair.cells(node).items() if cell.field == COMMENT]
+            assert isinstance(said, dict)
+            assert str(said["text"]).strip().endswith("stays")
 
     run(story)

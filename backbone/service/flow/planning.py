@@ -17,6 +17,7 @@ from backbone.replication.mapping.references import WANTED
 from backbone.replication.message import ChangeSet
 from backbone.replication.overlap import renew
 from backbone.replication.receipt import Became
+from backbone.replication.resync import without_taken_out
 from backbone.replication.scope.expression import ExpressionError
 from backbone.replication.single import with_one_target
 from backbone.service.endpoint import Endpoint
@@ -215,7 +216,8 @@ def _join(
         plan, renewed = renew(shadow, operations, plan, overlap(tx, ep, book, task))
         anew = {**anew, **renewed}
     plan, left = _with_one_target(tx, ep, shadow, plan)
-    anew = {**anew, **left}
+    plan, gone = _without_taken_out(tx, ep, book, plan)
+    anew = {**anew, **left, **gone}
 
     def translate(cells: Cells) -> Inward:
         return terms.translation.to_local(
@@ -253,6 +255,18 @@ def _with_one_target(tx: Connection, ep: Endpoint, shadow: Shadow, plan: Plan) -
         return plan, {}
     inc = links.state(tx, ep.row).life[0]
     return with_one_target(shadow, plan, holds_one, ep.side, inc, lambda: links.take_numbers(tx, ep.row, 1))
+
+
+def _without_taken_out(tx: Connection, ep: Endpoint, book: Book, plan: Plan) -> tuple[Plan, Shadow]:
+    def is_gone(cell: Cell) -> bool:
+        return ep.is_owned(cell) and ep.born_here(cell.element) and book.by_gid(cell.element) is None
+
+    if not any(cell.element and is_gone(cell) for cell in plan.targets):
+        return plan, {}
+    inc = links.state(tx, ep.row).life[0]
+    if inc == 1:  # our store forgot nothing: the partner names what never was
+        return plan, {}
+    return without_taken_out(plan, is_gone, ep.side, inc, lambda: links.take_numbers(tx, ep.row, 1))
 
 
 def _files(ep: Endpoint, cells: Cells) -> Mapping[str, str]:

@@ -352,9 +352,10 @@ async def _finish(ep: Endpoint) -> int:
     await _name_what_rests(ep)
     for first in range(0, len(untold), READ_AT_ONCE):
         page = untold[first : first + READ_AT_ONCE]
-        found = await ep.tracker.read([known.local for known in page])
+        here = await _look(ep, [known.local for known in page])
+        await ep.store.run(lambda tx, h=here: _name_written(tx, ep, h))  # type: ignore[misc]
         for known in page:
-            issue = found.get(known.local)
+            issue = here.issues.get(known.local)
             if issue is not None and ep.born_here(known.gid):
                 await fetch_contents(ep, issue.cells, known=True)
                 born[known.gid] = (ep.translation.person(issue.author, ep.schema), issue.created)
@@ -377,6 +378,16 @@ async def _name_what_rests(ep: Endpoint) -> None:
         book.flush(ep.clock())
 
     await ep.store.run(name)
+
+
+def _name_written(tx: Connection, ep: Endpoint, here: _Here) -> None:
+    """A partner that was restored, too, is silent about what it said of these issues, and says it again: what we made
+    of it since the backup has its name then.
+    """
+    book = Book(tx, ep.row)
+    for written in here.written.values():
+        _name_contents(tx, ep, book, written)
+    book.flush(ep.clock())
 
 
 def _push(tx: Connection, ep: Endpoint, untold: Sequence[Known], born: Mapping[str, tuple[str, str]]) -> None:

@@ -4,8 +4,9 @@ import pytest
 
 from backbone.errors import PeerError
 from backbone.model import Cell, Value
+from backbone.replication.diff import Plan
 from backbone.replication.digest import of_value
-from backbone.replication.merge import Policy, Register, Stamp
+from backbone.replication.merge import Policy, Register, Side, Stamp
 from backbone.replication.message import ChangeSet, Operation, encode_record
 from backbone.replication.resync import (
     Met,
@@ -16,6 +17,7 @@ from backbone.replication.resync import (
     encode_told,
     in_messages,
     meet,
+    without_taken_out,
 )
 
 TITLE = Cell("title")
@@ -60,6 +62,17 @@ def test_an_edit_of_what_the_peer_says_nothing_of_replaces_nothing() -> None:
     standing = Standing({TITLE: "edited"}, {TITLE: "edited"}, {TITLE: "written"})
     found = meet({TITLE: OURS}, [], {}, standing, {"title": Policy.NEWEST}, lambda _: False)
     assert (found.registers[TITLE].image, found.operations, found.conflicts) == ("written", (), ())
+
+
+def test_what_the_peer_says_of_a_thing_of_ours_that_was_taken_out_is_answered_by_that() -> None:
+    gone, stays = Cell("comment", "aa-1"), Cell("comment", "bb-2")
+    registers = {cell: Register(NEW, NEW, "text") for cell in (gone, stays)}
+    plan = Plan(registers, {gone: "text", stays: "text"}, ())
+    found, said = without_taken_out(plan, lambda cell: cell.element.startswith("aa-"), Side.MASTER, 2, lambda: 9)
+    assert found.targets == {stays: "text"}
+    assert (found.registers[gone].value, found.registers[stays].value) == (None, "text")
+    assert said == {gone: found.registers[gone]}
+    assert without_taken_out(plan, lambda _: False, Side.MASTER, 2, lambda: 9) == (plan, {})
 
 
 def test_what_cannot_be_said_and_our_own_notes_are_left_as_they_are() -> None:
