@@ -169,6 +169,8 @@ def meet(
             if operation is not None and operation.value != was and not ours.known.contains(operation.write):
                 is_open = policy_of[cell.field] is Policy.MANUAL
                 conflicts.append(Conflict(cell, shown, operation.value, lost_here=False, open=is_open))
+        elif operation is None and told(cell) and cell in standing.base and shown != ours.value:
+            after = ours._replace(image=ours.value)  # the peer said it once, and forgot it, too: it is said as ours
         else:
             after = ours._replace(image=shown)
             if _is_lacking(ours, operation, told(cell)):

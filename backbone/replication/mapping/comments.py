@@ -38,6 +38,7 @@ class Comments:
         self._prefix = rules.send.strip_prefix
         self._is_chosen = _chosen(rules.send)
         self._headlines = dict.fromkeys((rules.headline, HEADLINE))
+        self._readings = [_reading(headline) for headline in self._headlines if "{author}" in headline]
 
     def out(
         self, target: Cell, value: Record, schema: Schema, names: Names, shadow: Shadow, *, ours: bool
@@ -53,13 +54,15 @@ class Comments:
             return register.image if register is not None and isinstance(register.image, dict) else None
         first = written_elsewhere(target, value, names, self._user)
         here = self._without_headline(str(value["text"]), first)
+        is_forgotten = not ours and known is None and first is None and value["author"] == self._user
+        said = self._recalled(value) if is_forgotten else known
         text, is_new = self._texts.out(
-            self._without_additions(here, known, ours=ours), _to_compare(known, first), schema, names
+            self._without_additions(here, said, ours=ours), _to_compare(known, first), schema, names
         )
         if ours and not (here.startswith(self._prefix) and self._leaves(value, schema, is_new or known is None)):
             return None
         self._check_length(target, text)
-        about = known if known is not None else self._people.about(value, first, schema)
+        about = said if said is not None else self._people.about(value, first, schema)
         return self._record(text, about, known, word if ours else None)
 
     def into(self, cell: Cell, value: Record, names: Names, draft: Draft, *, ours: bool) -> None:
@@ -107,6 +110,14 @@ class Comments:
                 text = text.removeprefix(_above(headline, said))
         return text
 
+    def _recalled(self, value: Record) -> Record | None:
+        """Whose comment of the partner's this is, where our store was put back and forgot it: as the headline says."""
+        for reading in self._readings:
+            found = reading.match(str(value["text"]))
+            if found is not None:
+                return {"author": found["author"], "created": found.groupdict().get("created", value["created"])}
+        return None
+
     def _check_length(self, target: Cell, text: str) -> None:
         if self._characters_max is not None and len(text) > self._characters_max:
             raise NoRow(text, "is longer than the agreement allows")
@@ -133,6 +144,12 @@ def _above(headline: str, value: Record) -> str:
         return ""
     said = headline.replace("{created}", str(value["created"])).replace("{author}", str(value["author"]))
     return f"{said}\n\n"
+
+
+def _reading(headline: str) -> "re.Pattern[str]":
+    """What reads who wrote it, and when, from the line that ``_above`` makes."""
+    words = re.escape(headline).replace(r"\{author\}", r"(?P<author>[^\n]{1,200}?)", 1)
+    return re.compile(words.replace(r"\{created\}", r"(?P<created>\S{1,40})", 1) + "\n\n")
 
 
 def _chosen(rules: Leaving) -> Callable[[Record, Schema], bool]:

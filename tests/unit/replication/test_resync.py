@@ -6,7 +6,7 @@ from backbone.errors import PeerError
 from backbone.model import Cell, Value
 from backbone.replication.diff import Plan
 from backbone.replication.digest import of_value
-from backbone.replication.merge import Policy, Register, Side, Stamp
+from backbone.replication.merge import EMPTY, Policy, Register, Side, Stamp
 from backbone.replication.message import ChangeSet, Operation, encode_record
 from backbone.replication.resync import (
     Met,
@@ -73,6 +73,13 @@ def test_what_the_peer_says_of_a_thing_of_ours_that_was_taken_out_is_answered_by
     assert (found.registers[gone].value, found.registers[stays].value) == (None, "text")
     assert said == {gone: found.registers[gone]}
     assert without_taken_out(plan, lambda _: False, Side.MASTER, 2, lambda: 9) == (plan, {})
+
+
+@pytest.mark.parametrize(("told", "image"), [(True, None), (False, "written")])
+def test_what_was_written_for_a_peer_that_forgot_it_is_said_as_ours(told: bool, image: Value) -> None:
+    standing = Standing({TITLE: "written"}, {TITLE: "written"}, {TITLE: "written"})
+    found = meet({}, [], {}, standing, {"title": Policy.NEWEST}, lambda _: told)
+    assert found.registers.get(TITLE, EMPTY).image == image
 
 
 def test_what_cannot_be_said_and_our_own_notes_are_left_as_they_are() -> None:

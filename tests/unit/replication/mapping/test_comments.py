@@ -83,6 +83,20 @@ class TestWords:
         assert text(alice.capture(shown)[THEIRS]) == "hello"
         assert alice.capture({Cell(COMMENT, "9"): record("hello, secret", visibility="internal")}) == {}
 
+    @pytest.mark.parametrize("headline", ["", "{author} wrote:", "On {created} {author} said:", "From the partner:"])
+    def test_one_of_the_partners_that_a_store_forgot_is_said_as_whose_it_is(self, headline: str) -> None:
+        """After a restore of both stores: the line above it says who wrote it, if one stands there."""
+        alice = half(headline=headline)
+        alice.hear({THEIRS: record("hello", author="bob", created="2026-11-01T10:00:00Z")})
+        shown = dict(alice.shown)
+        alice.shadow.clear()
+        said = alice.capture(shown)[THEIRS]
+        assert isinstance(said, dict)
+        if "{author}" in headline:
+            assert said == {"text": "hello", "author": "bob", "created": "2026-11-01T10:00:00Z"}
+        else:
+            assert str(said["text"]).endswith("hello")
+
 
 class TestPrefix:
     def test_an_edit_that_takes_only_the_prefix_away_takes_the_comment_back(self) -> None:
