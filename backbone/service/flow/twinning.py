@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
-from backbone.model import ISSUE, Cell, Cells, Issue, Value
+from backbone.model import ISSUE, Applied, Cell, Cells, Issue, Value
 from backbone.replication import diff
 from backbone.replication.diff import Conflict, Plan, Shadow
+from backbone.replication.identity import creation
 from backbone.replication.merge import EMPTY, NEVER, Register
 from backbone.replication.message import ChangeSet, Operation
 from backbone.replication.scope.expression import ExpressionError
@@ -216,6 +217,15 @@ def wrote(tx: Connection, ep: Endpoint, book: Book, gid: str) -> None:
         _stands(tx, ep, book, book.twins[gid]._replace(state=PAIRED))
 
 
+def joined(tx: Connection, ep: Endpoint, book: Book, gid: str, written: Iterable[Applied]) -> None:
+    """Our store was put back to a copy that was made before that write: the tracker would take another one with the
+    same marker for the one that it has.
+    """
+    if ep.pairing is not None and any(one.key == creation(gid) for one in written):
+        book.twins = {**book.twins, **twins.of_gids(tx, ep.row, [gid])}
+        wrote(tx, ep, book, gid)
+
+
 def name_contents(ep: Endpoint, book: Book, change_set: ChangeSet, sights: Sights) -> None:
     """Comments and attachments of the partner's that stand in the twin already are those that stand there."""
     twin, seen = book.twins.get(change_set.gid), sights.get(change_set.gid)
@@ -266,5 +276,5 @@ def after_greeting(book: Book, gid: str, shadow: Shadow, plan: Plan) -> Plan:
 
 __all__ = [
     "NOTHING_SEEN", "Doubt", "Sight", "Sights", "adopted", "advice", "after_greeting", "greeted", "is_begun",
-    "keep_back", "load", "name_contents", "name_equal", "shown", "sight", "wrote",
+    "joined", "keep_back", "load", "name_contents", "name_equal", "shown", "sight", "wrote",
 ]  # fmt: skip

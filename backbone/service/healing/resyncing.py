@@ -220,6 +220,7 @@ def _meet_one(
     written, seen = here.written.get(known.local, ()), known.seen
     later = [one for one in written if seen is None or not covers(seen, one.position)]
     _name_contents(tx, ep, book, later)
+    twinning.joined(tx, ep, book, known.gid, written)
     if ep.pairing is not None:
         twinning.name_equal(ep, book, theirs, issue)
     shadow = book.load_whole(known.gid)
@@ -385,8 +386,12 @@ def _name_written(tx: Connection, ep: Endpoint, here: _Here) -> None:
     of it since the backup has its name then.
     """
     book = Book(tx, ep.row)
-    for written in here.written.values():
+    book.load_locals((ISSUE, local) for local in here.written)
+    for local, written in here.written.items():
         _name_contents(tx, ep, book, written)
+        known = book.by_local(ISSUE, local)
+        if known is not None:
+            twinning.joined(tx, ep, book, known.gid, written)
     book.flush(ep.clock())
 
 

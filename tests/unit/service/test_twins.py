@@ -236,3 +236,33 @@ def test_a_store_put_back_to_before_the_pairing_finds_the_twin_again() -> None:
         assert promises.finally_(pair.world) == []
 
     told(story)
+
+
+def test_a_store_put_back_to_a_copy_from_the_middle_of_the_pairing_takes_all_that_came_since() -> None:
+    """The tracker has the twin's first write already, and would answer every other one with its marker like that."""
+
+    async def story(pair: Pair) -> None:
+        def copy(_: object) -> None:
+            if states(pair.bob) == {"1": twins.PAIRING}:
+                pair.bob.back_up()
+
+        make(pair.alice, "K", "ours")
+        make(pair.bob, "K", "ours")
+        pair.alice.tracker.comment("1", "the first", "alice")
+        pair.bob.tracker.refuse = copy
+        await pair.settle()
+        assert states(pair.bob) == {"1": twins.TOLD}
+        pair.alice.tracker.comment("1", "the second", "alice")
+        await pair.settle()
+        pair.bob.restore()
+        await pair.bob.start()
+        pair.alice.tracker.comment("1", "the third", "alice")
+        await pair.settle()
+        assert [text.split("\n")[-1].strip() for text in texts(pair, pair.bob)] == [
+            "the first",
+            "the second",
+            "the third",
+        ]
+        assert promises.finally_(pair.world) == []
+
+    told(story)
