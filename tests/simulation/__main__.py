@@ -34,8 +34,9 @@ def main() -> int:
                 print(f"{count} of {len(jobs)} seeds, {len(failed)} failed, about {left / 60:.0f} min left", flush=True)
     except KeyboardInterrupt:
         print("ended early")
+    steps = f" --steps {options.steps}" if options.steps != STEPS else ""
     for job in failed:
-        print(f"again: {sys.executable} -m tests.simulation --from {job.seed} --seeds 1 --story {job.kind}")
+        print(f"again: {sys.executable} -m tests.simulation --from {job.seed} --seeds 1 --story{steps} {job.kind}")
     print(f"{count} seeds, {len(failed)} failed, {time.perf_counter() - began:.1f} s")
     return 1 if failed else 0
 

@@ -15,6 +15,7 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     "--rotating": {"rotating": True},
     "--pairing": {"pairing": True},
     "--scoped": {"scoped": True},
+    "--tables": {"tables": True},
     "--carrier mail": {"carrier": MAIL},
 }
 """What ``world.run`` is given, by the options of ``python -m tests.simulation`` that do the same."""
