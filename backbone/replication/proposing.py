@@ -31,6 +31,8 @@ class Stage(StrEnum):
     WITHDRAWN = "withdrawn"
     SUPERSEDED = "superseded"
     """By a later proposal, before it took effect; or, having been in effect, by the next agreement."""
+    GIVEN_UP = "given up"
+    """By our admin, after a restore at the partner's or here: the partner works by an earlier one."""
     TOLD = "told"
     """By a partner, to a store that was put back and does not remember it: until our admin says that it is so."""
 

@@ -73,7 +73,8 @@ def present_of(every: Sequence[Version]) -> Version | None:
 
 def before(every: Sequence[Version], one: Version) -> Version | None:
     """The one that was in effect before it."""
-    earlier = [other for other in every if other.version < one.version and other.ours_from is not None]
+    ours = [other for other in every if other.ours_from is not None and other.stage is not Stage.GIVEN_UP]
+    earlier = [other for other in ours if other.version < one.version]
     return earlier[-1] if earlier else None
 
 
@@ -97,11 +98,12 @@ def put_told(tx: Connection, link: int, named: Named, agreement: str, now: float
 
 
 def last_two(tx: Connection, link: int) -> tuple[Version, Version]:
-    """The version before the one by which we write, and that one; only where it was changed."""
+    """The version by which we wrote before, and the one by which we write; only where it was changed."""
     found = every(tx, link)
     present = present_of(found)
     assert present is not None, "nothing was ever proposed"
-    earlier = before(found, present)
+    given_up = [one for one in found if one.stage is Stage.GIVEN_UP and one.version > present.version]
+    earlier = given_up[-1] if given_up else before(found, present)
     assert earlier is not None, "the agreement was never changed"
     return earlier, present
 

@@ -172,7 +172,9 @@ def adopt(tx: Connection, row: LinkRow, now: float) -> None:
     assert found is not None, "nothing was told"
     for other in (present, open_):
         if other is not None and other.version != found.version:
-            proposals.change(tx, row.id, other.version, now, stage=Stage.SUPERSEDED)
+            goes_back = other == present and other.version > found.version
+            stage = Stage.GIVEN_UP if goes_back else Stage.SUPERSEDED
+            proposals.change(tx, row.id, other.version, now, stage=stage)
     old, new = Agreement.parse(row.agreement, "the agreement"), proposals.agreement_of(found)
     proposals.change(
         tx, row.id, found.version, now, stage=Stage.IN_EFFECT, ours_from=0, theirs_from=0,

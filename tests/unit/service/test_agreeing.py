@@ -159,6 +159,38 @@ def test_a_store_that_forgot_the_agreement_asks_its_admin_and_is_joined_by_it(si
     run(story)
 
 
+def test_a_master_that_went_over_alone_before_it_was_put_back_goes_back_with_its_partner() -> None:
+    """What it numbered was lost with the store; the field that its agreement was without is said again."""
+
+    async def story(pair: Pair) -> None:
+        issue(pair, "it leaks", priority="high", estimate="30")
+        await pair.settle()
+        assert await propose(pair, without("estimate")) == '{"problem": ""}'
+        await pair.settle()
+        assert await decide(pair) == '{"problem": ""}'
+        await pair.bob.act("send")
+        for what in ("receive", "control", "apply"):
+            await pair.alice.act(what)
+        assert [one.stage for one in versions(pair.alice)] == [Stage.SUPERSEDED, Stage.TURNING]
+        pair.alice.tracker.edit("1", {Cell("estimate"): "60"}, "alice")
+        pair.alice.back_up()
+        await restored(pair.alice)
+        for _ in range(4):
+            await pair.world._round()
+        assert "works by version 1 of the agreement" in reason(pair.alice)
+        row = pair.alice.store.read_now(lambda tx: links.get(tx, 1))
+        pair.alice.store.run_now(lambda tx: talks.adopt(tx, row, 0.0))
+        pair.alice.store.run_now(lambda tx: renewing.renew(tx, 1, b"new life", "an admin said so", pair.alice.clock()))
+        await pair.alice.start()
+        await pair.settle()
+        assert shared(pair.alice) == shared(pair.bob) == FIELDS.keys()
+        assert pair.cells(pair.bob)[Cell("estimate")] == "60"
+        await change(pair, without("priority"))
+        assert shared(pair.alice) == shared(pair.bob) == FIELDS.keys() - {"priority"}
+
+    run(story)
+
+
 def test_comments_that_join_are_not_made_twice() -> None:
     async def story(pair: Pair) -> None:
         issue(pair, "it leaks")
