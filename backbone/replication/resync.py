@@ -17,7 +17,7 @@ from backbone.replication import limits
 from backbone.replication.diff import NOTE, Conflict, Plan, Shadow
 from backbone.replication.digest import of_value
 from backbone.replication.link import LinkState, Welcome
-from backbone.replication.merge import EMPTY, NEVER, Policy, Register, Side, write
+from backbone.replication.merge import EMPTY, NEVER, Policy, Register, Side, stands_over, write
 from backbone.replication.message import (
     LANES,
     ChangeSet,
@@ -172,7 +172,7 @@ def meet(
         elif operation is None and told(cell) and cell in standing.base and shown != ours.value:
             after = ours._replace(image=ours.value)  # the peer said it once, and forgot it, too: it is said as ours
         else:
-            after = ours._replace(image=shown)
+            after = _as_shown(ours, operation, shown, policy_of.get(cell.field))
             if _is_lacking(ours, operation, told(cell)):
                 lacking.append(Operation(cell, ours.value, ours.write, ours.known))
         if after != ours:
@@ -194,6 +194,17 @@ def without_taken_out(
     said = {cell: write(plan.registers[cell], None, side, inc, number()) for cell in gone}
     targets = {cell: value for cell, value in plan.targets.items() if cell not in said}
     return Plan({**plan.registers, **said}, targets, plan.conflicts), said
+
+
+def _as_shown(ours: Register, operation: Operation | None, shown: Value, policy: Policy | None) -> Register:
+    """Ours; or the peer's, where ours would stand by today's policy and the peer has seen it: that came of both, by the
+    policy of then.
+    """
+    if operation is None or policy is None or not operation.known.contains(ours.known):
+        return ours._replace(image=shown)
+    if not stands_over(policy, ours.write, operation.write):
+        return ours._replace(image=shown)
+    return Register(operation.write, operation.known, operation.value, shown)
 
 
 def _is_unseen(

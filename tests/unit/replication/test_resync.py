@@ -6,7 +6,7 @@ from backbone.errors import PeerError
 from backbone.model import Cell, Value
 from backbone.replication.diff import Plan
 from backbone.replication.digest import of_value
-from backbone.replication.merge import EMPTY, Policy, Register, Side, Stamp
+from backbone.replication.merge import EMPTY, Policy, Register, Side, Stamp, join
 from backbone.replication.message import ChangeSet, Operation, encode_record
 from backbone.replication.resync import (
     Met,
@@ -45,6 +45,19 @@ def test_a_value_that_the_peer_had_is_no_edit(former: tuple[Value, ...], image: 
     found = met("edited", {}, former)
     assert found.registers[TITLE].image == image
     assert [one.lost for one in found.conflicts] == ([] if former else ["theirs"])
+
+
+def test_what_a_peer_that_has_seen_ours_made_of_both_stands_whatever_the_policy_says_today() -> None:
+    ours = Register(Stamp(1, 4), Stamp(1, 4), "open", "open")
+    closed = Operation(TITLE, "closed", Stamp(1, 1, 1, 12), Stamp(1, 4, 1, 12))
+    standing = Standing({TITLE: "open"}, {TITLE: "open"}, {})
+    for policy in Policy:
+        found = meet({TITLE: ours}, [closed], {}, standing, {"title": policy}, lambda _: True)
+        after = found.registers.get(TITLE, ours)
+        assert join(policy, after, "closed", closed.write, closed.known).register._replace(image=None) == Register(
+            closed.write, closed.known, "closed"
+        )
+        assert (found.operations, found.conflicts) == ((closed,), ())
 
 
 def test_a_write_that_the_peer_does_not_know_is_lacking_there() -> None:
