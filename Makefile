@@ -30,7 +30,8 @@ lint: $(READY)
 	$(BIN)/lint-imports --no-cache
 
 test: $(READY)  ## unit, contract, simulation and acceptance tests, and the coverage of the rules
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report= --ignore tests/simulation
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests/simulation
 	$(BIN)/coverage report
 	$(BIN)/coverage report --include='backbone/replication/*,handshake/pairing.py' --fail-under=100
 

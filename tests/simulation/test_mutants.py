@@ -4,8 +4,6 @@ import pytest
 
 from tests.simulation.mutants import MUTANTS, SEEDS_MAX, Mutant, hunt
 
-pytestmark = pytest.mark.no_cover
-
 CAUGHT = [mutant for mutant in MUTANTS if not mutant.masked]
 
 

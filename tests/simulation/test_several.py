@@ -16,8 +16,6 @@ from tests.simulation import several
 from tests.simulation.node import AGREEMENT
 from tests.simulation.several import STORY_LINES, Several, Shape, run
 
-pytestmark = pytest.mark.no_cover
-
 SEEDS = int(os.environ.get("SIMULATION_SEEDS", "300")) // 10
 SEEDS_AT_ONCE = 5
 HUNTED = 40

@@ -47,10 +47,6 @@ MISFORTUNES = {
 }  # fmt: skip
 
 
-pytestmark = pytest.mark.no_cover
-"""Measuring what they cover costs half as much again as the worlds do: the rules are covered by direct tests."""
-
-
 def batches(count: int) -> range:
     """The first seed of each test."""
     return range(0, count, SEEDS_AT_ONCE)
