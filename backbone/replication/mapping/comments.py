@@ -38,7 +38,7 @@ class Comments:
         self._prefix = rules.send.strip_prefix
         self._is_chosen = _chosen(rules.send)
         self._headlines = dict.fromkeys((rules.headline, HEADLINE))
-        self._readings = [_reading(headline) for headline in self._headlines if "{author}" in headline]
+        self._reading = _reading(rules.headline) if "{author}" in rules.headline else None
 
     def out(
         self, target: Cell, value: Record, schema: Schema, names: Names, shadow: Shadow, *, ours: bool
@@ -112,11 +112,10 @@ class Comments:
 
     def _recalled(self, value: Record) -> Record | None:
         """Whose comment of the partner's this is, where our store was put back and forgot it: as the headline says."""
-        for reading in self._readings:
-            found = reading.match(str(value["text"]))
-            if found is not None:
-                return {"author": found["author"], "created": found.groupdict().get("created", value["created"])}
-        return None
+        found = self._reading.match(str(value["text"])) if self._reading is not None else None
+        if found is None:
+            return None
+        return {"author": found["author"], "created": found.groupdict().get("created", value["created"])}
 
     def _check_length(self, target: Cell, text: str) -> None:
         if self._characters_max is not None and len(text) > self._characters_max:

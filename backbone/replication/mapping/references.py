@@ -40,8 +40,12 @@ def names_something(text: str) -> bool:
 
 def names_a_file(value: Value) -> bool:
     """Whether an agreed value, or a comment's text, names an attachment."""
+    return _FILE in _text(value)
+
+
+def _text(value: Value) -> str:
     text = value.get("text") if isinstance(value, dict) else value
-    return isinstance(text, str) and _FILE in text
+    return text if isinstance(text, str) else ""
 
 
 class Shown(NamedTuple):
@@ -83,11 +87,7 @@ class References:
         signs = _signs_of_files(self._forms(schema))
         if not signs:
             return signs is None
-        for value in cells.values():
-            text = value.get("text") if isinstance(value, dict) else value
-            if isinstance(text, str) and any(one in text for one in signs):
-                return True
-        return False
+        return any(one in text for text in map(_text, cells.values()) for one in signs)
 
     def out(self, text: str, agreed: str | None, schema: Schema, names: Names) -> str:
         """A Markdown text of ours as it travels. ``agreed`` is what travelled last: what it named stays what it was."""

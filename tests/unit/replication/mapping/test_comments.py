@@ -97,6 +97,14 @@ class TestWords:
         else:
             assert str(said["text"]).endswith("hello")
 
+    def test_a_line_that_is_not_ours_is_the_partners_text(self) -> None:
+        """Where no line is put above comments, what looks like one was written by a person."""
+        alice = half(headline="")
+        alice.hear({THEIRS: record("bob wrote:\n\nhello", author="eva")})
+        shown = dict(alice.shown)
+        alice.shadow.clear()
+        assert text(alice.capture(shown)[THEIRS]) == "bob wrote:\n\nhello"
+
 
 class TestPrefix:
     def test_an_edit_that_takes_only_the_prefix_away_takes_the_comment_back(self) -> None:
