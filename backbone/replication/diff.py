@@ -34,6 +34,8 @@ class Conflict:
     """Our own value lost."""
     open: bool
     """The policy leaves it to a person."""
+    unless_noted: bool = False
+    """Counts only where there is no record of this cell: what lost may have lost before."""
 
 
 class Quiet(NamedTuple):
@@ -134,13 +136,15 @@ def plan(
     for cell, value, written, known in operations:
         ours = registers.get(cell) or shadow.get(cell, EMPTY)
         policy = policy_of[cell.field]
-        register, theirs_stands, conflict = join(policy, ours, value, written, known)
+        register, theirs_stands, conflict, unaware = join(policy, ours, value, written, known)
         registers[cell] = register
         if theirs_stands or (redo and ours.write == written):
             targets[cell] = value
         if conflict:
             lost = ours.value if theirs_stands else value
             conflicts[cell] = Conflict(cell, register.value, lost, theirs_stands, policy is Policy.MANUAL)
+        elif unaware and cell not in conflicts:
+            conflicts[cell] = Conflict(cell, value, ours.value, True, policy is Policy.MANUAL, unless_noted=True)
     wanted = {cell: value for cell, value in targets.items() if registers[cell].image != value}
     return Plan(registers, wanted, tuple(conflicts.values()) if conflicts else ())
 

@@ -89,6 +89,8 @@ class Join(NamedTuple):
     register: Register
     theirs_stands: bool
     conflict: bool
+    unaware: bool = False
+    """It stands over a write of theirs, unaware of one of ours, which had the same value or has lost before."""
 
 
 def _by_master(stamp: Stamp) -> tuple[int, ...]:
@@ -131,8 +133,8 @@ def join(policy: Policy, ours: Register, value: Value, write: Stamp, known: Stam
     theirs_stands = order(write) > order(ours.write)
     concurrent = not ours.known.contains(write) and not known.contains(ours.write)
     clock = ours.known.union(known)
-    if theirs_stands:
-        register = Register(write, clock, value, ours.image)
-    else:
-        register = Register(ours.write, clock, ours.value, ours.image)
-    return Join(register, theirs_stands, concurrent and value != ours.value)
+    if not theirs_stands:
+        return Join(Register(ours.write, clock, ours.value, ours.image), False, concurrent and value != ours.value)
+    unaware = not concurrent and not known.contains(ours.known)
+    register = Register(write, clock, value, ours.image)
+    return Join(register, True, concurrent and value != ours.value, unaware and value != ours.value)

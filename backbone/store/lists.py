@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import Connection, Row, func, select
 
-from backbone.model import Value
+from backbone.model import Cell, Value
 from backbone.replication.diff import Conflict
 from backbone.replication.message import ChangeSet
 from backbone.store.codec import pack_change_set, unpack_change_set
@@ -226,7 +226,8 @@ def ended(tx: Connection, link: int) -> None:
 
 def record_conflicts(tx: Connection, link: int, gid: str, conflicts: Sequence[Conflict], now: float) -> None:
     """Keep the losing values."""
-    if conflicts:
+    fresh = [c for c in conflicts if not (c.unless_noted and _is_noted(tx, link, gid, c.cell))]
+    if fresh:
         tx.execute(
             conflict.insert(),
             [
@@ -235,9 +236,15 @@ def record_conflicts(tx: Connection, link: int, gid: str, conflicts: Sequence[Co
                     "stands": json.dumps(c.stands), "lost": json.dumps(c.lost), "lost_here": int(c.lost_here),
                     "state": "open" if c.open else "settled", "created_at": now,
                 }
-                for c in conflicts
+                for c in fresh
             ],
         )  # fmt: skip
+
+
+def _is_noted(tx: Connection, link: int, gid: str, cell: Cell) -> bool:
+    c = conflict.c
+    here = (c.link == link, c.gid == gid, c.field == cell.field, c.element == cell.element)
+    return tx.execute(select(c.id).where(*here).limit(1)).one_or_none() is not None
 
 
 def conflicts(tx: Connection, link: int | None, *, everything: bool) -> Sequence[Row[Any]]:

@@ -172,6 +172,11 @@ def _no_record_of_conflicts() -> AbstractContextManager[Any]:
     return patch.object(lists, "record_conflicts", lambda *_: None)
 
 
+def _only_the_last_write_counts() -> AbstractContextManager[Any]:
+    join = diff.join
+    return patch.object(diff, "join", lambda *said: join(*said)._replace(unaware=False))
+
+
 def _known_clock_forgotten() -> AbstractContextManager[Any]:
     """A local write that does not say what its writer knew."""
     write = merge.write
@@ -307,6 +312,8 @@ MUTANTS = (
     Mutant("capture_before_state", "nothing is captured before the state has come", _capture_before_state,
            restored=Restored.ONE),
     Mutant("one_way", "what the state lacks is said", _one_way, restored=Restored.ONE),
+    Mutant("only_the_last_write_counts", "a write that did not know of one like its former is a conflict",
+           _only_the_last_write_counts, known=718, restored=Restored.BOTH),
     Mutant("agreed_at_arrival", "another agreement takes effect at its number", missing.agreed_at_arrival,
            known=2, changing=True),
     Mutant("agreed_without_earlier", "until the partner's number its words are read by the earlier agreement",

@@ -75,6 +75,15 @@ class TestPlan:
         assert planned.targets == {RED: True}
         assert planned.conflicts == (Conflict(RED, True, None, lost_here=True, open=False),)
 
+    def test_a_write_that_did_not_know_that_ours_was_the_same_as_its_former_one_is_recorded_once(self) -> None:
+        first, ours = held("same", n=1), write(EMPTY, "same", Side.SLAVE, 1, 1)
+        second = write(first, "other", Side.MASTER, 1, 2)
+        third = write(second, "third", Side.MASTER, 1, 3)
+        said = [Operation(STATUS, r.value, r.write, r.known) for r in (first, second, third)]
+        planned = plan({STATUS: ours}, said, POLICIES)
+        lost = Conflict(STATUS, "other", "same", lost_here=True, open=True, unless_noted=True)
+        assert (planned.targets, planned.conflicts) == ({STATUS: "third"}, (lost,))
+
     def test_a_manual_policy_leaves_it_to_a_person(self) -> None:
         planned = plan({STATUS: held("ours", "ours")}, [bobs(STATUS, "theirs")], POLICIES)
         assert planned.conflicts == (Conflict(STATUS, "ours", "theirs", lost_here=False, open=True),)

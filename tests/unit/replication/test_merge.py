@@ -25,6 +25,10 @@ def put(policy: Policy, register: Register, said: tuple[Value, Stamp, Stamp]) ->
     return join(policy, register, *said).register
 
 
+def put_register(policy: Policy, ours: Register, theirs: Register) -> Register:
+    return put(policy, ours, (theirs.value, theirs.write, theirs.known))
+
+
 def state(register: Register) -> tuple[Stamp, Stamp, Value]:
     return register.write, register.known, register.value
 
@@ -91,6 +95,25 @@ def test_the_same_value_written_twice_is_no_conflict(policy: Policy) -> None:
     ours = write(EMPTY, "same", Side.MASTER, 1, 5)
     theirs = write(EMPTY, "same", Side.SLAVE, 1, 6)
     assert not join(policy, ours, theirs.value, theirs.write, theirs.known).conflict
+
+
+@policies
+def test_a_write_that_replaces_the_common_value_without_knowing_of_ours_is_told_from_one_that_knew(
+    policy: Policy,
+) -> None:
+    master = write(EMPTY, "same", Side.MASTER, 1, 6)
+    slave = write(EMPTY, "same", Side.SLAVE, 1, 5)
+    unaware = write(master, "other", Side.MASTER, 1, 7)
+    aware = write(put_register(policy, master, slave), "other", Side.MASTER, 1, 7)
+    at_slave = put_register(policy, slave, master)
+    met = join(policy, at_slave, unaware.value, unaware.write, unaware.known)
+    if policy is Policy.SLAVE:
+        assert (met.theirs_stands, met.conflict, met.unaware) == (False, True, False)
+    else:
+        assert (met.theirs_stands, met.conflict, met.unaware) == (True, False, True)
+    again = join(policy, at_slave, "same", unaware.write, unaware.known)
+    after = join(policy, at_slave, aware.value, aware.write, aware.known)
+    assert [(one.unaware, one.conflict) for one in (again, after)] == [(False, False), (False, False)]
 
 
 def test_a_join_leaves_the_image_alone() -> None:

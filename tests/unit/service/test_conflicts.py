@@ -50,3 +50,23 @@ def test_the_same_value_on_both_sides_is_no_conflict() -> None:
         assert pair.alice.store.read_now(lambda tx: lists.conflicts(tx, 1, everything=True)) == []
 
     run(story)
+
+
+@pytest.mark.parametrize("last", ["20", "10"])
+def test_a_later_value_that_replaces_the_common_one_unawares_is_on_both_lists_once(last: str) -> None:
+    """Bob said what alice said, too; before she heard of it she went on."""
+
+    async def story(pair: Pair) -> None:
+        issue(pair, "fine", estimate="0")
+        await pair.settle()
+        pair.bob.tracker.edit("1", {Cell("estimate"): "10"}, "bob")
+        for value in ("10", "20", "30", last):
+            pair.alice.tracker.edit("1", {Cell("estimate"): value}, "alice")
+        await pair.settle()
+        assert [pair.cells(node)[Cell("estimate")] for node in pair.world.nodes] == [last, last]
+        (there,) = pair.bob.store.read_now(lambda tx: lists.conflicts(tx, 1, everything=True))
+        assert (lists.value_of(there.lost), lists.value_of(there.stands), there.lost_here) == ("10", "20", 1)
+        here = pair.alice.store.read_now(lambda tx: lists.conflicts(tx, 1, everything=True))
+        assert [lists.value_of(record.lost) for record in here] == ([] if last == "10" else ["10"])
+
+    run(story)
