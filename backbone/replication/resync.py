@@ -172,7 +172,7 @@ def meet(
         elif operation is None and told(cell) and cell in standing.base and shown != ours.value:
             after = ours._replace(image=ours.value)  # the peer said it once, and forgot it, too: it is said as ours
         else:
-            after = _as_shown(ours, operation, shown, policy_of.get(cell.field))
+            after = _as_shown(ours, operation, shown, standing, policy_of.get(cell.field))
             if _is_lacking(ours, operation, told(cell)):
                 lacking.append(Operation(cell, ours.value, ours.write, ours.known))
         if after != ours:
@@ -196,15 +196,19 @@ def without_taken_out(
     return Plan({**plan.registers, **said}, targets, plan.conflicts), said
 
 
-def _as_shown(ours: Register, operation: Operation | None, shown: Value, policy: Policy | None) -> Register:
-    """Ours; or the peer's, where ours would stand by today's policy and the peer has seen it: that came of both, by the
-    policy of then.
+def _as_shown(
+    ours: Register, operation: Operation | None, shown: Value, standing: Standing, policy: Policy | None
+) -> Register:
+    """Ours; or the peer's, where it is shown and ours was forgotten: it is not said as ours, too. Or the peer's, where
+    ours would stand by today's policy and the peer has seen it: that came of both, by the policy of then.
     """
-    if operation is None or policy is None or not operation.known.contains(ours.known):
+    if operation is None or policy is None:
         return ours._replace(image=shown)
-    if not stands_over(policy, ours.write, operation.write):
-        return ours._replace(image=shown)
-    return Register(operation.write, operation.known, operation.value, shown)
+    if ours.known == NEVER:
+        is_shown = operation.value in (shown, standing.as_theirs.get(operation.cell))
+    else:
+        is_shown = operation.known.contains(ours.known) and stands_over(policy, ours.write, operation.write)
+    return Register(operation.write, operation.known, operation.value, shown) if is_shown else ours._replace(image=shown)
 
 
 def _is_unseen(

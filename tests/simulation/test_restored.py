@@ -1,5 +1,6 @@
 """Stores of both sides that were put back to older copies: what neither remembers is still one issue, not two."""
 
+import hashlib
 from typing import Any
 from unittest.mock import patch
 
@@ -119,5 +120,27 @@ def test_what_neither_store_remembers_of_an_issue_is_not_there_twice_and_what_wa
             (said,) = [value for cell, value in pair.cells(node).items() if cell.field == COMMENT]
             assert isinstance(said, dict)
             assert str(said["text"]).strip().endswith("stays")
+
+    run(story)
+
+
+def test_a_file_of_the_partners_that_a_copy_forgot_is_not_said_as_ours_and_can_be_taken_out_meanwhile() -> None:
+    """It stands in the tracker under the author that this tracker gives it."""
+
+    async def story(pair: Pair) -> None:
+        issue(pair, "one")
+        await pair.settle()
+        pair.alice.back_up()
+        taken_out = pair.bob.tracker.attach("1", "file", b"content", "bob")
+        pair.bob.tracker.attach("1", "other", b"other", "bob")
+        await pair.settle()
+        pair.bob.back_up()
+        pair.bob.tracker.remove_attachment("1", taken_out)
+        for node in pair.world.nodes:
+            node.restore()
+            await node.start()
+        await pair.settle()
+        for node in pair.world.nodes:
+            assert promises.files(pair.cells(node)) == [hashlib.sha256(b"other").hexdigest()]
 
     run(story)

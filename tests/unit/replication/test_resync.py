@@ -47,6 +47,14 @@ def test_a_value_that_the_peer_had_is_no_edit(former: tuple[Value, ...], image: 
     assert [one.lost for one in found.conflicts] == ([] if former else ["theirs"])
 
 
+@pytest.mark.parametrize("alike", ["theirs", "as shown here"])
+def test_what_is_shown_and_the_peer_says_is_the_peers_where_our_store_forgot_it(alike: str) -> None:
+    said = Operation(TITLE, "theirs", NEW, NEW)
+    standing = Standing({TITLE: alike}, {TITLE: "theirs"}, {})
+    found = meet({}, [said], {}, standing, {"title": Policy.NEWEST}, lambda _: True)
+    assert found.registers == {TITLE: Register(NEW, NEW, "theirs", alike)}
+
+
 def test_what_a_peer_that_has_seen_ours_made_of_both_stands_whatever_the_policy_says_today() -> None:
     ours = Register(Stamp(1, 4), Stamp(1, 4), "open", "open")
     closed = Operation(TITLE, "closed", Stamp(1, 1, 1, 12), Stamp(1, 4, 1, 12))
