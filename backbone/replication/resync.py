@@ -208,7 +208,9 @@ def _as_shown(
         is_shown = operation.value in (shown, standing.as_theirs.get(operation.cell))
     else:
         is_shown = operation.known.contains(ours.known) and stands_over(policy, ours.write, operation.write)
-    return Register(operation.write, operation.known, operation.value, shown) if is_shown else ours._replace(image=shown)
+    if not is_shown:
+        return ours._replace(image=shown)
+    return Register(operation.write, operation.known, operation.value, shown)
 
 
 def _is_unseen(

@@ -173,7 +173,7 @@ def _no_record_of_conflicts() -> AbstractContextManager[Any]:
 
 
 def _only_the_last_write_counts() -> AbstractContextManager[Any]:
-    join = diff.join
+    join = merge.join
     return patch.object(diff, "join", lambda *said: join(*said)._replace(unaware=False))
 
 

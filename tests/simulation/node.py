@@ -167,6 +167,8 @@ class CountedStore(Store):
     def __init__(self) -> None:
         super().__init__(_ENGINE, threaded=False)
         self.transactions = 0
+        self._copy: sqlite3.Connection | None = None
+        self._anchor = 1
         self.put_back(_with_tables())
 
     def database(self) -> sqlite3.Connection:
@@ -174,6 +176,22 @@ class CountedStore(Store):
         connection = self._connection.connection.driver_connection
         assert isinstance(connection, sqlite3.Connection)
         return connection
+
+    @property
+    def has_copy(self) -> bool:
+        return self._copy is not None
+
+    def back_up(self) -> None:
+        """Somebody copies the store."""
+        self._copy = sqlite3.connect(":memory:")
+        self.database().backup(self._copy)
+
+    def restore(self, random_bytes: bytes, now: float) -> None:
+        """The copy becomes the store, and the anchor tells: a new life begins."""
+        assert self._copy is not None
+        self._anchor = max(self._anchor, self.read_now(links.get_node).life[0])
+        self.put_back(self._copy)
+        self.run_now(lambda tx: renewing.renew_all(tx, random_bytes, "an old copy", now, self._anchor))
 
     def put_back(self, copy: sqlite3.Connection) -> None:
         """The database becomes the copy: another one, as statements prepared for the old one would not survive it."""
@@ -230,8 +248,6 @@ class Node:
         self.boots = 0
         self.ep: Endpoint
         self._known: tuple[int, LinkState] | None = None
-        self._backup: sqlite3.Connection | None = None
-        self._anchor = 1
         self.store.run_now(self._create)
 
     def _create(self, tx: Connection) -> None:
@@ -251,20 +267,11 @@ class Node:
 
     def back_up(self) -> None:
         """Somebody copies the store."""
-        self._backup = sqlite3.connect(":memory:")
-        self.store.database().backup(self._backup)
-
-    @property
-    def has_backup(self) -> bool:
-        return self._backup is not None
+        self.store.back_up()
 
     def restore(self) -> None:
-        """The copy is put back, and the anchor tells: a new life begins. The tracker is as it is."""
-        assert self._backup is not None
-        self._anchor = max(self._anchor, self.state().life[0])
-        self.store.put_back(self._backup)
-        random_bytes, now = self.world.dice.randbytes(8), self.clock()
-        self.store.run_now(lambda tx: renewing.renew_all(tx, random_bytes, "an old copy", now, self._anchor))
+        """The copy is put back. The tracker is as it is."""
+        self.store.restore(self.world.dice.randbytes(8), self.clock())
 
     async def open(self) -> None:
         """The link's parts are made anew, as after trouble with one of them."""

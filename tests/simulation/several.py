@@ -25,6 +25,7 @@ from tests.simulation.faults import Cancelled, Crash, Ended
 from tests.simulation.node import AGREEMENT, RULES, Habits, remove
 from tests.simulation.people import Person
 from tests.simulation.site import Half, Site
+from tests.simulation.world import RESTORED_CHANCE
 
 ACTIONS = ("capture", "apply", "send", "receive", "parts", "control", "send", "receive", "requests", "receipts")
 IN_TURN = ("apply", "requests")
@@ -59,12 +60,12 @@ _EDGES = {
 
 class Several:
     """Three companies and their people. ``plain``: the trackers keep what they are given. ``rules`` gives a site's
-    mapping for a partner. ``tables``: people edit rows, too.
+    mapping for a partner. ``tables``: people edit rows, too. ``restored``: the sites whose stores are put back.
     """
 
     def __init__(
         self, seed: int, shape: Shape, *, plain: bool = True, agreement: Any = NEWEST,
-        rules: Callable[[str, str], Any] = lambda _site, _peer: RULES, tables: bool = False,
+        rules: Callable[[str, str], Any] = lambda _site, _peer: RULES, tables: bool = False, restored: str = "",
     ) -> None:  # fmt: skip
         self.dice = random.Random(seed)
         self.broom = random.Random(seed)
@@ -85,6 +86,8 @@ class Several:
         self.trouble = random.Random(seed + 2)
         self.disk = self.trouble.choice((0.0, 0.0, 0.02))
         self.lagging = self.trouble.choice((0.0, 0.0, 0.1))
+        self.fate = random.Random(seed + 3)
+        self.restored = restored
         self.folder = Path(tempfile.mkdtemp(prefix="bbsim"))
         self.airs: list[Air] = []
         self.sites = {n: Site(n, self.folder, self, lambda: self.now, self._habits(), agreement) for n in "abc"}
@@ -170,10 +173,23 @@ class Several:
 
     async def _step(self) -> None:
         self.now += self.dice.choice((0.01, 0.1, 1.0, 10.0))
+        if self.restored and self.fate.random() < RESTORED_CHANCE:
+            await self._restore(self.sites[self.fate.choice(self.restored)])
         await (self._person() if self.dice.random() < 0.12 else self._action())
         for site in self.sites.values():
             if self.broom.random() < 0.1:
                 await site.prune()
+
+    async def _restore(self, site: Site) -> None:
+        """Somebody copies a store, or puts an old copy back."""
+        if not site.store.has_copy or self.fate.random() < 0.4:
+            self._tell(f"{site.name} is backed up")
+            site.store.back_up()
+            return
+        self._tell(f"{site.name} is restored")
+        self.count("restored")
+        site.store.restore(self.dice.randbytes(8), self.now)
+        await self._restart(site, site.halves[0], process=True)
 
     async def _person(self) -> None:
         person, site = self.dice.choice(list(zip(self.people, self.sites.values(), strict=True)))
@@ -258,10 +274,10 @@ class Several:
 
 
 def run(
-    seed: int, shape: Shape, *, plain: bool = True, agreement: Any = NEWEST, tables: bool = False
+    seed: int, shape: Shape, *, plain: bool = True, agreement: Any = NEWEST, tables: bool = False, restored: str = ""
 ) -> tuple[list[str], Several]:
     """One seed: the promises that it broke, and its world."""
-    world = Several(seed, shape, plain=plain, agreement=agreement, tables=tables)
+    world = Several(seed, shape, plain=plain, agreement=agreement, tables=tables, restored=restored)
     try:
         return asyncio.run(world.run()), world
     except Exception as fault:  # noqa: BLE001 - a fault is one way to break a promise
@@ -276,12 +292,15 @@ def main() -> int:
     parser.add_argument("--from", type=int, default=0, dest="first")
     parser.add_argument("--story", action="store_true")
     parser.add_argument("--habits", action="store_true", help="trackers that round, trim and reopen")
+    parser.add_argument("--restored", default="", help="sites whose stores are put back: a, bc, ...")
     parser.add_argument("--policies", action="store_true", help="other policies than newest")
     options = parser.parse_args()
     failed = 0
     for seed in range(options.first, options.first + options.seeds):
         agreement = AGREEMENT if options.policies else NEWEST
-        broken, world = run(seed, options.shape, plain=not options.habits, agreement=agreement)
+        broken, world = run(
+            seed, options.shape, plain=not options.habits, agreement=agreement, restored=options.restored
+        )
         if broken:
             failed += 1
             story = world.story[-STORY_LINES:] if options.story else []

@@ -10,6 +10,7 @@ from backbone.service.flow import outbound
 from backbone.store import lists
 from tests.simulation import promises
 from tests.simulation.keys import keys_of
+from tests.simulation.people import files
 from tests.unit.service.pair import Pair, issue, run
 
 
@@ -141,6 +142,6 @@ def test_a_file_of_the_partners_that_a_copy_forgot_is_not_said_as_ours_and_can_b
             await node.start()
         await pair.settle()
         for node in pair.world.nodes:
-            assert promises.files(pair.cells(node)) == [hashlib.sha256(b"other").hexdigest()]
+            assert files(pair.cells(node)) == [hashlib.sha256(b"other").hexdigest()]
 
     run(story)

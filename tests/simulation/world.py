@@ -230,7 +230,7 @@ class World:
     async def _restore(self) -> None:
         """Somebody copies a store, or puts an old copy back."""
         node = self.fate.choice(self.nodes) if self.restored is Restored.BOTH else self.nodes[self.chosen]
-        if not node.has_backup or self.fate.random() < 0.4:
+        if not node.store.has_copy or self.fate.random() < 0.4:
             self._tell(f"{node.name} is backed up")
             node.back_up()
             return
