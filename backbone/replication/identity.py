@@ -32,9 +32,20 @@ def born_at(gid: str, node_id: str) -> bool:
 def marker(link_id: str, gid: str, life: int, seq: int, index: int) -> str:
     """The key of one write: what an adapter leaves with it, so that a crash or a restore finds it again.
 
-    ``life`` is the counter of whoever gave the number ``seq``: a later life gives it again, for something else.
+    ``life`` is the counter of whoever gave the number ``seq``: a later life gives it again, for something else. The
+    first hex digits tell which of a tracker's links made it (``made_over``).
     """
-    return _hashed(f"{link_id}/{gid}/{life}/{seq}/{index}")
+    return _sign(link_id) + _hashed(f"{link_id}/{gid}/{life}/{seq}/{index}")[len(_sign(link_id)) :]
+
+
+def made_over(key: str, link_id: str) -> bool:
+    """Whether that link made the write with this key, or it made an issue, which any may have done."""
+    return key.startswith((_sign(link_id), _NEW))
+
+
+@lru_cache(maxsize=64)
+def _sign(link_id: str) -> str:
+    return _hashed(link_id)[:6]
 
 
 def creation(gid: str) -> str:
@@ -55,5 +66,5 @@ def created(key: str) -> str | None:
 
 
 def _hashed(words: str) -> str:
-    """120 bits: nobody meets two alike."""
+    """120 bits, or 96 of a marker: nobody meets two alike."""
     return hashlib.sha256(words.encode()).hexdigest()[:30]

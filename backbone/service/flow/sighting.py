@@ -54,7 +54,7 @@ async def sighted(ep: Endpoint) -> Sighted:
     for key, applied in (await ep.tracker.find(list(begun))).items():
         change_set, said = begun[key]
         names[ISSUE, applied.local] = change_set.gid
-        names.update(_made(ep, applied))
+        names.update(made(ep, applied))
         contents.update(_said(change_set))
         edits.append(Begun(applied.local, applied.position, resolved(said, applied)))
     return Sighted(names, contents, edits)
@@ -83,8 +83,8 @@ def resolved(said: Provenance, applied: Applied) -> Provenance:
     return said._replace(cells=cells, after=said.after or (0,) * len(applied.position))
 
 
-def _made(ep: Endpoint, applied: Applied) -> dict[tuple[str, str], str]:
-    """Comments, attachments and rows that the write made."""
+def made(ep: Endpoint, applied: Applied) -> dict[tuple[str, str], str]:
+    """Comments, attachments and rows that the write made, as it called them."""
     kinds = {cell.element: kind for cell in applied.cells if (kind := ep.own_kind(cell.field)) is not None}
     return {(kinds[local], local): mark[1:] for mark, local in applied.created.items() if local in kinds}
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from backbone.errors import PeerError
 from backbone.model import ATTACHMENT, ISSUE, Applied, Cell, Edit, Issue, Position, Value, covers
 from backbone.replication import diff
-from backbone.replication.identity import created, creation, marker
+from backbone.replication.identity import created, creation, made_over, marker
 from backbone.replication.link import HeardAll, Joined, LinkState, Phase, Stopped, step
 from backbone.replication.merge import NEVER, Register
 from backbone.replication.message import ChangeSet, Kind, Operation, inflate
@@ -24,16 +24,17 @@ from backbone.service.flow import applying, control, holding, inbound, resending
 from backbone.service.flow.entering import may_join
 from backbone.service.flow.outbound import as_edit, fetch_contents
 from backbone.service.flow.recording import emit, record
-from backbone.service.flow.sighting import NOTHING, Sighted, pictured
+from backbone.service.flow.sighting import NOTHING, Sighted, made, pictured
 from backbone.service.flow.tasks import Task, rounds
 from backbone.service.healing import answering
 from backbone.service.links import agreeing, talks
 from backbone.service.links.progress import joined
-from backbone.store import blobs, links, lists, messages, resync, standing
+from backbone.store import blobs, kin, links, lists, messages, resync, standing, twins
 from backbone.store.engine import Connection
 from backbone.store.messages import Incoming
 from backbone.store.parts import part_of
 from backbone.store.shadows import Book, Known
+from backbone.store.twins import PAIRED, PAIRING, TOLD
 
 READ_AT_ONCE = 200
 
@@ -152,10 +153,21 @@ class _Here(NamedTuple):
     written: Mapping[str, Sequence[Applied]]
     seen: Sighted = NOTHING
 
+    def over(self, link_id: str, local: str) -> Sequence[Applied]:
+        """What that link wrote to an issue: other links of the tracker write what its partner has perhaps not heard."""
+        return [one for one in self.written.get(local, ()) if made_over(one.key, link_id)]
+
 
 async def _look(ep: Endpoint, issues: Sequence[str]) -> _Here:
+    """What our writes made is called as they called it, whichever of our links wrote it."""
     shown, written = await ep.tracker.read(issues), await ep.tracker.written(issues)
-    return _Here(shown, written, await pictured(ep, shown.values()))
+    seen = await pictured(ep, shown.values())
+    if not await ep.store.read(lambda tx: kin.of(tx, ep.row)):
+        return _Here(shown, written, seen)
+    names: dict[tuple[str, str], str] = {}
+    for one in (one for applied in written.values() for one in applied):
+        names.update(made(ep, one))
+    return _Here(shown, written, seen._replace(names={**names, **seen.names}))
 
 
 async def _meet(ep: Endpoint, incoming: Incoming, told: Told) -> list[Task]:
@@ -217,7 +229,7 @@ def _meet_one(
     said: list[ChangeSet],
 ) -> tuple[Operation, ...]:  # fmt: skip
     issue = here.issues[known.local]
-    written, seen = here.written.get(known.local, ()), known.seen
+    written, seen = here.over(ep.link_id, known.local), known.seen
     later = [one for one in written if seen is None or not covers(seen, one.position)]
     _name_contents(tx, ep, book, later)
     twinning.joined(tx, ep, book, known.gid, written)
@@ -298,6 +310,34 @@ async def _strays(ep: Endpoint) -> None:
         await ep.store.run(lambda tx, o=ours, h=here: _name_strays(tx, ep, o, h))  # type: ignore[misc]
 
 
+async def _speak_of_twins(ep: Endpoint) -> None:
+    """What points to an issue of ours may have been said before the state showed that it is a twin: it points to what
+    the partner knows from then on.
+    """
+    pointing = await ep.store.read(lambda tx: _pointing_to_twins(tx, ep))
+    for first in range(0, len(pointing), READ_AT_ONCE):
+        here = await _look(ep, pointing[first : first + READ_AT_ONCE])
+        await ep.store.run(lambda tx, h=here: _say_whole(tx, ep, h))  # type: ignore[misc]
+
+
+def _pointing_to_twins(tx: Connection, ep: Endpoint) -> list[str]:
+    former = {ep.gid(ISSUE, one.local) for one in twins.in_state(tx, ep.row, PAIRING, PAIRED, TOLD)}
+    book = Book(tx, ep.row)
+    gids = resync.shadowed(tx, ep.row) if former else []
+    named = [gid for gid in gids if any(cell.element in former for cell in book.load_whole(gid))]
+    return [known.local for known in answering.named(tx, ep, named).values()]
+
+
+def _say_whole(tx: Connection, ep: Endpoint, here: _Here) -> None:
+    if links.state(tx, ep.row).phase is not Phase.JOINING:
+        return
+    book = Book(tx, ep.row)
+    book.hear(here.seen.names, here.seen.contents)
+    edits = [Edit(issue.local, issue.position, "", "", issue.cells) for issue in here.issues.values()]
+    emit(tx, ep, record(tx, ep, book, edits, whole=True, entered=True, seen=here.seen))
+    book.flush(ep.clock())
+
+
 async def _made(ep: Endpoint, since: Position | None) -> AsyncIterator[str]:
     """The issues that were made after ``since``; all of them for ``None``."""
     after: str | None = None
@@ -338,7 +378,7 @@ def _name_strays(tx: Connection, ep: Endpoint, names: Mapping[str, str], here: _
         else:
             known = Known(name, ISSUE, local)
             book.name(known)
-            _name_contents(tx, ep, book, here.written[local])
+            _name_contents(tx, ep, book, here.over(ep.link_id, local))
             _meet_one(tx, ep, book, known, ChangeSet(name, "", "", ()), Told(), _Here(here.issues, {}, here.seen), said)
             ep.log.warning("neither store remembers this issue of the partner's", issue=local, gid=name)
     book.flush(ep.clock())
@@ -348,6 +388,8 @@ def _name_strays(tx: Connection, ep: Endpoint, names: Mapping[str, str], here: _
 async def _finish(ep: Endpoint) -> int:
     """All is joined: what the partner's state did not name is numbered, and the link goes on."""
     await _strays(ep)
+    if ep.pairing is not None:
+        await _speak_of_twins(ep)
     untold = await ep.store.read(lambda tx: resync.untold(tx, ep.row))
     born: dict[str, tuple[str, str]] = {}
     await _name_what_rests(ep)
@@ -374,7 +416,7 @@ async def _name_what_rests(ep: Endpoint) -> None:
     def name(tx: Connection) -> None:
         book = Book(tx, ep.row)
         for local, issue in here.issues.items():
-            _name_contents(tx, ep, book, here.written.get(local, ()))
+            _name_contents(tx, ep, book, here.over(ep.link_id, local))
             _name_own_contents(ep, book, issue)
         book.flush(ep.clock())
 
@@ -387,7 +429,8 @@ def _name_written(tx: Connection, ep: Endpoint, here: _Here) -> None:
     """
     book = Book(tx, ep.row)
     book.load_locals((ISSUE, local) for local in here.written)
-    for local, written in here.written.items():
+    for local in here.written:
+        written = here.over(ep.link_id, local)
         _name_contents(tx, ep, book, written)
         known = book.by_local(ISSUE, local)
         if known is not None:

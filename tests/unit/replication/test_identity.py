@@ -1,6 +1,6 @@
 """Names between nodes."""
 
-from backbone.replication.identity import born_at, created, creation, gid, marker
+from backbone.replication.identity import born_at, created, creation, gid, made_over, marker
 
 ALICE, BOB = "aa" * 16, "bb" * 16
 
@@ -30,6 +30,11 @@ def test_each_write_has_a_marker_of_its_own_that_trackers_take() -> None:
     markers = {marker(link, "g", life, seq, 0) for link in ("l1", "l2") for life in (1, 2) for seq in (1, 2)}
     assert len(markers) == 8
     assert all(m.isascii() and m.isalnum() and m == m.lower() and len(m) == 30 for m in markers)
+
+
+def test_a_marker_tells_which_link_made_the_write_and_that_of_an_issue_may_be_of_any() -> None:
+    assert [made_over(marker(link, "g", 1, 2, 3), "l1") for link in ("l1", "l2")] == [True, False]
+    assert made_over(creation(gid(ALICE, "main", "issue", "7")), "l1")
 
 
 def test_an_issue_is_made_under_a_key_that_tells_its_gid_whatever_link_it_comes_over() -> None:

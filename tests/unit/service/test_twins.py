@@ -266,3 +266,24 @@ def test_a_store_put_back_to_a_copy_from_the_middle_of_the_pairing_takes_all_tha
         assert promises.finally_(pair.world) == []
 
     told(story)
+
+
+def test_what_a_copy_that_forgot_the_pairing_says_points_to_what_the_partner_knows() -> None:
+    """Our store is joined again issue by issue: one may be told before the twin to which it points."""
+
+    async def story(pair: Pair) -> None:
+        make(pair.alice, "only alice's", "one")
+        make(pair.alice, "K", "same")
+        make(pair.bob, "K", "same")
+        pair.bob.back_up()
+        pair.bob.tracker.refuse = lambda write: "not today" if write.local == "1" else None
+        await pair.settle()
+        pair.bob.tracker.refuse = None
+        pair.bob.tracker.edit("2", {Cell("depends", "1"): True}, "bob")
+        pair.bob.restore()
+        await pair.bob.start()
+        await pair.settle()
+        assert promises.finally_(pair.world) == []
+        assert Cell("depends", "2") in pair.cells(pair.alice)
+
+    told(story)
