@@ -70,9 +70,8 @@ def _job(options: argparse.Namespace, seed: int) -> Job:
         "cutting": options.cutting, "changing": options.changing, "rotating": options.rotating,
         "pairing": options.pairing, "scoped": options.scoped, "tables": options.tables,
     }  # fmt: skip
-    flags = [
-        kind for kind, given in KINDS.items() if kind and all(world[name] == value for name, value in given.items())
-    ]
+    one_word = {kind: given for kind, given in KINDS.items() if len(given) == 1}
+    flags = [kind for kind, given in one_word.items() if all(world[name] == value for name, value in given.items())]
     return Job(seed, " ".join(flags), world, options.steps)
 
 

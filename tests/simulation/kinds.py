@@ -17,9 +17,14 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     "--scoped": {"scoped": True},
     "--tables": {"tables": True},
     "--carrier mail": {"carrier": MAIL},
+    "--changing --restored both": {"changing": True, "restored": Restored.BOTH},
+    "--scoped --restored both": {"scoped": True, "restored": Restored.BOTH},
+    "--tables --restored both": {"tables": True, "restored": Restored.BOTH},
+    "--pairing --restored one": {"pairing": True, "restored": Restored.ONE},
+    "--rotating --restored one": {"rotating": True, "restored": Restored.ONE},
 }
 """What ``world.run`` is given, by the options of ``python -m tests.simulation`` that do the same."""
-_MIXED = ("", "", "", *KINDS)
+_MIXED = (*("",) * (len(KINDS) // 2), *KINDS)
 
 
 def kind_of(seed: int) -> str:

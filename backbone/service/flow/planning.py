@@ -258,12 +258,12 @@ def _with_one_target(tx: Connection, ep: Endpoint, shadow: Shadow, plan: Plan) -
 
 
 def _without_taken_out(tx: Connection, ep: Endpoint, book: Book, plan: Plan) -> tuple[Plan, Shadow]:
-    """Of an issue that is known all is named that the tracker shows; not so of one that was paired."""
+    """Of an issue that is known all is named that the tracker shows."""
 
     def is_gone(cell: Cell) -> bool:
         return ep.is_owned(cell) and ep.born_here(cell.element) and book.by_gid(cell.element) is None
 
-    if ep.pairing is not None or not any(cell.element and is_gone(cell) for cell in plan.targets):
+    if not any(cell.element and is_gone(cell) for cell in plan.targets):
         return plan, {}
     inc = links.state(tx, ep.row).life[0]
     if inc == 1:  # our store forgot nothing: the partner names what never was

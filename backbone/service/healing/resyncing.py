@@ -399,10 +399,10 @@ async def _finish(ep: Endpoint) -> int:
         await ep.store.run(lambda tx, h=here: _name_written(tx, ep, h))  # type: ignore[misc]
         for known in page:
             issue = here.issues.get(known.local)
-            if issue is not None and ep.born_here(known.gid):
+            if issue is not None:
                 await fetch_contents(ep, issue.cells, known=True)
+            if issue is not None and ep.born_here(known.gid):
                 born[known.gid] = (ep.translation.person(issue.author, ep.schema), issue.created)
-
     await ep.store.run(lambda tx: _push(tx, ep, untold, born))
     await agreeing.refresh(ep)
     return 1

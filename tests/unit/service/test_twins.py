@@ -287,3 +287,29 @@ def test_what_a_copy_that_forgot_the_pairing_says_points_to_what_the_partner_kno
         assert Cell("depends", "2") in pair.cells(pair.alice)
 
     told(story)
+
+
+def test_a_comment_of_ours_that_neither_copy_remembers_and_that_was_taken_out_since_is_taken_out_at_the_partners() -> (
+    None
+):
+    async def story(pair: Pair) -> None:
+        make(pair.alice, "K", "one")
+        await pair.settle()
+        pair.bob.back_up()
+        make(pair.bob, "only bob's", "two")
+        await pair.settle()
+        pair.alice.back_up()
+        gone = pair.bob.tracker.comment("2", "goes", "bob")
+        pair.bob.tracker.comment("2", "stays", "bob")
+        await pair.settle()
+        pair.bob.tracker.remove_comment("2", gone)
+        for node in pair.world.nodes:
+            node.restore()
+            await node.start()
+        await pair.settle()
+        assert [pair.aside(node) for node in pair.world.nodes] == [[], []]
+        for node in pair.world.nodes:
+            said = [v for c, v in pair.cells(node, 1).items() if c.field == COMMENT and isinstance(v, dict)]
+            assert [str(one["text"]).split("\n")[-1].strip() for one in said] == ["stays"]
+
+    told(story)
