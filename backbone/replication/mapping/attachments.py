@@ -76,7 +76,7 @@ class Attachments:
         ours: bool,
     ) -> None:
         """The partner's word about an attachment. ``is_here`` tells whether the bytes with a SHA-256 are here."""
-        local = names.local_of(cell.element) if draft.shows(cell) else None
+        local = draft.local_of(cell, names)
         if value is None:
             if not (self._owner_deletes and ours):
                 draft.remove(cell, names)

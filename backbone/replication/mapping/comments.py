@@ -67,7 +67,7 @@ class Comments:
 
     def into(self, cell: Cell, value: Record, names: Names, draft: Draft, *, ours: bool) -> None:
         """The partner's word about a comment, put into ``draft``. Raises ``NoRow``."""
-        local = names.local_of(cell.element) if draft.shows(cell) else None
+        local = draft.local_of(cell, names)
         internal = value.get(VISIBILITY) == INTERNAL
         if internal and not ours and not self._rules.internal_as:
             if local is not None:

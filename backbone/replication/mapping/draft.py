@@ -32,6 +32,11 @@ class Draft:
         register = self.shadow.get(cell)
         return register is not None and register.image is not None
 
+    def local_of(self, cell: Cell, names: Names) -> str | None:
+        """What the tracker calls this comment or attachment, if it has it: also where another link brought it."""
+        is_here = self.shows(cell) or names.said_elsewhere(cell) is not None
+        return names.local_of(cell.element) if is_here else None
+
     def is_withheld(self, cell: Cell) -> bool:
         """Whether the tracker has it, and it is kept from the partner who knew it once."""
         register = self.shadow.get(withheld(cell))

@@ -272,8 +272,9 @@ def _without_taken_out(tx: Connection, ep: Endpoint, book: Book, plan: Plan) -> 
 
 
 def _files(ep: Endpoint, cells: Cells) -> Mapping[str, str]:
+    """Of an attachment that is there already, and gets another name, the content may be gone here."""
     wanted = [str(v["sha256"]) for c, v in cells.items() if c.field == ATTACHMENT and isinstance(v, dict)]
-    return {sha256: str(ep.contents.path(sha256)) for sha256 in wanted} if wanted else NOTHING
+    return {sha256: str(ep.contents.path(sha256)) for sha256 in wanted if ep.contents.has(sha256)} or NOTHING
 
 
 def settle(tx: Connection, ep: Endpoint, book: Book, planned: Planned, local: str | None = None) -> list[ChangeSet]:
