@@ -261,10 +261,7 @@ MUTANTS = (
     Mutant("no_read_before_write", "local edits are registered before a remote value is joined", _no_read_before_write),
     Mutant("no_compare_and_set", "a write is refused when somebody edited in between", _no_compare_and_set, known=8),
     Mutant("no_intent", "after a crash, what was begun is finished first", _no_intent, known=2),
-    Mutant(
-        "nobody_asks", "gaps are asked for", _nobody_asks,
-        masked="a resend repairs the same loss, later (test_link.py, TestGaps)",
-    ),
+    Mutant("nobody_asks", "gaps are asked for", _nobody_asks, known=7),
     Mutant(
         "nobody_resends", "what is not acknowledged is sent again", _nobody_resends,
         masked="every message tells the highest number, so that a lost one is asked for (test_sending.py)",
