@@ -123,6 +123,13 @@ def untold(tx: Connection, link: int) -> list[Known]:
     return [Known(row.gid, row.kind, row.local) for row in rows]
 
 
+def unspoken(tx: Connection, link: int) -> list[str]:
+    """Issues that have a name, and of which nothing is known, by gid."""
+    known = select(shadow.c.gid).where(shadow.c.link == link, shadow.c.gid == identity.c.gid).exists()
+    named = select(identity.c.gid).where(identity.c.link == link, identity.c.kind == ISSUE, ~known)
+    return list(tx.execute(named.order_by(identity.c.gid)).scalars())
+
+
 def shadowed(tx: Connection, link: int, after: str = "", limit: int | None = None) -> list[str]:
     """Issues of which something is known, in the order of their gids, behind ``after``."""
     query = select(shadow.c.gid).where(shadow.c.link == link, shadow.c.gid > after)

@@ -8,9 +8,10 @@ from backbone.model import COMMENT, Cell
 from backbone.replication.message import ChangeSet, Operation
 from backbone.service.flow import outbound
 from backbone.store import lists
-from tests.simulation import promises
+from tests.simulation import promises, world
 from tests.simulation.keys import keys_of
 from tests.simulation.people import files
+from tests.simulation.world import Restored
 from tests.unit.service.pair import Pair, issue, run
 
 
@@ -145,3 +146,9 @@ def test_a_file_of_the_partners_that_a_copy_forgot_is_not_said_as_ours_and_can_b
             assert files(pair.cells(node)) == [hashlib.sha256(b"other").hexdigest()]
 
     run(story)
+
+
+def test_a_file_of_an_issue_that_leaves_while_the_partner_is_told_of_it_is_there_once_when_it_is_back() -> None:
+    """A state begins with the names of all issues, and is silent about those that began to rest meanwhile."""
+    broken, _ = world.run(20742, restored=Restored.BOTH, scoped=True)
+    assert broken == []

@@ -409,8 +409,14 @@ async def _finish(ep: Endpoint) -> int:
 
 
 async def _name_what_rests(ep: Endpoint) -> None:
-    """The partner's state is silent about issues that rest, but speaks of their comments when they go on."""
-    rests = await ep.store.read(lambda tx: answering.named(tx, ep, sorted(standing.resting(tx, ep.row))))
+    """The partner's state is silent about issues that rest, or have just begun to, but speaks of their comments when
+    they go on.
+    """
+
+    def silent(tx: Connection) -> dict[str, Known]:
+        return answering.named(tx, ep, sorted(standing.resting(tx, ep.row) | set(resync.unspoken(tx, ep.row))))
+
+    rests = await ep.store.read(silent)
     here = await _look(ep, [known.local for known in rests.values()]) if rests else _Here({}, {})
 
     def name(tx: Connection) -> None:
