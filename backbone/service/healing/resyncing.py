@@ -151,23 +151,19 @@ class _Here(NamedTuple):
 
     issues: Mapping[str, Issue]
     written: Mapping[str, Sequence[Applied]]
+    """What this link wrote: the tracker's other links write what the partner has perhaps not heard."""
     seen: Sighted = NOTHING
-
-    def over(self, link_id: str, local: str) -> Sequence[Applied]:
-        """What that link wrote to an issue: other links of the tracker write what its partner has perhaps not heard."""
-        return [one for one in self.written.get(local, ()) if made_over(one.key, link_id)]
 
 
 async def _look(ep: Endpoint, issues: Sequence[str]) -> _Here:
     """What our writes made is called as they called it, whichever of our links wrote it."""
     shown, written = await ep.tracker.read(issues), await ep.tracker.written(issues)
     seen = await pictured(ep, shown.values())
-    if not await ep.store.read(lambda tx: kin.of(tx, ep.row)):
-        return _Here(shown, written, seen)
-    names: dict[tuple[str, str], str] = {}
-    for one in (one for applied in written.values() for one in applied):
-        names.update(made(ep, one))
-    return _Here(shown, written, seen._replace(names={**names, **seen.names}))
+    if await ep.store.read(lambda tx: kin.of(tx, ep.row)):
+        names = {k: name for ones in written.values() for one in ones for k, name in made(ep, one).items()}
+        seen = seen._replace(names={**names, **seen.names})
+        written = {local: [one for one in ones if made_over(one.key, ep.link_id)] for local, ones in written.items()}
+    return _Here(shown, written, seen)
 
 
 async def _meet(ep: Endpoint, incoming: Incoming, told: Told) -> list[Task]:
@@ -229,7 +225,7 @@ def _meet_one(
     said: list[ChangeSet],
 ) -> tuple[Operation, ...]:  # fmt: skip
     issue = here.issues[known.local]
-    written, seen = here.over(ep.link_id, known.local), known.seen
+    written, seen = here.written.get(known.local, ()), known.seen
     later = [one for one in written if seen is None or not covers(seen, one.position)]
     _name_contents(tx, ep, book, later)
     twinning.joined(tx, ep, book, known.gid, written)
@@ -378,7 +374,7 @@ def _name_strays(tx: Connection, ep: Endpoint, names: Mapping[str, str], here: _
         else:
             known = Known(name, ISSUE, local)
             book.name(known)
-            _name_contents(tx, ep, book, here.over(ep.link_id, local))
+            _name_contents(tx, ep, book, here.written[local])
             _meet_one(tx, ep, book, known, ChangeSet(name, "", "", ()), Told(), _Here(here.issues, {}, here.seen), said)
             ep.log.warning("neither store remembers this issue of the partner's", issue=local, gid=name)
     book.flush(ep.clock())
@@ -422,7 +418,7 @@ async def _name_what_rests(ep: Endpoint) -> None:
     def name(tx: Connection) -> None:
         book = Book(tx, ep.row)
         for local, issue in here.issues.items():
-            _name_contents(tx, ep, book, here.over(ep.link_id, local))
+            _name_contents(tx, ep, book, here.written.get(local, ()))
             _name_own_contents(ep, book, issue)
         book.flush(ep.clock())
 
@@ -435,8 +431,7 @@ def _name_written(tx: Connection, ep: Endpoint, here: _Here) -> None:
     """
     book = Book(tx, ep.row)
     book.load_locals((ISSUE, local) for local in here.written)
-    for local in here.written:
-        written = here.over(ep.link_id, local)
+    for local, written in here.written.items():
         _name_contents(tx, ep, book, written)
         known = book.by_local(ISSUE, local)
         if known is not None:
