@@ -20,7 +20,7 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     "--changing --restored both": {"changing": True, "restored": Restored.BOTH},
     "--scoped --restored both": {"scoped": True, "restored": Restored.BOTH},
     "--tables --restored both": {"tables": True, "restored": Restored.BOTH},
-    "--pairing --restored one": {"pairing": True, "restored": Restored.ONE},
+    "--pairing --restored both": {"pairing": True, "restored": Restored.BOTH},
     "--rotating --restored one": {"rotating": True, "restored": Restored.ONE},
 }
 """What ``world.run`` is given, by the options of ``python -m tests.simulation`` that do the same."""

@@ -226,6 +226,21 @@ def joined(tx: Connection, ep: Endpoint, book: Book, gid: str, written: Iterable
         wrote(tx, ep, book, gid)
 
 
+def found_again(tx: Connection, ep: Endpoint, book: Book, gid: str, issue: Issue) -> None:
+    """An issue that has the marker of one of the partner's, whose name neither store remembers: it is paired, and the
+    partner will say all of it. What stands in it that we made of the partner's words has its names already.
+    """
+    assert ep.pairing is not None
+    book.load_locals(ep.named_in(issue.cells))
+    names = ep.names(book)
+    named = {own: cell for cell, own in ep.owned(issue.cells, names).items() if book.by_gid(cell.element) is not None}
+    fields = {cell: value for cell, value in issue.cells.items() if ep.own_kind(cell.field) is None or cell in named}
+    values = ep.translation.to_agreed(fields, ep.schema, names, {}, number=issue.local).cells
+    book.name(shadows.Known(gid, ISSUE, issue.local, issue.position))
+    book.put(gid, {cell: EMPTY._replace(image=value) for cell, value in values.items()})
+    _stands(tx, ep, book, Twin(issue.local, ep.pairing.word_of(values), gid, PAIRED))
+
+
 def name_contents(ep: Endpoint, book: Book, change_set: ChangeSet, sights: Sights) -> None:
     """Comments and attachments of the partner's that stand in the twin already are those that stand there."""
     twin, seen = book.twins.get(change_set.gid), sights.get(change_set.gid)
@@ -275,6 +290,6 @@ def after_greeting(book: Book, gid: str, shadow: Shadow, plan: Plan) -> Plan:
 
 
 __all__ = [
-    "NOTHING_SEEN", "Doubt", "Sight", "Sights", "adopted", "advice", "after_greeting", "greeted", "is_begun",
-    "joined", "keep_back", "load", "name_contents", "name_equal", "shown", "sight", "wrote",
+    "NOTHING_SEEN", "Doubt", "Sight", "Sights", "adopted", "advice", "after_greeting", "found_again", "greeted",
+    "is_begun", "joined", "keep_back", "load", "name_contents", "name_equal", "shown", "sight", "wrote",
 ]  # fmt: skip

@@ -371,6 +371,9 @@ def _name_strays(tx: Connection, ep: Endpoint, names: Mapping[str, str], here: _
             continue
         if book.kin and ep.born_elsewhere(name):  # perhaps another partner's, and not to be known over this link
             said += record(tx, ep, book, [as_edit(here.issues[local])], whole=True, seen=here.seen)
+        elif ep.pairing is not None:
+            _name_contents(tx, ep, book, here.written[local])
+            twinning.found_again(tx, ep, book, name, here.issues[local])
         else:
             known = Known(name, ISSUE, local)
             book.name(known)

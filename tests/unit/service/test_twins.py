@@ -313,3 +313,26 @@ def test_a_comment_of_ours_that_neither_copy_remembers_and_that_was_taken_out_si
             assert [str(one["text"]).split("\n")[-1].strip() for one in said] == ["stays"]
 
     told(story)
+
+
+def test_a_twin_that_neither_copy_remembers_is_paired_again_and_what_both_had_is_there_once() -> None:
+    async def story(pair: Pair) -> None:
+        for node in pair.world.nodes:
+            make(node, "K", "same")
+            node.tracker.comment("1", "both had it", node.name)
+            node.back_up()
+        pair.bob.tracker.comment("1", "bob's own", "bob")
+        await pair.settle()
+        pair.alice.tracker.comment("1", "said later", "alice")
+        await pair.settle()
+        for node in pair.world.nodes:
+            node.restore()
+            await node.start()
+        await pair.settle()
+        for node in pair.world.nodes:
+            assert count(node) == 1
+            said = [text.split("\n")[-1].strip() for text in texts(pair, node)]
+            assert sorted(said) == ["bob's own", "both had it", "said later"]
+        assert promises.finally_(pair.world) == []
+
+    told(story)
