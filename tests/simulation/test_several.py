@@ -55,7 +55,13 @@ def test_a_picture_is_one_again_after_stores_were_put_back(first: int, shape: Sh
 
 @pytest.mark.parametrize(
     ("shape", "restored", "seed"),
-    [(Shape.CHAIN, "b", 199), (Shape.CHAIN, "b", 189), (Shape.STAR, "a", 190), (Shape.RING, "b", 314)],
+    [
+        (Shape.CHAIN, "b", 199),
+        (Shape.CHAIN, "b", 189),
+        (Shape.STAR, "a", 190),
+        (Shape.RING, "b", 314),
+        (Shape.STAR, "abc", 132),
+    ],
 )
 def test_what_a_link_wrote_is_news_on_the_other_one_after_the_hub_was_put_back(
     shape: Shape, restored: str, seed: int
