@@ -377,6 +377,7 @@ conflict = Table(
     comment="values that lost against a concurrent write; ``open`` where a person has to decide",
 )
 Index(None, conflict.c.link, conflict.c.state)
+Index(None, conflict.c.link, conflict.c.gid)
 
 request = Table(
     "request",
