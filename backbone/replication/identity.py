@@ -10,6 +10,7 @@ from functools import lru_cache
 
 _GID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{30}", re.ASCII)
 _NEW = "new"
+_SIGN_DIGITS = 6
 
 
 @lru_cache(maxsize=4_096)
@@ -35,7 +36,7 @@ def marker(link_id: str, gid: str, life: int, seq: int, index: int) -> str:
     ``life`` is the counter of whoever gave the number ``seq``: a later life gives it again, for something else. The
     first hex digits tell which of a tracker's links made it (``made_over``).
     """
-    return _sign(link_id) + _hashed(f"{link_id}/{gid}/{life}/{seq}/{index}")[len(_sign(link_id)) :]
+    return _sign(link_id) + _hashed(f"{link_id}/{gid}/{life}/{seq}/{index}")[_SIGN_DIGITS:]
 
 
 def made_over(key: str, link_id: str) -> bool:
@@ -45,7 +46,7 @@ def made_over(key: str, link_id: str) -> bool:
 
 @lru_cache(maxsize=64)
 def _sign(link_id: str) -> str:
-    return _hashed(link_id)[:6]
+    return _hashed(link_id)[:_SIGN_DIGITS]
 
 
 def creation(gid: str) -> str:

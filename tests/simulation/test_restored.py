@@ -22,9 +22,7 @@ def test_an_issue_of_the_partners_is_known_again_where_the_copy_was_made_before_
         issue(pair, "made once")
         await pair.settle()
         assert len(promises._issues(pair.bob)) == 1
-        for node in pair.world.nodes:
-            node.restore()
-            await node.start()
+        await pair.restore()
         await pair.settle()
         assert [len(promises._issues(node)) for node in pair.world.nodes] == [1, 1]
         assert promises.finally_(pair.world) == []
@@ -113,9 +111,7 @@ def test_what_neither_store_remembers_of_an_issue_is_not_there_twice_and_what_wa
         gone = pair.alice.tracker.comment(local, "goes", "alice")
         await pair.settle()
         pair.alice.tracker.remove_comment(local, gone)
-        for node in pair.world.nodes:
-            node.restore()
-            await node.start()
+        await pair.restore()
         await pair.settle()
         assert [pair.aside(node) for node in pair.world.nodes] == [[], []]
         for node in pair.world.nodes:
@@ -138,9 +134,7 @@ def test_a_file_of_the_partners_that_a_copy_forgot_is_not_said_as_ours_and_can_b
         await pair.settle()
         pair.bob.back_up()
         pair.bob.tracker.remove_attachment("1", taken_out)
-        for node in pair.world.nodes:
-            node.restore()
-            await node.start()
+        await pair.restore()
         await pair.settle()
         for node in pair.world.nodes:
             assert files(pair.cells(node)) == [hashlib.sha256(b"other").hexdigest()]

@@ -240,9 +240,13 @@ def _meet_one(
     lists.record_conflicts(tx, ep.row, known.gid, met.conflicts, ep.clock())
     if met.lacking:
         said.append(ChangeSet(known.gid, "", "", met.lacking))
-    edit = Edit(issue.local, issue.position, "", "", issue.cells)
-    said += record(tx, ep, book, [edit], whole=True, entered=True, seen=here.seen)
+    said += record(tx, ep, book, [_picture(issue)], whole=True, entered=True, seen=here.seen)
     return met.operations
+
+
+def _picture(issue: Issue) -> Edit:
+    """An issue as it stands: who edited it, and when, nobody knows."""
+    return Edit(issue.local, issue.position, "", "", issue.cells)
 
 
 def _name_contents(tx: Connection, ep: Endpoint, book: Book, later: Sequence[Applied]) -> None:
@@ -293,7 +297,8 @@ def _value(shadow: Mapping[Cell, Register], cell: Cell) -> Value:
 
 async def _strays(ep: Endpoint) -> None:
     """Issues that we made for the partner and that neither store remembers, as both were restored: they get their names
-    back, so that they are not taken for new ones of ours. All that they show is said as ours: nobody knows better.
+    back, so that they are not taken for new ones of ours. All that they show is said as ours: nobody knows better; a
+    side that pairs waits for the partner to say them.
     """
     row = await ep.store.read(lambda tx: links.get(tx, ep.row))
     locals_ = {local async for local in _made(ep, row.cursor if row.populated else None)}
@@ -329,8 +334,8 @@ def _say_whole(tx: Connection, ep: Endpoint, here: _Here) -> None:
         return
     book = Book(tx, ep.row)
     book.hear(here.seen.names, here.seen.contents)
-    edits = [Edit(issue.local, issue.position, "", "", issue.cells) for issue in here.issues.values()]
-    emit(tx, ep, record(tx, ep, book, edits, whole=True, entered=True, seen=here.seen))
+    pictures = [_picture(issue) for issue in here.issues.values()]
+    emit(tx, ep, record(tx, ep, book, pictures, whole=True, entered=True, seen=here.seen))
     book.flush(ep.clock())
 
 
@@ -371,15 +376,15 @@ def _name_strays(tx: Connection, ep: Endpoint, names: Mapping[str, str], here: _
             continue
         if book.kin and ep.born_elsewhere(name):  # perhaps another partner's, and not to be known over this link
             said += record(tx, ep, book, [as_edit(here.issues[local])], whole=True, seen=here.seen)
-        elif ep.pairing is not None:
-            _name_contents(tx, ep, book, here.written[local])
+            continue
+        ep.log.warning("neither store remembers this issue of the partner's", issue=local, gid=name)
+        _name_contents(tx, ep, book, here.written[local])
+        if ep.pairing is not None:
             twinning.found_again(tx, ep, book, name, here.issues[local])
         else:
             known = Known(name, ISSUE, local)
             book.name(known)
-            _name_contents(tx, ep, book, here.written[local])
             _meet_one(tx, ep, book, known, ChangeSet(name, "", "", ()), Told(), _Here(here.issues, {}, here.seen), said)
-            ep.log.warning("neither store remembers this issue of the partner's", issue=local, gid=name)
     book.flush(ep.clock())
     emit(tx, ep, said)
 

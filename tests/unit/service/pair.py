@@ -39,6 +39,12 @@ class Pair:
             self.world.now += 45.0 * self.world.pace
         raise AssertionError("the nodes do not come to rest")
 
+    async def restore(self) -> None:
+        """Both stores are put back to their copies."""
+        for node in (self.alice, self.bob):
+            node.restore()
+            await node.start()
+
     def title(self, node: Node, index: int = 0) -> str | None:
         """The title of an issue, as the tracker shows it."""
         value = promises._issues(node)[index].cells.get(Cell("title"))

@@ -303,9 +303,7 @@ def test_a_comment_of_ours_that_neither_copy_remembers_and_that_was_taken_out_si
         pair.bob.tracker.comment("2", "stays", "bob")
         await pair.settle()
         pair.bob.tracker.remove_comment("2", gone)
-        for node in pair.world.nodes:
-            node.restore()
-            await node.start()
+        await pair.restore()
         await pair.settle()
         assert [pair.aside(node) for node in pair.world.nodes] == [[], []]
         for node in pair.world.nodes:
@@ -325,9 +323,7 @@ def test_a_twin_that_neither_copy_remembers_is_paired_again_and_what_both_had_is
         await pair.settle()
         pair.alice.tracker.comment("1", "said later", "alice")
         await pair.settle()
-        for node in pair.world.nodes:
-            node.restore()
-            await node.start()
+        await pair.restore()
         await pair.settle()
         for node in pair.world.nodes:
             assert count(node) == 1
