@@ -98,13 +98,15 @@ async def _prepare(ep: Endpoint, incoming: Incoming) -> scrubbing.Scrubbed | str
 
 
 def _take(tx: Connection, ep: Endpoint, incoming: Incoming, scrubbed: scrubbing.Scrubbed | str | None) -> None:
+    """Nothing twice: while the earlier life of the partner's store is applied, two turns may have read it."""
+    if not take(tx, ep, incoming):
+        return
     try:
         if isinstance(scrubbed, str):
             raise PeerError(scrubbed)
         raw = inflate(incoming.message.header, incoming.message.body)
         if incoming.kind == Kind.RECEIPTS:
             receipting.take(tx, ep, incoming, raw)
-            take(tx, ep, incoming)
             return
         record = decode_record(raw)
         if incoming.kind == Kind.RECEIPT:
@@ -119,7 +121,6 @@ def _take(tx: Connection, ep: Endpoint, incoming: Incoming, scrubbed: scrubbing.
         reason = str(error) if isinstance(error, PeerError) else "a control message is malformed"
         payload = incoming.message.body
         lists.set_aside(tx, ep.row, "message", reason, ep.clock(), payload=payload, advice="tell the partner's admin")
-    take(tx, ep, incoming)
 
 
 def _command(tx: Connection, ep: Endpoint, record: dict[str, object]) -> None:

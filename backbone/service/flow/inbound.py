@@ -367,6 +367,8 @@ async def take_parts(ep: Endpoint) -> int:
 
 
 def _take_part(tx: Connection, ep: Endpoint, incoming: Incoming) -> None:
+    if not take(tx, ep, incoming):
+        return
     header = incoming.message.header
     chunk = header.chunk
     problem = None
@@ -378,7 +380,6 @@ def _take_part(tx: Connection, ep: Endpoint, incoming: Incoming) -> None:
         problem = _keep_part(tx, ep, incoming)
     if problem is not None:
         lists.set_aside(tx, ep.row, "message", problem, ep.clock(), advice="tell the partner's admin")
-    take(tx, ep, incoming)
 
 
 def _keep_part(tx: Connection, ep: Endpoint, incoming: Incoming) -> str | None:
