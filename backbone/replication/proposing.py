@@ -196,6 +196,8 @@ def _hear(talks: Talks, given: Hears) -> tuple[Talks, tuple[Effect, ...]]:
         raise PeerError("the partner proposes another agreement, which only the master of a link may do")
     if talks.proposed == given.named:
         return talks, (Tell(ANSWER, given.named, accepts=True),) if talks.accepted else ()
+    if given.named == talks.present:
+        return talks, ()  # repeated, and overtaken by the message with which the master went over to it
     if talks.proposed is None and given.named.version == talks.last > talks.present.version:
         return talks, ()  # repeated while our refusal was on its way, or withdrawn since
     if given.base != talks.present.digest:

@@ -41,6 +41,8 @@ Former = Mapping[str, Mapping[Cell, Collection[bytes]]]
 
 
 NO_HISTORY: Former = MappingProxyType({})
+_MAPS = frozenset(bytes([first]) for first in (*range(0x80, 0x90), 0xDE, 0xDF))
+"""The first byte of a MessagePack map."""
 
 
 class Told(NamedTuple):
@@ -97,6 +99,11 @@ def decode_told(raw: bytes) -> Told:
     for gid, name, element, digests in said.former:
         former.setdefault(gid, {})[Cell(name, element)] = digests
     return Told(said.names, tuple(decode_change_sets(said.issues)), former, said.last, said.resting)
+
+
+def spoken(raw: bytes) -> list[ChangeSet]:
+    """The change sets in the raw body of a message: of change sets, which is a list, or of a state, which is a map."""
+    return list(decode_told(raw).issues) if raw[:1] in _MAPS else decode_change_sets(raw)
 
 
 def encode_welcome(state: LinkState, agreement: Mapping[str, Any] | None = None) -> bytes:
@@ -269,5 +276,5 @@ def in_messages(
 
 __all__ = [
     "Former", "Met", "Standing", "Told", "decode_told", "decode_welcome", "encode_told", "encode_welcome",
-    "in_messages", "meet",
+    "in_messages", "meet", "spoken",
 ]  # fmt: skip

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, Insert, Table, and_, delete, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Insert, Table, and_, delete, func, literal, or_, select
 
 from backbone.replication.message import Kind
 from backbone.replication.receipt import Became, Outcome, Place
@@ -18,7 +18,7 @@ def _bodies(*which: ColumnElement[bool]) -> Insert:
     o = outbox.c
     values = select(o.link, literal(1), o.life, o.lane, o.seq, o.created_at, o.body_enc, o.raw_len, o.body)
     columns = (*_KEPT, "body_enc", "raw_len", "content")
-    return original.insert().from_select(columns, values.where(o.kind == Kind.DATA, *which))
+    return original.insert().from_select(columns, values.where(or_(o.kind == Kind.DATA, o.kind == Kind.STATE), *which))
 
 
 _BECAME = {word.value: word for word in Became}

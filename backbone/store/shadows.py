@@ -6,6 +6,7 @@ memory, and is written back in bulk by ``flush``.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
 from sqlalchemy import Connection, CursorResult, and_, func, select
@@ -59,6 +60,18 @@ _REPAIRS = prepared(
 _NAMED = prepared(
     lambda link, gid: select(_WANTS).where(
         waiting.c.link == link, waiting.c.gid == gid, waiting.c.ready == 1, _WANTS.like("ref:%")
+    )
+)
+_CAME_IN = prepared(
+    lambda link, gid: select(waiting.c.field, waiting.c.element, waiting.c.digest).where(
+        waiting.c.link == link, waiting.c.gid == gid, waiting.c.digest != ""
+    )
+)
+_RECEIPTED = prepared(
+    lambda link, gid, field, element, digest: (
+        waiting.update()
+        .where(waiting.c.link == link, waiting.c.gid == gid, waiting.c.field == field, waiting.c.element == element)
+        .values(digest=digest)
     )
 )
 _COMPLETED = prepared(
@@ -317,10 +330,25 @@ def local_names(tx: Connection, link: int) -> Iterator[tuple[str, str]]:
         yield row.gid, row.local
 
 
-def wait(tx: Connection, link: int, gid: str, cells: Mapping[Cell, str], source: bytes | None = None) -> None:
-    """These cells wait for an issue or an attachment's content; ``source`` says where they come from."""
-    rows = [(link, gid, cell.field, cell.element, wants, 0, source) for cell, wants in cells.items()]
-    upsert(tx, waiting, ("link", "gid", "field", "element", "wants", "ready", "source"), rows, keys=4)
+def wait(
+    tx: Connection, link: int, gid: str, cells: Mapping[Cell, str], source: bytes | None = None,
+    came_in: Mapping[Cell, str] = MappingProxyType({}),
+) -> None:  # fmt: skip
+    """These cells wait for an issue or an attachment's content; ``source`` says where they come from, ``came_in`` in
+    which change sets, by digest.
+    """
+    rows = [(link, gid, *cell, wants, 0, source, came_in.get(cell, "")) for cell, wants in cells.items()]
+    upsert(tx, waiting, ("link", "gid", "field", "element", "wants", "ready", "source", "digest"), rows, keys=4)
+
+
+def came_in(tx: Connection, link: int, gid: str) -> dict[Cell, str]:
+    """In which change sets, by digest, what still waits of this issue came; without what was never said."""
+    return {Cell(row.field, row.element): row.digest for row in _CAME_IN(tx, link, gid)}
+
+
+def receipted(tx: Connection, link: int, gid: str, cells: Iterable[Cell], digest: str) -> int:
+    """Those of these cells that wait came in the change set with this digest; returns how many wait."""
+    return sum(_RECEIPTED(tx, link, gid, *cell, digest).rowcount for cell in cells)
 
 
 def arrived(tx: Connection, link: int, wants: Iterable[str]) -> None:

@@ -272,7 +272,8 @@ waiting = Table(
     Column("wants", Text, nullable=False),
     Column("ready", Integer, nullable=False, server_default="0"),
     Column("source", LargeBinary),
-    comment="cells whose other end (an issue, an attachment's content) is not here yet",
+    Column("digest", Text, nullable=False, server_default=""),
+    comment="cells whose other end (an issue, an attachment's content) is not here yet; digest: of their change set",
 )
 Index(None, waiting.c.link, waiting.c.wants)
 

@@ -83,6 +83,29 @@ def test_the_commands_of_the_readme_prove_it_and_a_changed_folder_fails(folders:
         assert check(spoiled).returncode != 0, spoil.__name__
 
 
+def test_after_a_restore_both_sides_prove_what_the_state_told(place: Path) -> None:
+    with two_nodes(place) as (alice, bob):
+        paired(place, alice, bob)
+        alice.tracker.create({TITLE: "a broken wheel", STATUS: "new"}, "ann")
+        until("the issue there", lambda: same(alice, bob, 1))
+        bob.cli("backup", str(place / "bob.backup"))
+        alice.tracker.edit(local(alice, "a broken wheel"), {TITLE: "a mended wheel"}, "ann")
+        until("her edit there", lambda: same(alice, bob, 1))
+        issue, ours, theirs = local(alice, "a mended wheel"), place / "of-alice", place / "of-bob"
+        until("the edit told", lambda: told(alice, issue, ours)["sent"] == 2)
+        bob.stop()
+        bob.cli("restore", str(place / "bob.backup"), "--yes")
+        bob.start()
+        until("the state told", lambda: told(alice, issue, ours)["sent"] == 3)
+        assert told(bob, local(bob, "a mended wheel"), theirs)["received"] == 2  # the edit was forgotten
+        for node in (alice, bob):
+            node.stop()
+        for folder, state in ((ours, ours / "sent/0003.txt"), (theirs, theirs / "received/0002.txt")):
+            done = check(folder)
+            assert done.returncode == 0, f"{done.stdout}{done.stderr}"
+            assert "a mended wheel" in state.read_text()
+
+
 def summed(folder: Path) -> None:
     """Whoever changes the folder can make its sums anew: these alone prove nothing."""
     names = [line.split("  ")[1] for line in (folder / "SHA256SUMS").read_text().splitlines()]

@@ -12,6 +12,7 @@ from backbone.replication.merge import NEVER, Join, Policy, Side, Stamp
 from backbone.replication.message import Kind
 from backbone.replication.proposing import BeginsAnew
 from backbone.service.endpoint import Endpoint
+from backbone.service.evidence import receipting
 from backbone.service.flow import applying, holding, inbound, outbound, planning, recording, twinning
 from backbone.service.flow.inbound import Report
 from backbone.service.flow.recording import emit, record
@@ -290,3 +291,11 @@ def left_remembered() -> AbstractContextManager[Any]:
 def proposals_not_renewed() -> AbstractContextManager[Any]:
     """Both go on as if the other remembered what they said of a proposal."""
     return patch.dict(proposing._STEPS, {BeginsAnew: lambda talks, _: (talks, ())})
+
+
+def told_without_receipt() -> AbstractContextManager[Any]:
+    return patch.object(receipting, "owe_for_state", lambda *_: None)
+
+
+def come_without_receipt() -> AbstractContextManager[Any]:
+    return patch.object(receipting, "came", lambda *_: None)

@@ -331,6 +331,9 @@ MUTANTS = (
     Mutant("proposals_not_renewed", "what is proposed is said again to a store that was put back",
            missing.proposals_not_renewed, changing=True, restored=Restored.ONE),
     Mutant("left_remembered", "what left the agreement is forgotten", missing.left_remembered, changing=True),
+    Mutant("told_without_receipt", "a receipt says what a state came to", missing.told_without_receipt,
+           restored=Restored.ONE),
+    Mutant("come_without_receipt", "a receipt says when nothing waits any more", missing.come_without_receipt),
 )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from backbone.replication.proposing import Stage
 from backbone.store import evidence, links, lists, messages, proposals, shadows
 from backbone.store.codec import unpack_registers
 from backbone.store.tables import conflict, identity, outbox, shadow
+from tests.simulation.answered import answered
 from tests.simulation.people import WORK, files, rows, texts
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def finally_(world: "World") -> list[str]:
     broken += _same_agreement(a, b, forgot=world.restores > 0)
     broken += _same_content(a, b)
     broken += _conflicts(a, b)
-    return broken
+    return broken + answered(a, b) + answered(b, a)
 
 
 def _same_agreement(a: "Node", b: "Node", *, forgot: bool) -> list[str]:

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from backbone.errors import BackboneError, UsageError
-from backbone.replication.message import decode_change_sets, inflate
+from backbone.replication.message import inflate
+from backbone.replication.resync import spoken
 from backbone.service.evidence import finding
 from backbone.service.evidence.finding import Found
 from backbone.service.evidence.page import Parties, names, page, text_name
@@ -137,9 +138,9 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
 
 
 def _others(found: Found) -> int:
-    spoken = {
+    named = {
         change_set.gid
         for signed in found.messages
-        for change_set in decode_change_sets(inflate(signed.message.header, signed.message.body))
+        for change_set in spoken(inflate(signed.message.header, signed.message.body))
     }
-    return len(spoken - {found.gid})
+    return len(named - {found.gid})

@@ -6,8 +6,9 @@ from typing import NamedTuple
 from backbone.errors import BackboneError, PeerError
 from backbone.model import ISSUE
 from backbone.replication import limits
-from backbone.replication.message import ChangeSet, Message, decode, decode_change_sets, inflate
+from backbone.replication.message import ChangeSet, Message, decode, inflate
 from backbone.replication.receipt import Became, Receipt, digest_of, read, text_of
+from backbone.replication.resync import spoken
 from backbone.store import evidence
 from backbone.store.engine import Connection, Store
 from backbone.store.evidence import Said
@@ -86,7 +87,7 @@ async def find(
     received = [
         change
         for place, signed in enumerate(messages)
-        for change in _changes(decode_change_sets(inflate(signed.message.header, signed.message.body)), gid, place)
+        for change in _changes(spoken(inflate(signed.message.header, signed.message.body)), gid, place)
     ]
     receipts, became = await _receipts(store, row, open_, sent, received)
     return Found(gid, local, tuple(sent), receipts, tuple(received), tuple(messages), became, open_.lost)
@@ -146,7 +147,7 @@ class _Opening:
 
 def _of_ours(said: Said) -> list[ChangeSet]:
     assert said.content is not None
-    return decode_change_sets(inflate(said, said.content))
+    return spoken(inflate(said, said.content))
 
 
 def _changes(change_sets: list[ChangeSet], gid: str, place: int) -> list[Change]:

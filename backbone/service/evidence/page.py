@@ -184,11 +184,12 @@ def _format() -> str:
 ## For a programmer
 
 The signed content of a message is `BKB1`, the length of the header (4 bytes, big-endian), the header (MessagePack),
-and the body, compressed by Zstandard where the header's `body_enc` says so. The body of a message with change sets is a
-MessagePack list; each change set is `[issue, author, time, changes]`, each change
-`[field, element, value, write, known]`. The texts in this folder are the same, as JSON: a line for the issue, author
-and time, then one for each change. `write` and `known` are the write stamp and the clock by which both companies decide
-which of two values stands."""
+and the body, compressed by Zstandard where the header's `body_enc` says so. The body of a message with change sets is
+a MessagePack list; each change set is `[issue, author, time, changes]`, each change `[field, element, value, write,
+known]`. A message of the kind `STATE`, which is told to a store that was put back from a copy, is a map instead: its
+`issues` hold such a list; each is all that was known of an issue. The texts in this folder are the same, as JSON: a
+line for the issue, author and time, then one for each change. `write` and `known` are the write stamp and the clock
+by which both companies decide which of two values stands."""
 
 
 def _end() -> str:

@@ -4,11 +4,14 @@ What became of a change set is noted in the transaction in which it became so. W
 or enough is owed, one numbered message tells all of it. It leaves in place of the acknowledgement that is due then.
 """
 
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from backbone.errors import PeerError
+from backbone.model import Cell
 from backbone.replication import limits
-from backbone.replication.diff import Plan
+from backbone.replication.diff import Shadow
+from backbone.replication.merge import EMPTY
 from backbone.replication.message import ChangeSet, Kind, Message
 from backbone.replication.receipt import (
     FIRST,
@@ -26,20 +29,23 @@ from backbone.replication.receipt import (
 )
 from backbone.service.endpoint import Endpoint
 from backbone.service.flow.recording import number
-from backbone.store import evidence, links
+from backbone.store import evidence, links, lists, shadows
 from backbone.store.engine import Connection
 from backbone.store.messages import Incoming
+from backbone.store.shadows import Book
 
 GATHERED_SHARE = 0.5
 """Of the acknowledgement's delay: so long outcomes gather, and then the receipt takes the acknowledgement along."""
-_PROVING = (Kind.DATA, Kind.RECEIPTS)
+_PROVING = (Kind.DATA, Kind.STATE, Kind.RECEIPTS)
 
 
-def outcome(change_set: ChangeSet, plan: Plan, waiting: int) -> Outcome:
-    """What joining a change set came to; ``waiting`` of its values wait for something that travels apart."""
+def outcome(change_set: ChangeSet, registers: Shadow, waiting: int) -> Outcome:
+    """What joining a change set came to: its cells' ``registers``; ``waiting`` of its values wait for something that
+    travels apart.
+    """
     digest = digest_of(change_set)
     for operation in change_set.operations:
-        if plan.registers[operation.cell].write == operation.write:
+        if registers[operation.cell].write == operation.write:
             later = f"{waiting} of its values wait for a content or another issue" if waiting else ""
             return Outcome(digest, Became.APPLIED, later)
     return Outcome(digest, Became.SUPERSEDED, "other writes stand by the policy")
@@ -48,6 +54,41 @@ def outcome(change_set: ChangeSet, plan: Plan, waiting: int) -> Outcome:
 def owe(tx: Connection, ep: Endpoint, change_set: ChangeSet, became: Became, reason: str) -> None:
     """The partner is told so with the next receipt."""
     evidence.owe(tx, ep.row, [Outcome(digest_of(change_set), became, reason)], ep.clock())
+
+
+def owe_for_state(
+    tx: Connection, ep: Endpoint, issues: Sequence[ChangeSet], keys: Sequence[str], absent: Collection[str]
+) -> None:
+    """What each issue of the partner's state came to, as if it were a change set: those that the state replaces have no
+    receipt. ``keys``: of the writes by which our tracker follows it; ``absent``: the issues that are not here.
+    """
+    book = Book(tx, ep.row)
+    book.load_cells({issue.gid: [o.cell for o in issue.operations] for issue in issues})
+    for key, issue in zip(keys, issues, strict=True):
+        cells = [o.cell for o in issue.operations]
+        registers = {**dict.fromkeys(cells, EMPTY), **book.fields(issue.gid, cells)}
+        became, aside = outcome(issue, registers, 0), lists.set_aside_by_key(tx, ep.row, key)
+        if issue.gid in absent:
+            became = Outcome(became.digest, Became.REFUSED, "not here any more, or not shared")
+        elif aside is not None:
+            became = Outcome(became.digest, Became.REFUSED, aside.reason)
+        elif lists.held_by_key(tx, ep.row, key) is not None:
+            became = Outcome(became.digest, Became.RECEIVED, "waits behind another change of its issue")
+        elif waiting := shadows.receipted(tx, ep.row, issue.gid, cells, became.digest):
+            became = outcome(issue, registers, waiting)
+        book.owe(became)
+    book.flush(ep.clock())
+
+
+def came(tx: Connection, ep: Endpoint, gid: str, came_in: Mapping[Cell, str], but: str = "") -> None:
+    """Cells of an issue wait no longer. Of the change sets in which they came, by digest, the partner was told that
+    something waits: it hears when nothing does. ``but``: what stood in the way of these.
+    """
+    if came_in:
+        left = () if but else shadows.came_in(tx, ep.row, gid).values()
+        come = [Outcome(digest, Became.APPLIED, f"what had to wait has come {but}".strip())
+                for digest in sorted({*came_in.values()} - {*left})]  # fmt: skip
+        evidence.owe(tx, ep.row, come, ep.clock())
 
 
 async def give(ep: Endpoint, *, quiet: bool) -> float | None:
@@ -87,7 +128,7 @@ def keep_parcel(tx: Connection, ep: Endpoint, message: Message, parcel: bytes) -
         evidence.keep_parcel(tx, ep.row, (header.inc[0], header.lane, header.seq), parcel, ep.clock())
 
 
-def keep_change_sets(tx: Connection, ep: Endpoint, incoming: Incoming, change_sets: list[ChangeSet]) -> None:
+def keep_change_sets(tx: Connection, ep: Endpoint, incoming: Incoming, change_sets: Iterable[ChangeSet]) -> None:
     """Of which issues a message of the partner's speaks."""
     names = "\n".join(dict.fromkeys(change_set.gid for change_set in change_sets))
     key = (incoming.message.header.inc[0], incoming.lane, incoming.seq, names)

@@ -12,6 +12,7 @@ planned again from the beginning. Nothing else touches shadows meanwhile: captur
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from backbone.errors import PeerError
 from backbone.model import ATTACHMENT, ISSUE, Applied, Cell, Edit, Outcome, Refused, Stale, Touched
@@ -20,7 +21,9 @@ from backbone.replication import diff
 from backbone.replication.identity import creation, marker
 from backbone.replication.link import Life
 from backbone.replication.mapping import Names
-from backbone.replication.message import ChangeSet, Kind
+from backbone.replication.message import ChangeSet, Kind, inflate
+from backbone.replication.receipt import Became
+from backbone.replication.resync import spoken
 from backbone.service.endpoint import Endpoint
 from backbone.service.evidence import receipting
 from backbone.service.flow import planning, tracing, twinning
@@ -154,15 +157,22 @@ def _pass_over(tx: Connection, ep: Endpoint, incoming: Incoming) -> None:
     """A state that nobody waits for any more: our store has joined with that of the partner's life before, and the
     partner, who began a new one too, joins with ours.
     """
-    if take(tx, ep, incoming):
-        ep.log.info("a state that nobody waits for", seq=incoming.seq)
+    if not take(tx, ep, incoming):
+        return
+    ep.log.info("a state that nobody waits for", seq=incoming.seq)
+    issues: list[ChangeSet] = []
+    with suppress(PeerError):
+        issues = spoken(inflate(incoming.message.header, incoming.message.body))
+    receipting.keep_change_sets(tx, ep, incoming, issues)
+    for issue in issues:
+        receipting.owe(tx, ep, issue, Became.SUPERSEDED, "a later state is told in place of this one")
 
 
 def _keep_unknown(tx: Connection, ep: Endpoint, incoming: Incoming) -> None:
-    reason = f"a message of kind {incoming.kind!r}, which this version does not know"
-    payload = incoming.message.body
-    lists.set_aside(tx, ep.row, "message", reason, ep.clock(), payload=payload, advice="update Backbone")
-    take(tx, ep, incoming)
+    if take(tx, ep, incoming):
+        reason = f"a message of kind {incoming.kind!r}, which this version does not know"
+        payload = incoming.message.body
+        lists.set_aside(tx, ep.row, "message", reason, ep.clock(), payload=payload, advice="update Backbone")
 
 
 async def apply_round(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object] = lambda _: None) -> None:

@@ -292,18 +292,28 @@ def settle(tx: Connection, ep: Endpoint, book: Book, planned: Planned, local: st
         lists.record_conflicts(tx, ep.row, gid, planned.plan.conflicts, ep.clock())
         for conflict in planned.plan.conflicts:
             book.replaced(gid, conflict.cell, conflict.lost)
+    change_set, waiting = planned.task.change_set, planned.inward.waiting
+    became = receipting.outcome(change_set, planned.plan.registers, len(waiting))
+    came_in = dict.fromkeys(waiting, became.digest)
     if planned.task.late:
-        shadows.completed(tx, ep.row, gid, [o.cell for o in planned.task.change_set.operations])
-    waiting = planned.inward.waiting
+        came_in = _completed(tx, ep, planned.task)
     if waiting:
-        change_set = planned.task.change_set
-        shadows.wait(tx, ep.row, gid, waiting, pack_source(change_set.origin, change_set.path))
+        shadows.wait(tx, ep.row, gid, waiting, pack_source(change_set.origin, change_set.path), came_in)
         come = [wants for wants in waiting.values() if _is_here(tx, ep, book, wants)]
         shadows.arrived(tx, ep.row, [wants.removeprefix(WANTED) for wants in come])
     amended = planned.task.held and quarantine.released(tx, ep, planned.task.key, gid)
-    if not (planned.task.late or amended):
-        book.owe(receipting.outcome(planned.task.change_set, planned.plan, len(waiting)))
+    if planned.task.late:
+        receipting.came(tx, ep, gid, came_in)
+    elif not amended:
+        book.owe(became)
     return again
+
+
+def _completed(tx: Connection, ep: Endpoint, task: Task) -> dict[Cell, str]:
+    """These cells wait no longer; returns in which change sets they came, by digest, as far as a receipt said it."""
+    came_in, cells = shadows.came_in(tx, ep.row, task.change_set.gid), [o.cell for o in task.change_set.operations]
+    shadows.completed(tx, ep.row, task.change_set.gid, cells)
+    return {cell: came_in[cell] for cell in cells if cell in came_in}
 
 
 def _is_here(tx: Connection, ep: Endpoint, book: Book, wants: str) -> bool:
@@ -341,7 +351,7 @@ def _as_made(one: Planned, made: Applied) -> Inward:
 def refuse(tx: Connection, ep: Endpoint, task: Task, words: str, *, heals: bool = True) -> None:
     """The tracker (or a rule) will not take it: its issue waits, and the peer is told."""
     if task.late:
-        shadows.completed(tx, ep.row, task.change_set.gid, [o.cell for o in task.change_set.operations])
+        receipting.came(tx, ep, task.change_set.gid, _completed(tx, ep, task), f"but not taken here: {words}")
     else:
         receipting.owe(tx, ep, task.change_set, Became.REFUSED, words)
     quarantine.refuse(tx, ep, task.key, task.change_set, words, heals=heals)

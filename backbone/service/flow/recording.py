@@ -163,19 +163,16 @@ def emit(tx: Connection, ep: Endpoint, change_sets: Iterable[ChangeSet]) -> int:
     outgoing: list[tuple[Kind, bytes, int, Chunk | None]] = [
         (Kind.DATA, encode_change_sets([encoded for _, encoded in batch]), len(batch), None) for batch in batches
     ]
-    _keep(tx, ep, batches)
+    keep_names(tx, ep, [[gid for gid, _ in batch] for batch in batches])
     number(tx, ep, [*outgoing, *_attachments(tx, ep, said)])
     return len(pieces)
 
 
-def _keep(tx: Connection, ep: Endpoint, batches: Sequence[Sequence[tuple[str, bytes]]]) -> None:
-    """Of which issues the next messages of change sets speak: to be found again as evidence."""
+def keep_names(tx: Connection, ep: Endpoint, gids: Iterable[Iterable[str]]) -> None:
+    """Of which issues each of the next messages in the lane of change sets speaks: to be found again as evidence."""
     state = links.state(tx, ep.row)
     first = state.out["c"].last + 1
-    rows = [
-        (state.life[0], "c", seq, "\n".join(dict.fromkeys(gid for gid, _ in batch)))
-        for seq, batch in enumerate(batches, first)
-    ]
+    rows = [(state.life[0], "c", seq, "\n".join(dict.fromkeys(named))) for seq, named in enumerate(gids, first)]
     evidence.keep(tx, ep.row, rows, ep.clock(), ours=True)
 
 

@@ -14,7 +14,7 @@ from backbone.replication.resync import Told, encode_told, in_messages
 from backbone.service.endpoint import Endpoint
 from backbone.service.flow import holding, resending, resting
 from backbone.service.flow.entering import nameable
-from backbone.service.flow.recording import number
+from backbone.service.flow.recording import keep_names, number
 from backbone.service.links import agreeing, rotating, talks
 from backbone.store import links, lists, resync
 from backbone.store.engine import Connection
@@ -72,9 +72,9 @@ async def tell(ep: Endpoint, after: str) -> int:
 
     def number_page(tx: Connection) -> None:
         said = list(_said(tx, ep, page, {name: found[one.local] for name, one in known.items() if one.local in found}))
-        number(
-            tx, ep, [(Kind.STATE, encode_told(told), 0, None) for told in in_messages(said, ep.body_bytes, last=last)]
-        )
+        every = list(in_messages(said, ep.body_bytes, last=last))
+        keep_names(tx, ep, [[issue.gid for issue in told.issues] for told in every])
+        number(tx, ep, [(Kind.STATE, encode_told(told), 0, None) for told in every])
         state, _ = step(links.state(tx, ep.row), Telling(None if last else page[-1]), ep.identity, ep.timing)
         links.save_state(tx, ep.row, state)
         if last:

@@ -20,6 +20,7 @@ from backbone.replication.message import ChangeSet, Kind, Operation, inflate
 from backbone.replication.proposing import BeginsAnew
 from backbone.replication.resync import Standing, Told, decode_told, meet
 from backbone.service.endpoint import Endpoint
+from backbone.service.evidence import receipting
 from backbone.service.flow import applying, control, holding, inbound, resending, resting, twinning
 from backbone.service.flow.entering import may_join
 from backbone.service.flow.outbound import as_edit, fetch_contents
@@ -98,10 +99,10 @@ async def _join(ep: Endpoint, state: LinkState) -> int:
         await _name(ep, told.names)
     if told.resting:
         await ep.store.run(lambda tx: resting.hear(tx, ep, told.resting))
-    tasks = await _meet(ep, incoming, told) if told.issues else []
+    tasks, absent = await _meet(ep, incoming, told) if told.issues else ([], set())
     for round_ in rounds(tasks):
         await applying.apply_round(ep, round_)
-    await ep.store.run(lambda tx: _took(tx, ep, incoming, told))
+    await ep.store.run(lambda tx: _took(tx, ep, incoming, told, absent))
     return 1
 
 
@@ -111,10 +112,22 @@ def _stop(tx: Connection, ep: Endpoint, reason: str) -> None:
     inbound.halt(tx, ep, reason)
 
 
-def _took(tx: Connection, ep: Endpoint, incoming: Incoming, told: Told) -> None:
-    if links.state(tx, ep.row).phase is Phase.JOINING and inbound.take(tx, ep, incoming) and told.last:
+def _took(tx: Connection, ep: Endpoint, incoming: Incoming, told: Told, absent: set[str]) -> None:
+    state = links.state(tx, ep.row)
+    if state.phase is not Phase.JOINING or not inbound.take(tx, ep, incoming):
+        return
+    if told.issues:
+        receipting.keep_change_sets(tx, ep, incoming, told.issues)
+        keys = [_key(ep, state, incoming, index, issue.gid) for index, issue in enumerate(told.issues)]
+        receipting.owe_for_state(tx, ep, told.issues, keys, absent)
+    if told.last:
         state, _ = step(links.state(tx, ep.row), HeardAll(), ep.identity, ep.timing)
         links.save_state(tx, ep.row, state)
+
+
+def _key(ep: Endpoint, state: LinkState, incoming: Incoming, index: int, gid: str) -> str:
+    """Of the write by which our tracker follows an issue of the state."""
+    return marker(ep.link_id, f"{gid}/joined/{state.life[0]}", state.peer_life[0], incoming.seq, index)
 
 
 async def _name(ep: Endpoint, names: Sequence[str]) -> None:
@@ -166,8 +179,10 @@ async def _look(ep: Endpoint, issues: Sequence[str]) -> _Here:
     return _Here(shown, written, seen)
 
 
-async def _meet(ep: Endpoint, incoming: Incoming, told: Told) -> list[Task]:
-    """Our picture of these issues is made true, unseen edits are recorded; returns what is to be written."""
+async def _meet(ep: Endpoint, incoming: Incoming, told: Told) -> tuple[list[Task], set[str]]:
+    """Our picture of these issues is made true, unseen edits are recorded; returns what is to be written, and which of
+    the issues are not here.
+    """
     known = await ep.store.read(lambda tx: answering.named(tx, ep, [issue.gid for issue in told.issues]))
     locals_ = sorted({one.local for one in known.values()})
     here = await _look(ep, locals_)
@@ -186,10 +201,10 @@ def _is_content(value: Value, contents: set[str]) -> bool:
     return isinstance(value, dict) and value.get("sha256") in contents
 
 
-def _meet_all(tx: Connection, ep: Endpoint, incoming: Incoming, told: Told, here: _Here) -> list[Task]:
-    state = links.state(tx, ep.row)
+def _meet_all(tx: Connection, ep: Endpoint, incoming: Incoming, told: Told, here: _Here) -> tuple[list[Task], set[str]]:
+    state, absent = links.state(tx, ep.row), set[str]()
     if state.phase is not Phase.JOINING:
-        return []
+        return [], absent
     every = [operation for issue in told.issues for operation in issue.operations]
     links.saw_number(tx, ep.row, diff.highest_number(every))
     for sha256 in {
@@ -204,20 +219,23 @@ def _meet_all(tx: Connection, ep: Endpoint, incoming: Incoming, told: Told, here
     tasks: list[Task] = []
     said: list[ChangeSet] = []
     for index, theirs in enumerate(told.issues):
-        key = marker(ep.link_id, f"{theirs.gid}/joined/{state.life[0]}", state.peer_life[0], incoming.seq, index)
+        key = _key(ep, state, incoming, index, theirs.gid)
         known = book.by_gid(theirs.gid)
         if known is None:
-            if not ep.born_here(theirs.gid):
+            if ep.born_here(theirs.gid):
+                absent.add(theirs.gid)
+            else:
                 tasks.append(Task(key, theirs, late=True))
         elif known.local in here.issues and may_join(ep, book, known.gid, here.issues[known.local]):
             operations = _meet_one(tx, ep, book, known, theirs, told, here, said)
             if operations:
                 tasks.append(Task(key, theirs._replace(operations=operations), late=True))
         else:
+            absent.add(theirs.gid)
             ep.log.info("deleted here, or not shared over this link, so not joined", issue=known.local)
     book.flush(ep.clock())
     emit(tx, ep, said)
-    return tasks
+    return tasks, absent
 
 
 def _meet_one(

@@ -5,7 +5,7 @@ import pytest
 from backbone.replication import receipt, twins
 from backbone.replication.message import Kind, decode, decode_change_sets, decode_record, encode, inflate
 from backbone.replication.rekeying import read_rekey, read_turned
-from backbone.replication.resync import decode_told
+from backbone.replication.resync import decode_told, spoken
 from tests.unit.replication.samples import (
     AFAR,
     CHANGE_SETS,
@@ -59,5 +59,7 @@ def test_its_body_says_what_it_said() -> None:
     assert decode_change_sets(raw["INTERNAL"]) == [INTERNAL]
     assert decode_change_sets(raw["ROWS"]) == [ROWS]
     assert decode_told(raw["STATE"]) == TOLD
+    assert spoken(raw["STATE"]) == list(TOLD.issues)
+    assert tuple(spoken(raw["DATA"])) == CHANGE_SETS
     assert decode_told(raw["RESTING"]) == RESTING
     assert raw["ACK"] == b""

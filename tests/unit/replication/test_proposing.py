@@ -89,6 +89,8 @@ def test_a_repeated_proposal_is_answered_once_more_or_changes_nothing() -> None:
     assert step(ACCEPTED_HERE, Hears(SECOND, FIRST.digest)) == (ACCEPTED_HERE, answer)
     refused = replace(SLAVE, last=2)
     assert step(refused, Hears(SECOND, FIRST.digest)) == (refused, ())
+    in_effect = replace(SLAVE, present=SECOND, last=2)  # the lanes are not in order together
+    assert step(in_effect, Hears(SECOND, FIRST.digest)) == (in_effect, ())
 
 
 def test_a_proposal_can_be_taken_back_until_it_is_accepted() -> None:
@@ -133,7 +135,7 @@ def test_what_our_admin_cannot_do_now_says_why(talks: Talks, given: Any, words: 
         (MASTER, HearsAnswer(SECOND, accepts=True), "never made"),
         (PROPOSED, HearsAnswer(Named(2, b"x" * 32), accepts=True), "other words"),
         (SLAVE, Hears(SECOND, SECOND.digest), "another agreement than the one that is in effect"),
-        (SLAVE, Hears(FIRST, FIRST.digest), "a second time"),
+        (SLAVE, Hears(Named(1, b"x" * 32), FIRST.digest), "a second time"),
         (HEARD, Hears(Named(2, b"x" * 32), FIRST.digest), "a second time"),
         (SLAVE, Meets(SECOND), "not accepted here"),
         (HEARD, Meets(SECOND), "not accepted here"),

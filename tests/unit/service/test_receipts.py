@@ -1,6 +1,7 @@
 """What became of each change set is told in signed receipts, kept by both sides, and cannot be taken out."""
 
 from backbone.model import Cell
+from backbone.replication.message import Kind
 from backbone.replication.receipt import FIRST, Became, digest_of_text, read
 from backbone.service.evidence import finding
 from backbone.store import evidence, links, messages
@@ -91,6 +92,66 @@ def test_what_the_tracker_refused_is_said_with_its_words_and_then_what_became_of
         pair.bob.retry(item)
         await pair.settle()
         assert [became for became, _ in last_words(await found(pair, pair.alice))] == [Became.APPLIED] * 3
+
+    run(story)
+
+
+def test_what_had_to_wait_is_said_to_have_come() -> None:
+    async def story(pair: Pair) -> None:
+        local = issue(pair, "one")
+        await pair.settle()
+        pair.alice.tracker.attach(local, "log.txt", b"long", "ann")
+        pair.alice.tracker.attach(local, "more.txt", b"longer", "ann")
+        for step in ("capture", "send"):
+            await pair.alice.act(step)
+        for step in ("receive", "apply"):  # and not the parts
+            await pair.bob.act(step)
+        waits = pair.bob.store.read_now(lambda tx: evidence.pay(tx, 1, 10))
+        assert [one.reason for one in waits] == ["1 of its values wait for a content or another issue"] * 2
+        await pair.settle()
+        assert last_words(await found(pair, pair.alice))[1:] == [(Became.APPLIED, "what had to wait has come")] * 2
+
+    run(story)
+
+
+def test_what_the_tracker_does_not_take_when_it_comes_is_said_with_its_words() -> None:
+    async def story(pair: Pair) -> None:
+        local = issue(pair, "one")
+        await pair.settle()
+        pair.alice.tracker.attach(local, "log.txt", b"long", "ann")
+        for step in ("capture", "send"):
+            await pair.alice.act(step)
+        for step in ("receive", "apply"):
+            await pair.bob.act(step)
+        pair.bob.tracker.refuse = lambda _: "no files today"
+        await pair.settle()
+        (word,) = last_words(await found(pair, pair.alice))[1:]
+        assert word == (Became.APPLIED, "what had to wait has come but not taken here: no files today")
+
+    run(story)
+
+
+def test_of_a_state_it_is_said_for_each_issue_what_it_came_to() -> None:
+    async def story(pair: Pair) -> None:
+        for title in ("kept", "edited", "gone"):
+            issue(pair, title)
+        await pair.settle()
+        pair.bob.back_up()
+        pair.alice.tracker.edit("2", {Cell("title"): "edited anew"}, "ann")
+        await pair.settle()
+        pair.bob.restore()
+        await pair.bob.start()
+        pair.bob.tracker.remove("3")
+        await pair.settle()
+        gone = "not here any more, or not shared"
+        for local, word in (("1", (Became.APPLIED, "")), ("2", (Became.APPLIED, "")), ("3", (Became.REFUSED, gone))):
+            name = gid(pair, local)
+            here = await finding.find(pair.alice.ep.store, row(pair, pair.alice), pair.alice.ep.keyring, name, local)
+            assert last_words(here)[-1] == word
+            there = await finding.find(pair.bob.ep.store, row(pair, pair.bob), pair.bob.ep.keyring, name, local)
+            assert there.received[-1].digest == here.sent[-1].digest
+            assert there.became[here.sent[-1].digest] == word
+            assert there.messages[-1].message.header.kind == Kind.STATE
 
     run(story)
 
