@@ -346,6 +346,11 @@ def came_in(tx: Connection, link: int, gid: str) -> dict[Cell, str]:
     return {Cell(row.field, row.element): row.digest for row in _CAME_IN(tx, link, gid)}
 
 
+def waits(tx: Connection, link: int) -> set[str]:
+    """The digests of the change sets of which something waits, on the whole link."""
+    return set(tx.execute(select(waiting.c.digest).distinct().where(waiting.c.link == link)).scalars()) - {""}
+
+
 def receipted(tx: Connection, link: int, gid: str, cells: Iterable[Cell], digest: str) -> int:
     """Those of these cells that wait came in the change set with this digest; returns how many wait."""
     return sum(_RECEIPTED(tx, link, gid, *cell, digest).rowcount for cell in cells)

@@ -294,13 +294,15 @@ def main() -> int:
     parser.add_argument("--habits", action="store_true", help="trackers that round, trim and reopen")
     parser.add_argument("--restored", default="", help="sites whose stores are put back: a, bc, ...")
     parser.add_argument("--policies", action="store_true", help="other policies than newest")
+    parser.add_argument("--tables", action="store_true", help="people edit rows of tables, too")
     options = parser.parse_args()
     failed = 0
     for seed in range(options.first, options.first + options.seeds):
         agreement = AGREEMENT if options.policies else NEWEST
         broken, world = run(
-            seed, options.shape, plain=not options.habits, agreement=agreement, restored=options.restored
-        )
+            seed, options.shape, plain=not options.habits, agreement=agreement, tables=options.tables,
+            restored=options.restored,
+        )  # fmt: skip
         if broken:
             failed += 1
             story = world.story[-STORY_LINES:] if options.story else []

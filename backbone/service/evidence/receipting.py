@@ -4,11 +4,10 @@ What became of a change set is noted in the transaction in which it became so. W
 or enough is owed, one numbered message tells all of it. It leaves in place of the acknowledgement that is due then.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 
 from backbone.errors import PeerError
-from backbone.model import Cell
 from backbone.replication import limits
 from backbone.replication.diff import Shadow
 from backbone.replication.merge import EMPTY
@@ -36,6 +35,7 @@ from backbone.store.shadows import Book
 
 GATHERED_SHARE = 0.5
 """Of the acknowledgement's delay: so long outcomes gather, and then the receipt takes the acknowledgement along."""
+NOTHING_WAITS = "nothing of it waits any more"
 _PROVING = (Kind.DATA, Kind.STATE, Kind.RECEIPTS)
 
 
@@ -80,15 +80,11 @@ def owe_for_state(
     book.flush(ep.clock())
 
 
-def came(tx: Connection, ep: Endpoint, gid: str, came_in: Mapping[Cell, str], but: str = "") -> None:
-    """Cells of an issue wait no longer. Of the change sets in which they came, by digest, the partner was told that
-    something waits: it hears when nothing does. ``but``: what stood in the way of these.
+def came(tx: Connection, ep: Endpoint, digests: Collection[str], words: str = NOTHING_WAITS) -> None:
+    """Of these change sets the partner was told that something waits: it hears that nothing does, or what stood in the
+    way of it.
     """
-    if came_in:
-        left = () if but else shadows.came_in(tx, ep.row, gid).values()
-        come = [Outcome(digest, Became.APPLIED, f"what had to wait has come {but}".strip())
-                for digest in sorted({*came_in.values()} - {*left})]  # fmt: skip
-        evidence.owe(tx, ep.row, come, ep.clock())
+    evidence.owe(tx, ep.row, [Outcome(one, Became.APPLIED, words) for one in sorted(digests)], ep.clock())
 
 
 async def give(ep: Endpoint, *, quiet: bool) -> float | None:

@@ -294,26 +294,20 @@ def settle(tx: Connection, ep: Endpoint, book: Book, planned: Planned, local: st
             book.replaced(gid, conflict.cell, conflict.lost)
     change_set, waiting = planned.task.change_set, planned.inward.waiting
     became = receipting.outcome(change_set, planned.plan.registers, len(waiting))
-    came_in = dict.fromkeys(waiting, became.digest)
+    waited = shadows.came_in(tx, ep.row, gid) if waiting or planned.task.late else {}
     if planned.task.late:
-        came_in = _completed(tx, ep, planned.task)
+        shadows.completed(tx, ep.row, gid, [o.cell for o in change_set.operations])
     if waiting:
+        came_in = waited if planned.task.late else dict.fromkeys(waiting, became.digest)
         shadows.wait(tx, ep.row, gid, waiting, pack_source(change_set.origin, change_set.path), came_in)
         come = [wants for wants in waiting.values() if _is_here(tx, ep, book, wants)]
         shadows.arrived(tx, ep.row, [wants.removeprefix(WANTED) for wants in come])
     amended = planned.task.held and quarantine.released(tx, ep, planned.task.key, gid)
-    if planned.task.late:
-        receipting.came(tx, ep, gid, came_in)
-    elif not amended:
+    if waited:
+        receipting.came(tx, ep, {*waited.values()} - {*shadows.came_in(tx, ep.row, gid).values()})
+    if not (planned.task.late or amended):
         book.owe(became)
     return again
-
-
-def _completed(tx: Connection, ep: Endpoint, task: Task) -> dict[Cell, str]:
-    """These cells wait no longer; returns in which change sets they came, by digest, as far as a receipt said it."""
-    came_in, cells = shadows.came_in(tx, ep.row, task.change_set.gid), [o.cell for o in task.change_set.operations]
-    shadows.completed(tx, ep.row, task.change_set.gid, cells)
-    return {cell: came_in[cell] for cell in cells if cell in came_in}
 
 
 def _is_here(tx: Connection, ep: Endpoint, book: Book, wants: str) -> bool:
@@ -351,7 +345,9 @@ def _as_made(one: Planned, made: Applied) -> Inward:
 def refuse(tx: Connection, ep: Endpoint, task: Task, words: str, *, heals: bool = True) -> None:
     """The tracker (or a rule) will not take it: its issue waits, and the peer is told."""
     if task.late:
-        receipting.came(tx, ep, task.change_set.gid, _completed(tx, ep, task), f"but not taken here: {words}")
+        waited, cells = shadows.came_in(tx, ep.row, task.change_set.gid), [o.cell for o in task.change_set.operations]
+        shadows.completed(tx, ep.row, task.change_set.gid, cells)
+        receipting.came(tx, ep, {waited[cell] for cell in cells if cell in waited}, f"what had to wait: {words}")
     else:
         receipting.owe(tx, ep, task.change_set, Became.REFUSED, words)
     quarantine.refuse(tx, ep, task.key, task.change_set, words, heals=heals)

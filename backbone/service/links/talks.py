@@ -30,7 +30,7 @@ from backbone.service.endpoint import Endpoint
 from backbone.service.evidence import receipting
 from backbone.service.flow import quarantine
 from backbone.service.flow.recording import number
-from backbone.store import links, lists, proposals
+from backbone.store import links, lists, proposals, shadows
 from backbone.store.engine import Connection
 from backbone.store.links import LinkRow
 from backbone.store.proposals import Version
@@ -191,6 +191,7 @@ def _as_said(named: Named) -> dict[str, Any]:
 def _settle(tx: Connection, ep: Endpoint, named: Named) -> None:
     """Nothing by the old agreement can come any more: what left it is forgotten, what joined it is to be said."""
     old, new = map(proposals.agreement_of, proposals.last_two(tx, ep.row))
+    waited = shadows.waits(tx, ep.row)
     for key, sent, is_left in proposals.forget_fields(tx, ep.row, leaving(old, new)):
         item = lists.set_aside_by_key(tx, ep.row, key)
         if item is None or item.edits == "[]":
@@ -198,6 +199,7 @@ def _settle(tx: Connection, ep: Endpoint, named: Named) -> None:
         if not is_left:
             quarantine.released(tx, ep, key, sent.gid)
             lists.let_go(tx, ep.row, sent.gid)
+    receipting.came(tx, ep, waited - shadows.waits(tx, ep.row))
     if joining(old, new) or widening(old, new, ep.side):
         proposals.change(tx, ep.row, named.version, ep.clock(), said_up_to="")
 

@@ -109,7 +109,7 @@ def test_what_had_to_wait_is_said_to_have_come() -> None:
         waits = pair.bob.store.read_now(lambda tx: evidence.pay(tx, 1, 10))
         assert [one.reason for one in waits] == ["1 of its values wait for a content or another issue"] * 2
         await pair.settle()
-        assert last_words(await found(pair, pair.alice))[1:] == [(Became.APPLIED, "what had to wait has come")] * 2
+        assert last_words(await found(pair, pair.alice))[1:] == [(Became.APPLIED, "nothing of it waits any more")] * 2
 
     run(story)
 
@@ -126,7 +126,7 @@ def test_what_the_tracker_does_not_take_when_it_comes_is_said_with_its_words() -
         pair.bob.tracker.refuse = lambda _: "no files today"
         await pair.settle()
         (word,) = last_words(await found(pair, pair.alice))[1:]
-        assert word == (Became.APPLIED, "what had to wait has come but not taken here: no files today")
+        assert word == (Became.APPLIED, "what had to wait: no files today")
 
     run(story)
 
