@@ -176,8 +176,8 @@ def meet(
             if operation is not None and operation.value != was and not ours.known.contains(operation.write):
                 is_open = policy_of[cell.field] is Policy.MANUAL
                 conflicts.append(Conflict(cell, shown, operation.value, lost_here=False, open=is_open))
-        elif operation is None and told(cell) and cell in standing.base and shown != ours.value:
-            after = ours._replace(image=ours.value)  # the peer said it once, and forgot it, too: it is said as ours
+        elif cell in standing.base and _both_forgot(ours, operation, shown, told(cell)):
+            after = ours._replace(image=ours.value)  # it is said as ours
         else:
             after = _as_shown(ours, operation, shown, standing, policy_of.get(cell.field))
             if _is_lacking(ours, operation, told(cell)):
@@ -232,6 +232,15 @@ def _is_unseen(
         if operation.value in (shown, standing.as_theirs.get(operation.cell)):
             return False
     return of_value(shown) not in former
+
+
+def _both_forgot(ours: Register, operation: Operation | None, shown: Value, told: bool) -> bool:
+    """Whether the peer said once what our own write left, and forgot it, too: it says nothing, or what our store knows
+    to be older.
+    """
+    if operation is None:
+        return told and shown != ours.value
+    return ours.known.contains(operation.write) and shown not in (ours.value, ours.image)
 
 
 def _to_be_captured(ours: Register, was: Value, operation: Operation | None) -> Register:

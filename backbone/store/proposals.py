@@ -97,12 +97,20 @@ def put_told(tx: Connection, link: int, named: Named, agreement: str, now: float
     add(tx, link, named.version, agreement, named.digest, now, stage=Stage.TOLD)
 
 
+def put_heard(tx: Connection, link: int, version: int, agreement: str, digest: bytes, now: float) -> None:
+    """The partner proposes it; perhaps once more, after it was in effect and our admin gave it up."""
+    if any(one.version == version for one in every(tx, link)):
+        change(tx, link, version, now, stage=Stage.PROPOSED, agreement=agreement, digest=digest)
+    else:
+        add(tx, link, version, agreement, digest, now, stage=Stage.PROPOSED)
+
+
 def last_two(tx: Connection, link: int) -> tuple[Version, Version]:
     """The version by which we wrote before, and the one by which we write; only where it was changed."""
     found = every(tx, link)
     present = present_of(found)
     assert present is not None, "nothing was ever proposed"
-    given_up = [one for one in found if one.stage is Stage.GIVEN_UP and one.version > present.version]
+    given_up = [one for one in found if one.ours_from is not None and one.version > present.version]
     earlier = given_up[-1] if given_up else before(found, present)
     assert earlier is not None, "the agreement was never changed"
     return earlier, present
@@ -123,9 +131,10 @@ def change(tx: Connection, link: int, version: int, now: float, **values: Any) -
 
 
 def forget_after(tx: Connection, link: int, version: int) -> None:
-    """What came after this one and never took effect was never proposed."""
-    unheard = (proposal.c.link == link, proposal.c.version > version, proposal.c.ours_from.is_(None))
-    tx.execute(delete(proposal).where(*unheard))
+    """What came after this one was never proposed, or is given up, as it was before it was proposed once more."""
+    after = (proposal.c.link == link, proposal.c.version > version)
+    tx.execute(delete(proposal).where(*after, proposal.c.ours_from.is_(None)))
+    tx.execute(proposal.update().where(*after).values(stage=Stage.GIVEN_UP))
 
 
 def forget_words(tx: Connection, link: int, version: int, reason: str) -> None:

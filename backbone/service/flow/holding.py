@@ -38,8 +38,13 @@ def hear(tx: Connection, ep: Endpoint) -> None:
 
 
 async def look(ep: Endpoint) -> int:
-    """One page of our issues: which key each shows; returns how many. Nothing comes in before the last one."""
+    """One page of our issues: which key each shows; returns how many. Nothing comes in before the last one, and the
+    feed is followed from before the first one: what people do to an issue that has just come in is in it.
+    """
     now, row = await ep.store.read(lambda tx: (twins.progress(tx, ep.row), links.get(tx, ep.row)))
+    if row.cursor is None:
+        head = await ep.tracker.head()
+        await ep.store.run(lambda tx: links.change(tx, ep.row, cursor=head))
     by_itself = ep.pairing is not None and ep.pairing.table is None and not (now.looked or row.populated)
     page = await ep.tracker.issues(now.after, LOOKED_AT_ONCE) if by_itself else ()
 

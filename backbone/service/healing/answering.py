@@ -39,8 +39,10 @@ def _answer(tx: Connection, ep: Endpoint, certificate: bytes) -> None:
     if state.peer_life != before.peer_life:
         resync.drop_peers_old_life(tx, ep.row, ep.clock())
         _forget_held(tx, ep)
-        talks.heard(tx, ep, BeginsAnew())
-        rotating.say_again(tx, ep, certificate)
+    # Also where our own store was put back and has joined with this life of the partner's before it asked: whatever was
+    # numbered until now is passed over.
+    talks.heard(tx, ep, BeginsAnew())
+    rotating.say_again(tx, ep, certificate)
     names = nameable(tx, ep)
     pages = [names[first : first + limits.state_names] for first in range(0, len(names), limits.state_names)]
     told = [Told(names=tuple(page)) for page in pages] + resting.in_messages(tx, ep)

@@ -7,7 +7,7 @@ shows, in the order in which they come; then it numbers what the state lacked, a
 ``advance`` takes the turn of capture and apply while a link is at either. Every step may be repeated after a crash.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from backbone.errors import PeerError
@@ -172,11 +172,22 @@ async def _look(ep: Endpoint, issues: Sequence[str]) -> _Here:
     """What our writes made is called as they called it, whichever of our links wrote it."""
     shown, written = await ep.tracker.read(issues), await ep.tracker.written(issues)
     seen = await pictured(ep, shown.values())
+    names = await _pointed_to(ep, shown.values())
     if await ep.store.read(lambda tx: kin.of(tx, ep.row)):
-        names = {k: name for ones in written.values() for one in ones for k, name in made(ep, one).items()}
-        seen = seen._replace(names={**names, **seen.names})
+        names = {where: name for where, name in names.items() if not ep.born_elsewhere(name)}
+        names.update({k: name for ones in written.values() for one in ones for k, name in made(ep, one).items()})
         written = {local: [one for one in ones if made_over(one.key, ep.link_id)] for local, ones in written.items()}
-    return _Here(shown, written, seen)
+    return _Here(shown, written, seen._replace(names={**names, **seen.names}))
+
+
+async def _pointed_to(ep: Endpoint, issues: Iterable[Issue]) -> dict[tuple[str, str], str]:
+    """Issues of the partner's that these point to and that neither store remembers: they get their names back at the
+    end (``_strays``), and are not to be called otherwise before.
+    """
+    pointed = {local for issue in issues for kind, local in ep.named_in(issue.cells) if kind == ISSUE}
+    unknown = await ep.store.read(lambda tx: _unknown(tx, ep, pointed)) if pointed else []
+    found = await ep.tracker.written(unknown) if unknown else {}
+    return {(ISSUE, local): name for local, made in found.items() if (name := _first_name(made)) is not None}
 
 
 async def _meet(ep: Endpoint, incoming: Incoming, told: Told) -> tuple[list[Task], set[str]]:

@@ -173,7 +173,7 @@ def _hear_proposal(tx: Connection, ep: Endpoint, record: Mapping[str, Any]) -> N
     if talks.proposed != before.proposed:
         with_first(tx, ep)
         text = proposal.spell(agreement)
-        proposals.add(tx, ep.row, said.version, text, said.digest, ep.clock(), stage=Stage.PROPOSED)
+        proposals.put_heard(tx, ep.row, said.version, text, said.digest, ep.clock())
     carry_out(tx, ep, talks, effects)
 
 

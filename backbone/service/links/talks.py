@@ -43,10 +43,12 @@ def talks_in(tx: Connection, row: LinkRow) -> Talks:
         return Talks(Side(row.side), Named(1, first_digest(row)), 1)
     present, open_ = proposals.present_of(every), proposals.open_one(every)
     assert present is not None, "one is always in effect"
+    side = Side(row.side)
+    heard = every if side is Side.MASTER else [one for one in every if one.stage is not Stage.GIVEN_UP]
     return Talks(
-        side=Side(row.side),
+        side=side,
         present=Named(present.version, present.digest),
-        last=every[-1].version,
+        last=heard[-1].version,  # the master proposes no number twice; but may say again what our admin gave up
         proposed=Named(open_.version, open_.digest) if open_ else None,
         accepted=open_ is not None and open_.stage is Stage.ACCEPTED,
         turning=present.stage is Stage.TURNING,
