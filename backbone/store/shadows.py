@@ -64,7 +64,7 @@ _NAMED = prepared(
 )
 _CAME_IN = prepared(
     lambda link, gid: select(waiting.c.field, waiting.c.element, waiting.c.digest).where(
-        waiting.c.link == link, waiting.c.gid == gid, waiting.c.digest != ""
+        waiting.c.link == link, waiting.c.gid == gid
     )
 )
 _RECEIPTED = prepared(
@@ -343,7 +343,12 @@ def wait(
 
 def came_in(tx: Connection, link: int, gid: str) -> dict[Cell, str]:
     """In which change sets, by digest, what still waits of this issue came; without what was never said."""
-    return {Cell(row.field, row.element): row.digest for row in _CAME_IN(tx, link, gid)}
+    return {Cell(row.field, row.element): row.digest for row in _CAME_IN(tx, link, gid) if row.digest}
+
+
+def waits_in(tx: Connection, link: int, gid: str) -> set[Cell]:
+    """What waits of this issue."""
+    return {Cell(row.field, row.element) for row in _CAME_IN(tx, link, gid)}
 
 
 def waits(tx: Connection, link: int) -> set[str]:

@@ -198,16 +198,34 @@ def _begins(comment: str, key: str) -> bool:
 
 
 def _same_content(a: "Node", b: "Node") -> list[str]:
-    """Attachments, rows and relations, in the trackers themselves."""
+    """Comments, attachments, rows and relations, in the trackers themselves."""
     left = {gid: sorted(files(issue.cells)) for gid, issue in _by_gid(a).items()}
     right = {gid: sorted(files(issue.cells)) for gid, issue in _by_gid(b).items()}
     broken = [] if left == right else ["attachments differ"]
+    if a.ep.agreement.comments:
+        broken += _unlike(_comments(a), _comments(b))
     if WORK in a.ep.agreement.fields and {g: rows(i.cells) for g, i in _by_gid(a).items()} != {
         g: rows(i.cells) for g, i in _by_gid(b).items()
     }:
         broken.append("rows differ")
     sets = {"depends", "labels"} & a.ep.agreement.fields.keys()
     return broken + [f"{name} differ" for name in sorted(sets) if _sets(a, name) != _sets(b, name)]
+
+
+def _comments(node: "Node") -> dict[str, list[str]]:
+    """What they say, without who said it and as no tracker has trimmed it."""
+    return {
+        gid: sorted(text.rsplit("wrote:\n\n", maxsplit=1)[-1].strip() for text in texts(issue.cells))
+        for gid, issue in _by_gid(node).items()
+    }
+
+
+def _unlike(ours: dict[str, list[str]], theirs: dict[str, list[str]]) -> list[str]:
+    return [
+        f"comments of {gid} differ: {ours.get(gid)} {theirs.get(gid)}"
+        for gid in sorted(ours.keys() | theirs.keys())
+        if ours.get(gid) != theirs.get(gid)
+    ]
 
 
 def _sets(node: "Node", field: str) -> dict[str, list[str]]:

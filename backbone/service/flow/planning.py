@@ -216,7 +216,7 @@ def _join(
         plan, renewed = renew(shadow, operations, plan, overlap(tx, ep, book, task))
         anew = {**anew, **renewed}
     plan, left = _with_one_target(tx, ep, shadow, plan)
-    plan, gone = (plan, {}) if known is None else _without_taken_out(tx, ep, book, plan)
+    plan, gone = _without_taken_out(tx, ep, book, plan, is_known=known is not None)
     anew = {**anew, **left, **gone}
 
     def translate(cells: Cells) -> Inward:
@@ -257,13 +257,19 @@ def _with_one_target(tx: Connection, ep: Endpoint, shadow: Shadow, plan: Plan) -
     return with_one_target(shadow, plan, holds_one, ep.side, inc, lambda: links.take_numbers(tx, ep.row, 1))
 
 
-def _without_taken_out(tx: Connection, ep: Endpoint, book: Book, plan: Plan) -> tuple[Plan, Shadow]:
-    """Of an issue that is known all is named that the tracker shows."""
+def _without_taken_out(
+    tx: Connection, ep: Endpoint, book: Book, plan: Plan, *, is_known: bool
+) -> tuple[Plan, Shadow]:  # fmt: skip
+    """Of an issue that is known all is named that the tracker shows; and of ours each that the partner knows, but not
+    the one that was called so before it was paired.
+    """
 
     def is_gone(cell: Cell) -> bool:
-        return ep.is_owned(cell) and ep.born_here(cell.element) and book.by_gid(cell.element) is None
+        if not cell.element or not ep.born_here(cell.element) or book.by_gid(cell.element) is not None:
+            return False
+        return is_known or not ep.is_owned(cell)
 
-    if not any(cell.element and is_gone(cell) for cell in plan.targets):
+    if not any(is_gone(cell) for cell in plan.targets):
         return plan, {}
     inc = links.state(tx, ep.row).life[0]
     if inc == 1:  # our store forgot nothing: the partner names what never was

@@ -30,7 +30,7 @@ from backbone.service.flow.tasks import Task, rounds
 from backbone.service.healing import answering
 from backbone.service.links import agreeing, talks
 from backbone.service.links.progress import joined
-from backbone.store import blobs, kin, links, lists, messages, resync, standing, twins
+from backbone.store import blobs, kin, links, lists, messages, resync, shadows, standing, twins
 from backbone.store.engine import Connection
 from backbone.store.messages import Incoming
 from backbone.store.parts import part_of
@@ -269,8 +269,19 @@ def _meet_one(
     lists.record_conflicts(tx, ep.row, known.gid, met.conflicts, ep.clock())
     if met.lacking:
         said.append(ChangeSet(known.gid, "", "", met.lacking))
+    after = {**shadow, **met.registers}
+    _write_again(tx, ep, known.gid, [o.cell for o in met.lacking if after[o.cell].image != o.value])
     said += record(tx, ep, book, [_picture(issue)], whole=True, entered=True, seen=here.seen)
     return met.operations
+
+
+def _write_again(tx: Connection, ep: Endpoint, gid: str, cells: Sequence[Cell]) -> None:
+    """What stands and was not written yet, as our tracker refused it, say, in the life that is forgotten."""
+    waits = shadows.waits_in(tx, ep.row, gid) if cells else ()
+    if unwritten := [cell for cell in cells if cell not in waits]:
+        wants = f"repair:{links.take_numbers(tx, ep.row, 1)}"
+        shadows.wait(tx, ep.row, gid, dict.fromkeys(unwritten, wants))
+        shadows.arrived(tx, ep.row, [wants])
 
 
 def _picture(issue: Issue) -> Edit:
@@ -429,13 +440,13 @@ async def _finish(ep: Endpoint) -> int:
     for first in range(0, len(untold), READ_AT_ONCE):
         page = untold[first : first + READ_AT_ONCE]
         here = await _look(ep, [known.local for known in page])
-        await ep.store.run(lambda tx, h=here: _name_written(tx, ep, h))  # type: ignore[misc]
         for known in page:
             issue = here.issues.get(known.local)
             if issue is not None:
                 await fetch_contents(ep, issue.cells, known=True)
             if issue is not None and ep.born_here(known.gid):
                 born[known.gid] = (ep.translation.person(issue.author, ep.schema), issue.created)
+        await ep.store.run(lambda tx, h=here: _name_written(tx, ep, h))  # type: ignore[misc]
     await ep.store.run(lambda tx: _push(tx, ep, untold, born))
     await agreeing.refresh(ep)
     return 1
@@ -473,7 +484,34 @@ def _name_written(tx: Connection, ep: Endpoint, here: _Here) -> None:
         known = book.by_local(ISSUE, local)
         if known is not None:
             twinning.joined(tx, ep, book, known.gid, written)
+    emit(tx, ep, _say_forgotten(tx, ep, book, here))
     book.flush(ep.clock())
+
+
+def _say_forgotten(tx: Connection, ep: Endpoint, book: Book, here: _Here) -> list[ChangeSet]:
+    """The partner's comments and attachments of which neither store knows more than that they stand here are said as
+    ours. Where its people have taken them out meanwhile, it answers that (``planning``).
+    """
+    if links.state(tx, ep.row).phase is not Phase.JOINING:
+        return []
+    said: list[ChangeSet] = []
+    for local, issue in here.issues.items():
+        known = book.by_local(ISSUE, local)
+        if known is None:
+            continue
+        named, registers = resync.told_parts(tx, ep.row, [known.gid]), book.load_whole(known.gid)
+        untold = {cell: r for cell, r in registers.items() if (known.gid, part_of(cell)) not in named}
+        unshown = [cell for cell, r in untold.items() if r.write != NEVER and r.image != r.value]
+        _write_again(tx, ep, known.gid, [cell for cell in unshown if cell.field in ep.policies])
+        forgotten = {
+            cell: register._replace(image=None)
+            for cell, register in untold.items()
+            if register.write == NEVER and ep.is_owned(cell) and not ep.born_here(cell.element)
+        }
+        if forgotten:
+            book.put(known.gid, forgotten)
+            said += record(tx, ep, book, [_picture(issue)], whole=True, entered=True, seen=here.seen)
+    return said
 
 
 def _push(tx: Connection, ep: Endpoint, untold: Sequence[Known], born: Mapping[str, tuple[str, str]]) -> None:
