@@ -4,6 +4,8 @@ import hashlib
 from typing import Any
 from unittest.mock import patch
 
+import pytest
+
 from backbone.model import COMMENT, Cell
 from backbone.replication.message import ChangeSet, Operation
 from backbone.service.flow import outbound
@@ -140,6 +142,53 @@ def test_a_file_of_the_partners_that_a_copy_forgot_is_not_said_as_ours_and_can_b
             assert files(pair.cells(node)) == [hashlib.sha256(b"other").hexdigest()]
 
     run(story)
+
+
+@pytest.mark.parametrize("removed_first", [True, False])
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_comment_that_neither_copy_remembers_and_that_was_taken_out_is_gone_on_both_sides(
+    side: int, removed_first: bool
+) -> None:
+    """Both copies know its issue, so that the partner speaks of that, and not of the comment."""
+
+    async def story(pair: Pair) -> None:
+        writer, reader = pair.world.nodes[side], pair.world.nodes[1 - side]
+        issue(pair, "one")
+        await pair.settle()
+        for node in pair.world.nodes:
+            node.back_up()
+        goes = writer.tracker.comment("1", "goes", "somebody")
+        writer.tracker.comment("1", "stays", "somebody")
+        await pair.settle()
+        if removed_first:
+            writer.tracker.remove_comment("1", goes)
+        await pair.restore()
+        if not removed_first:
+            writer.tracker.remove_comment("1", goes)
+        await pair.settle()
+        (said,) = [value for cell, value in pair.cells(reader).items() if cell.field == COMMENT]
+        assert isinstance(said, dict)
+        assert str(said["text"]).strip().endswith("stays")
+        assert promises.finally_(pair.world) == []
+        assert [pair.aside(node) for node in pair.world.nodes] == [[], []]
+
+    run(story)
+
+
+WORLDS: dict[str, list[int]] = {
+    "changing both": [50199, 81395, 81417, 90130, 90271, 91129, 100799],
+    "pairing both": [100912],
+    "pairing": [82117],
+    "changing": [61346],
+}
+
+
+@pytest.mark.parametrize(("kind", "seed"), [(kind, seed) for kind, seeds in WORLDS.items() for seed in seeds])
+def test_worlds_that_broke_a_promise_once(kind: str, seed: int) -> None:
+    """Of the rare kinds: where the agreement changes, or issues are paired, and both stores are put back."""
+    restored = Restored.BOTH if "both" in kind else Restored.NEVER
+    broken, _ = world.run(seed, restored=restored, changing="changing" in kind, pairing="pairing" in kind)
+    assert broken == []
 
 
 def test_a_file_of_an_issue_that_leaves_while_the_partner_is_told_of_it_is_there_once_when_it_is_back() -> None:

@@ -495,9 +495,10 @@ def _say_forgotten(tx: Connection, ep: Endpoint, book: Book, here: _Here) -> lis
     if links.state(tx, ep.row).phase is not Phase.JOINING:
         return []
     said: list[ChangeSet] = []
+    paired = {one.local for one in twins.in_state(tx, ep.row, PAIRING, PAIRED)}  # of these the partner says all
     for local, issue in here.issues.items():
         known = book.by_local(ISSUE, local)
-        if known is None:
+        if known is None or local in paired:
             continue
         named, registers = resync.told_parts(tx, ep.row, [known.gid]), book.load_whole(known.gid)
         untold = {cell: r for cell, r in registers.items() if (known.gid, part_of(cell)) not in named}

@@ -47,6 +47,17 @@ def test_a_value_that_the_peer_had_is_no_edit(former: tuple[Value, ...], image: 
     assert [one.lost for one in found.conflicts] == ([] if former else ["theirs"])
 
 
+@pytest.mark.parametrize(("known", "image"), [(NEW, "old"), (OLD, "later")])
+def test_what_our_last_write_left_is_said_as_ours_where_the_peer_says_only_what_our_store_knows(
+    known: Stamp, image: str
+) -> None:
+    """The peer said it once, and forgot it; else its own word is news, and is written."""
+    found = met("later", {TITLE: "later"}, ours=Register(OLD, known, "old", "old"))
+    assert (
+        found.registers[TITLE] == Register(OLD, known, "old", image) if image != "old" else TITLE not in found.registers
+    )
+
+
 @pytest.mark.parametrize("alike", ["theirs", "as shown here"])
 def test_what_is_shown_and_the_peer_says_is_the_peers_where_our_store_forgot_it(alike: str) -> None:
     said = Operation(TITLE, "theirs", NEW, NEW)

@@ -219,6 +219,25 @@ def test_nothing_comes_in_before_every_issue_was_looked_at() -> None:
     told(story)
 
 
+def test_what_people_do_to_an_issue_that_came_before_the_first_look_at_the_feed_is_said() -> None:
+    async def story(pair: Pair) -> None:
+        make(pair.alice, "K", "hers")
+        for step in ("capture", "send"):
+            await pair.alice.act(step)
+        await pair.bob.act("receive")
+        while not promises._issues(pair.bob):
+            await pair.bob.act("apply")
+        pair.bob.tracker.edit("1", {Cell("title"): "changed at once"}, "bob")
+        await pair.bob.act("capture")
+        pair.bob.tracker.edit("1", {Cell("status"): "open"}, "bob")
+        await pair.bob.act("capture")  # the issue is seen behind the first edit
+        await pair.settle()
+        assert pair.title(pair.alice) == "changed at once"
+        assert promises.finally_(pair.world) == []
+
+    told(story)
+
+
 def test_a_store_put_back_to_before_the_pairing_finds_the_twin_again() -> None:
     async def story(pair: Pair) -> None:
         make(pair.alice, "K", "ours")
