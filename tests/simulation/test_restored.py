@@ -175,6 +175,34 @@ def test_a_comment_that_neither_copy_remembers_and_that_was_taken_out_is_gone_on
     run(story)
 
 
+def test_what_our_tracker_refused_when_it_had_come_and_the_partner_forgot_is_written_after_all() -> None:
+    """Our copy knows that it stands; that a person has to look at it belongs to the life before."""
+
+    async def story(pair: Pair) -> None:
+        local = issue(pair, "one")
+        await pair.settle()
+        pair.alice.back_up()
+        pair.refusing["bad"] = "not today"
+        pair.alice.tracker.edit(local, {Cell("depends", issue(pair, "bad")): True}, "alice")
+        await pair.settle()
+        pair.bob.tracker.refuse = lambda write: "nor that" if any(c.field == "depends" for c in write.cells) else None
+        for item in pair.bob.refused():
+            pair.bob.retry(item)
+        await pair.settle()
+        pair.bob.back_up()
+        pair.bob.tracker.refuse = lambda _: None
+        await pair.restore()
+        await pair.bob.act("send")
+        await pair.alice.act("receive")
+        for _ in range(3):  # alice tells all that she has before she hears what bob has
+            await pair.alice.act("apply")
+        await pair.settle()
+        assert any(cell.field == "depends" for cell in pair.cells(pair.bob))
+        assert promises.finally_(pair.world) == []
+
+    run(story)
+
+
 WORLDS: dict[str, list[int]] = {
     "changing both": [50199, 81395, 81417, 90130, 90271, 91129, 100799],
     "pairing both": [100912],
