@@ -3,7 +3,6 @@
 import signal
 import traceback
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Any, NamedTuple
@@ -41,11 +40,9 @@ def results(jobs: Sequence[Job], workers: int) -> Iterator[Done]:
     if workers == 1:
         yield from map(_run, jobs)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), max_tasks_per_child=TURNS) as pool:
-        try:
-            yield from pool.map(_run, jobs, chunksize=AT_ONCE)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    # Not an executor of concurrent.futures: with max_tasks_per_child it stands still when a process takes its leave.
+    with get_context("spawn").Pool(workers, maxtasksperchild=TURNS) as pool:
+        yield from pool.imap(_run, jobs, chunksize=AT_ONCE)
 
 
 def _run(job: Job) -> Done:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.simulation import __main__ as command_line
+from tests.simulation import seeds
 from tests.simulation.kinds import KINDS, kind_of
 from tests.simulation.seeds import Job, results
 
@@ -16,6 +17,12 @@ def test_a_seed_that_ends_in_a_fault_is_told_and_the_next_is_run(workers: int) -
     assert (first.job.seed, second.job.seed) == (0, 1)
     assert "unheard of" in first.broken[0]
     assert second.trace
+
+
+def test_a_process_that_has_done_its_share_gives_way_to_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AT_ONCE", "TURNS"):
+        monkeypatch.setattr(seeds, name, 1)
+    assert [done.broken for done in results([Job(seed, "", {}, 1) for seed in range(4)], 2)] == [[]] * 4
 
 
 def test_every_kind_has_its_turn_and_can_be_had_by_its_options(
