@@ -6,7 +6,6 @@ memory, and is written back in bulk by ``flush``.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
 from sqlalchemy import Connection, CursorResult, and_, func, select
@@ -332,12 +331,13 @@ def local_names(tx: Connection, link: int) -> Iterator[tuple[str, str]]:
 
 def wait(
     tx: Connection, link: int, gid: str, cells: Mapping[Cell, str], source: bytes | None = None,
-    came_in: Mapping[Cell, str] = MappingProxyType({}),
+    digests: Mapping[Cell, str] | None = None,
 ) -> None:  # fmt: skip
-    """These cells wait for an issue or an attachment's content; ``source`` says where they come from, ``came_in`` in
-    which change sets, by digest.
+    """These cells wait for an issue or an attachment's content; ``source`` says where they come from, ``digests`` in
+    which change sets they came (``None``: in which they are known to have come).
     """
-    rows = [(link, gid, *cell, wants, 0, source, came_in.get(cell, "")) for cell, wants in cells.items()]
+    said = came_in(tx, link, gid) if digests is None else digests
+    rows = [(link, gid, *cell, wants, 0, source, said.get(cell, "")) for cell, wants in cells.items()]
     upsert(tx, waiting, ("link", "gid", "field", "element", "wants", "ready", "source", "digest"), rows, keys=4)
 
 

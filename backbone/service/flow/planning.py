@@ -304,8 +304,8 @@ def settle(tx: Connection, ep: Endpoint, book: Book, planned: Planned, local: st
     if planned.task.late:
         shadows.completed(tx, ep.row, gid, [o.cell for o in change_set.operations])
     if waiting:
-        came_in = waited if planned.task.late else dict.fromkeys(waiting, became.digest)
-        shadows.wait(tx, ep.row, gid, waiting, pack_source(change_set.origin, change_set.path), came_in)
+        digests = waited if planned.task.late else dict.fromkeys(waiting, became.digest)
+        shadows.wait(tx, ep.row, gid, waiting, pack_source(change_set.origin, change_set.path), digests)
         come = [wants for wants in waiting.values() if _is_here(tx, ep, book, wants)]
         shadows.arrived(tx, ep.row, [wants.removeprefix(WANTED) for wants in come])
     amended = planned.task.held and quarantine.released(tx, ep, planned.task.key, gid)

@@ -484,33 +484,34 @@ def _name_written(tx: Connection, ep: Endpoint, here: _Here) -> None:
         known = book.by_local(ISSUE, local)
         if known is not None:
             twinning.joined(tx, ep, book, known.gid, written)
-    emit(tx, ep, _say_forgotten(tx, ep, book, here))
+    emit(tx, ep, _settle_untold(tx, ep, book, here))
     book.flush(ep.clock())
 
 
-def _say_forgotten(tx: Connection, ep: Endpoint, book: Book, here: _Here) -> list[ChangeSet]:
-    """The partner's comments and attachments of which neither store knows more than that they stand here are said as
-    ours. Where its people have taken them out meanwhile, it answers that (``planning``).
+def _settle_untold(tx: Connection, ep: Endpoint, book: Book, here: _Here) -> list[ChangeSet]:
+    """What the partner's state is silent about. What stands and is not shown is written. The partner's comments and
+    attachments of which neither store knows more than that they stand here are said as ours: where its people have
+    taken them out meanwhile, it answers that (``planning``).
     """
     if links.state(tx, ep.row).phase is not Phase.JOINING:
         return []
-    said: list[ChangeSet] = []
     paired = {one.local for one in twins.in_state(tx, ep.row, PAIRING, PAIRED)}  # of these the partner says all
-    for local, issue in here.issues.items():
-        known = book.by_local(ISSUE, local)
-        if known is None or local in paired:
-            continue
-        named, registers = resync.told_parts(tx, ep.row, [known.gid]), book.load_whole(known.gid)
-        untold = {cell: r for cell, r in registers.items() if (known.gid, part_of(cell)) not in named}
+    known = {
+        one.gid: here.issues[local] for local in here.issues.keys() - paired if (one := book.by_local(ISSUE, local))
+    }
+    told = resync.told_parts(tx, ep.row, known)
+    said: list[ChangeSet] = []
+    for gid, issue in sorted(known.items()):
+        untold = {cell: r for cell, r in book.load_whole(gid).items() if (gid, part_of(cell)) not in told}
         unshown = [cell for cell, r in untold.items() if r.write != NEVER and r.image != r.value]
-        _write_again(tx, ep, known.gid, [cell for cell in unshown if cell.field in ep.policies])
+        _write_again(tx, ep, gid, [cell for cell in unshown if cell.field in ep.policies])
         forgotten = {
             cell: register._replace(image=None)
             for cell, register in untold.items()
             if register.write == NEVER and ep.is_owned(cell) and not ep.born_here(cell.element)
         }
         if forgotten:
-            book.put(known.gid, forgotten)
+            book.put(gid, forgotten)
             said += record(tx, ep, book, [_picture(issue)], whole=True, entered=True, seen=here.seen)
     return said
 
