@@ -22,7 +22,7 @@ from backbone.service.endpoint import Endpoint
 from backbone.service.flow import applying, inbound, outbound, planning, recording
 from backbone.service.flow.echoes import Echoes
 from backbone.service.flow.tasks import rounds
-from backbone.service.healing import resyncing
+from backbone.service.healing import matching
 from backbone.service.running import pruning
 from backbone.store import links, lists, messages, shadows
 from backbone.store import resync as store_resync
@@ -250,7 +250,7 @@ def _one_way() -> AbstractContextManager[Any]:
     def met(*args: Any) -> Any:
         return pure_resync.meet(*args)._replace(lacking=())
 
-    return patch.object(resyncing, "meet", met)
+    return patch.object(matching, "meet", met)
 
 
 MUTANTS = (
