@@ -81,7 +81,7 @@ def test_every_promise_is_kept_in_every_world(first: int) -> None:
     kept(first, PLAIN)
 
 
-@pytest.mark.parametrize("restored", [Restored.NEVER, Restored.ONE])
+@pytest.mark.parametrize("restored", [Restored.NEVER, Restored.BOTH])
 @pytest.mark.parametrize("first", batches(SPECIAL))
 def test_every_promise_is_kept_while_the_agreement_changes(first: int, restored: Restored) -> None:
     worlds = kept(first, SPECIAL, restored=restored, changing=True)
@@ -99,7 +99,7 @@ def test_every_promise_is_kept_where_issues_are_cut_and_added(first: int) -> Non
     assert {"cut", "added"} <= met(kept(first, SPECIAL, cutting=True))
 
 
-@pytest.mark.parametrize("restored", [Restored.NEVER, Restored.ONE])
+@pytest.mark.parametrize("restored", [Restored.NEVER, Restored.BOTH])
 @pytest.mark.parametrize("first", batches(SPECIAL))
 def test_nothing_is_there_twice_where_both_trackers_were_filled_before_the_link(first: int, restored: Restored) -> None:
     worlds = kept(first, SPECIAL, restored=restored, pairing=True)
