@@ -24,7 +24,7 @@ from backbone.service.flow.recording import NotFetched, check_contents, emit, re
 from backbone.service.flow.scoping import NOT_ASKED, Fits
 from backbone.service.flow.sighting import NOTHING, Sighted, pictured, sighted
 from backbone.store import links, messages, twins
-from backbone.store.engine import Connection
+from backbone.store.engine import Connection, StoreError
 from backbone.store.links import LinkRow
 from backbone.store.messages import Outgoing
 from backbone.store.shadows import Book
@@ -274,12 +274,13 @@ class _Due:
 async def send(ep: Voice, at_once: int = 8) -> float:
     """Seal and send what is due now, up to ``at_once`` messages; returns the seconds until something is due again.
 
-    What the channel did not take stays due. Raises what the channel raises, after recording what it did take.
+    What the channel did not take stays due. Raises what the channel raises, after recording what it did take; and
+    ``StoreError``, after all else has left, where the content of an attachment is gone.
     """
     found = await ep.store.read(lambda tx: _find_due(tx, ep, at_once))
     if not found.numbered and not found.say:
         return found.wait
-    ready = [_numbered(ep, found.state, out) for out in found.numbered]
+    ready, gone = _readable(ep, found)
     ready += [_unnumbered(ep, found.state, kind) for kind in found.say]
     if Kind.WELCOME in found.say and ep.keys.ours.sealing:
         await _say_keys(ep, found.state)
@@ -291,7 +292,25 @@ async def send(ep: Voice, at_once: int = 8) -> float:
     for result in results:
         if isinstance(result, BaseException):
             raise result
+    if gone:
+        files = ", ".join(str(ep.contents.path(sha256)) for sha256 in gone)
+        raise StoreError(
+            f"attachments that are to be sent are gone: put back {files} from a copy of this node's folder"
+        )
     return 0.0
+
+
+def _readable(ep: Voice, found: _Due) -> tuple[list[Message], list[str]]:
+    """What can be sent; and of which contents, by SHA-256, the file is gone: the store was put back alone, perhaps."""
+    ready: list[Message] = []
+    gone: list[str] = []
+    for out in found.numbered:
+        try:
+            ready.append(_numbered(ep, found.state, out))
+        except FileNotFoundError:
+            assert out.chunk is not None, "all else stands in the store"
+            gone.append(out.chunk.sha256)
+    return ready, list(dict.fromkeys(gone))
 
 
 async def _say_keys(ep: Voice, state: LinkState) -> None:

@@ -1,8 +1,11 @@
 """The parts of an attachment, and a process that dies between a file and the store."""
 
+import hashlib
+
 import pytest
 
 from backbone.service.flow import inbound
+from backbone.store.engine import StoreError
 from tests.simulation import promises
 from tests.simulation.faults import Crash
 from tests.unit.service.pair import Pair, issue, run
@@ -30,5 +33,24 @@ def test_an_attachment_arrives_whole_although_the_process_died_over_it(
         assert promises.finally_(pair.world) == []
         assert [cell.field for cell in pair.cells(pair.bob)].count("attachment") == 1
         assert point in passed
+
+    run(story)
+
+
+def test_a_content_whose_file_is_gone_is_said_and_holds_up_nothing_else() -> None:
+    async def story(pair: Pair) -> None:
+        local = issue(pair, "with a file")
+        pair.alice.tracker.attach(local, "small.bin", b"small", "alice")
+        await pair.alice.act("capture")
+        file = pair.alice.ep.contents.path(hashlib.sha256(b"small").hexdigest())
+        kept = file.rename(file.with_name("kept"))
+        with pytest.raises(StoreError, match=f"to be sent are gone: put back {file} from a copy"):
+            await pair.alice.act("send")
+        for step in ("receive", "control", "apply"):
+            await pair.bob.act(step)
+        assert pair.title(pair.bob) == "with a file"
+        kept.rename(file)
+        await pair.settle()
+        assert promises.finally_(pair.world) == []
 
     run(story)
