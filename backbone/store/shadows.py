@@ -342,23 +342,19 @@ def wait(
 
 
 def came_in(tx: Connection, link: int, gid: str) -> dict[Cell, str]:
-    """In which change sets, by digest, what still waits of this issue came; without what was never said."""
-    return {Cell(row.field, row.element): row.digest for row in _CAME_IN(tx, link, gid) if row.digest}
-
-
-def waits_in(tx: Connection, link: int, gid: str) -> set[Cell]:
-    """What waits of this issue."""
-    return {Cell(row.field, row.element) for row in _CAME_IN(tx, link, gid)}
+    """What waits of this issue, and in which change sets it came, by digest; empty for what nobody said."""
+    return {Cell(row.field, row.element): row.digest for row in _CAME_IN(tx, link, gid)}
 
 
 def waits(tx: Connection, link: int) -> set[str]:
     """The digests of the change sets of which something waits, on the whole link."""
-    return set(tx.execute(select(waiting.c.digest).distinct().where(waiting.c.link == link)).scalars()) - {""}
+    return set(tx.execute(select(waiting.c.digest).distinct().where(waiting.c.link == link)).scalars())
 
 
 def receipted(tx: Connection, link: int, gid: str, cells: Iterable[Cell], digest: str) -> int:
     """Those of these cells that wait came in the change set with this digest; returns how many wait."""
-    return sum(_RECEIPTED(tx, link, gid, *cell, digest).rowcount for cell in cells)
+    present = came_in(tx, link, gid)
+    return sum(_RECEIPTED(tx, link, gid, *cell, digest).rowcount for cell in cells if cell in present)
 
 
 def arrived(tx: Connection, link: int, wants: Iterable[str]) -> None:

@@ -81,10 +81,10 @@ def owe_for_state(
 
 
 def came(tx: Connection, ep: Endpoint, digests: Collection[str], words: str = NOTHING_WAITS) -> None:
-    """Of these change sets the partner was told that something waits: it hears that nothing does, or what stood in the
-    way of it.
+    """Of these change sets, by digest, the partner was told that something waits: it hears that nothing does, or what
+    stood in the way of it. An empty digest is of what nobody said.
     """
-    evidence.owe(tx, ep.row, [Outcome(one, Became.APPLIED, words) for one in sorted(digests)], ep.clock())
+    evidence.owe(tx, ep.row, [Outcome(one, Became.APPLIED, words) for one in sorted(digests) if one], ep.clock())
 
 
 async def give(ep: Endpoint, *, quiet: bool) -> float | None:

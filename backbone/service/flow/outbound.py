@@ -295,7 +295,8 @@ async def send(ep: Voice, at_once: int = 8) -> float:
     if gone:
         files = ", ".join(str(ep.contents.path(sha256)) for sha256 in gone)
         raise StoreError(
-            f"attachments that are to be sent are gone: put back {files} from a copy of this node's folder"
+            f"attachments to be sent are gone: put back {files} from a copy of this node's folder, or have them read "
+            "from the tracker again with backbone resync"
         )
     return 0.0
 

@@ -165,7 +165,7 @@ def meet_one(
 
 def write_again(tx: Connection, ep: Endpoint, gid: str, cells: Sequence[Cell]) -> None:
     """What stands and was not written yet, as our tracker refused it, say, in the life that is forgotten."""
-    waits = shadows.waits_in(tx, ep.row, gid) if cells else ()
+    waits = shadows.came_in(tx, ep.row, gid) if cells else ()
     if unwritten := [cell for cell in cells if cell not in waits]:
         wants = f"repair:{links.take_numbers(tx, ep.row, 1)}"
         shadows.wait(tx, ep.row, gid, dict.fromkeys(unwritten, wants))

@@ -5,6 +5,7 @@ import hashlib
 import pytest
 
 from backbone.service.flow import inbound
+from backbone.service.healing import renewing
 from backbone.store.engine import StoreError
 from tests.simulation import promises
 from tests.simulation.faults import Crash
@@ -51,6 +52,20 @@ def test_a_content_whose_file_is_gone_is_said_and_holds_up_nothing_else() -> Non
         assert pair.title(pair.bob) == "with a file"
         kept.rename(file)
         await pair.settle()
+        assert promises.finally_(pair.world) == []
+
+    run(story)
+
+
+def test_a_content_whose_file_is_gone_is_read_from_the_tracker_again_when_the_link_is_joined_anew() -> None:
+    async def story(pair: Pair) -> None:
+        pair.alice.tracker.attach(issue(pair, "with a file"), "small.bin", b"small", "alice")
+        await pair.alice.act("capture")
+        pair.alice.ep.contents.path(hashlib.sha256(b"small").hexdigest()).unlink()
+        pair.alice.store.run_now(lambda tx: renewing.renew(tx, 1, b"another1", "an admin says so", 0.0))
+        await pair.alice.start()
+        await pair.settle()
+        assert [cell.field for cell in pair.cells(pair.bob)].count("attachment") == 1
         assert promises.finally_(pair.world) == []
 
     run(story)

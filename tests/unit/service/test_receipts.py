@@ -1,15 +1,20 @@
 """What became of each change set is told in signed receipts, kept by both sides, and cannot be taken out."""
 
 from backbone.model import Cell
-from backbone.replication.message import Kind
+from backbone.replication.merge import Stamp
+from backbone.replication.message import ChangeSet, Kind, Operation
 from backbone.replication.receipt import FIRST, Became, digest_of_text, read
+from backbone.replication.resync import Told, encode_told
 from backbone.service.evidence import finding
+from backbone.service.flow import recording
 from backbone.store import evidence, links, messages
+from backbone.store.engine import Connection
 from backbone.store.evidence import Said
 from backbone.store.links import LinkRow
 from tests.simulation.channel import MAIL
 from tests.simulation.node import Node
 from tests.unit.service.pair import Pair, issue, run
+from tests.unit.service.test_agreeing import change, without
 from tests.unit.service.test_pruning import HORIZON
 
 
@@ -96,16 +101,21 @@ def test_what_the_tracker_refused_is_said_with_its_words_and_then_what_became_of
     run(story)
 
 
+async def apply_without_contents(pair: Pair) -> None:
+    """What alice has to say is applied at bob's; the parts of attachments are not taken yet."""
+    for step in ("capture", "send"):
+        await pair.alice.act(step)
+    for step in ("receive", "apply"):
+        await pair.bob.act(step)
+
+
 def test_what_had_to_wait_is_said_to_have_come() -> None:
     async def story(pair: Pair) -> None:
         local = issue(pair, "one")
         await pair.settle()
         pair.alice.tracker.attach(local, "log.txt", b"long", "ann")
         pair.alice.tracker.attach(local, "more.txt", b"longer", "ann")
-        for step in ("capture", "send"):
-            await pair.alice.act(step)
-        for step in ("receive", "apply"):  # and not the parts
-            await pair.bob.act(step)
+        await apply_without_contents(pair)
         waits = pair.bob.store.read_now(lambda tx: evidence.pay(tx, 1, 10))
         assert [one.reason for one in waits] == ["1 of its values wait for a content or another issue"] * 2
         await pair.settle()
@@ -119,14 +129,46 @@ def test_what_the_tracker_does_not_take_when_it_comes_is_said_with_its_words() -
         local = issue(pair, "one")
         await pair.settle()
         pair.alice.tracker.attach(local, "log.txt", b"long", "ann")
-        for step in ("capture", "send"):
-            await pair.alice.act(step)
-        for step in ("receive", "apply"):
-            await pair.bob.act(step)
+        await apply_without_contents(pair)
         pair.bob.tracker.refuse = lambda _: "no files today"
         await pair.settle()
         (word,) = last_words(await found(pair, pair.alice))[1:]
         assert word == (Became.APPLIED, "what had to wait: no files today")
+
+    run(story)
+
+
+def test_what_waits_and_leaves_the_agreement_is_said_to_wait_no_longer() -> None:
+    async def story(pair: Pair) -> None:
+        local = issue(pair, "one")
+        await pair.settle()
+        pair.refusing["bad"] = "not today"
+        pair.alice.tracker.edit(local, {Cell("depends", issue(pair, "bad")): True}, "ann")
+        await pair.settle()
+        waits = (Became.APPLIED, "1 of its values wait for a content or another issue")
+        assert last_words(await found(pair, pair.alice))[1] == waits
+        await change(pair, without("depends"))
+        assert last_words(await found(pair, pair.alice))[1] == (Became.APPLIED, "nothing of it waits any more")
+
+    run(story)
+
+
+def test_a_state_that_nobody_waits_for_is_said_to_be_superseded() -> None:
+    async def story(pair: Pair) -> None:
+        issue(pair, "one")
+        await pair.settle()
+        write = Stamp(1, 1)
+        told = Told(issues=(ChangeSet(gid(pair), "", "", (Operation(Cell("title"), "one", write, write),)),), last=True)
+
+        def tell(tx: Connection) -> None:
+            recording.keep_names(tx, pair.alice.ep, [[gid(pair)]])
+            recording.number(tx, pair.alice.ep, [(Kind.STATE, encode_told(told), 0, None)])
+
+        pair.alice.store.run_now(tell)
+        await pair.settle()
+        word = (Became.SUPERSEDED, "a later state is told in place of this one")
+        assert last_words(await found(pair, pair.alice))[-1] == word
+        assert pair.aside(pair.bob) == []
 
     run(story)
 
