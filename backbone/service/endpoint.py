@@ -12,7 +12,7 @@ from backbone.replication.agreement import Agreement
 from backbone.replication.diff import Shadow
 from backbone.replication.history import History
 from backbone.replication.identity import born_at, gid, place
-from backbone.replication.link import Identity, Timing
+from backbone.replication.link import Identity, Life, Timing
 from backbone.replication.mapping import Names, Translation
 from backbone.replication.mapping.bringing import brought
 from backbone.replication.merge import Side
@@ -134,8 +134,8 @@ class Endpoint(Voice):
     """Of the agreement by which we write."""
     unsettled: bool = True
     """Whether the agreement may be about to change: looked at before anything is applied."""
-    unlooked: bool = field(init=False)
-    """Whether our own issues are still to be looked at for twins, before anything is applied."""
+    looked_in: Life | None = None
+    """The life of our store in which all our own issues were looked at for twins: nothing is applied before."""
     rekeyed: bool = False
     """Whether the store says something else of them, from the last transaction on."""
     unsaid: bool = False
@@ -143,7 +143,6 @@ class Endpoint(Voice):
 
     def __post_init__(self) -> None:
         self.policies = self.agreement.policies()
-        self.unlooked = self.pairing is not None
         related = [name for name, known in self.schema.fields.items() if known.type is FieldType.RELATION]
         tables = [name for name, known in self.schema.fields.items() if known.type is FieldType.TABLE]
         self._own = {COMMENT: COMMENT, ATTACHMENT: ATTACHMENT, **dict.fromkeys(tables, ROW)}

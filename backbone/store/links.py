@@ -45,6 +45,8 @@ class LinkRow:
     cursor: Position | None
     populate_after: str | None
     populated: bool
+    joined_at: Position | None
+    """Where the tracker's journals stood when this store, put back, was last joined with it again."""
     tracker: str
     """What the node calls the tracker; empty for a link of an earlier version that was not run since."""
 
@@ -88,7 +90,7 @@ def add(tx: Connection, **values: Any) -> int:
 
 def change(tx: Connection, link_row: int, **values: Any) -> None:
     """Set columns of one link."""
-    for name in ("agreement", "peer", "cursor"):
+    for name in ("agreement", "peer", "cursor", "joined_at"):
         if values.get(name) is not None:
             values[name] = json.dumps(values[name])
     change_rows(tx, link, {"id": link_row}, values)
@@ -174,5 +176,6 @@ def _row(row: Any) -> LinkRow:
         cursor=tuple(json.loads(row.cursor)) if row.cursor else None,
         populate_after=row.populate_after,
         populated=bool(row.populated),
+        joined_at=tuple(json.loads(row.joined_at)) if row.joined_at else None,
         tracker=row.tracker,
     )

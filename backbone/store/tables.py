@@ -64,6 +64,7 @@ link = Table(
     Column("cursor", Text),
     Column("populate_after", Text),
     Column("populated", Integer, nullable=False, server_default="0"),
+    Column("joined_at", Text),
     Column("created_at", Float, nullable=False),
     comment="one link: pairing and protocol state, the feed's cursor, the logical clock of our writes",
 )

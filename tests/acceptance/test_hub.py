@@ -7,7 +7,7 @@ import pytest
 
 from backbone.model import Cell
 from tests.acceptance.nodes import reasons, until
-from tests.acceptance.several import DESCRIPTION, TITLE, Web, comments, files, issues, local, titles, web
+from tests.acceptance.several import DESCRIPTION, TITLE, Web, comments, files, local, titles, web
 
 SUPPLIERS = ("amber", "birch", "cedar")
 AGREEMENT = """
@@ -51,9 +51,12 @@ def test_each_supplier_sees_what_is_his(hub: Web) -> None:
     for name in SUPPLIERS:
         tracker.create({TITLE: f"for {name}", DESCRIPTION: name, **labelled(name)})
         hub[name].tracker.create({TITLE: f"of {name}", DESCRIPTION: name})
-    until("the hub has all", lambda: len(titles(hub["hub"])) == 7)
+    secret, every = ["for nobody"], [f"{word} {name}" for word in ("for", "of") for name in SUPPLIERS]
+    until("the hub has all", lambda: set(titles(hub["hub"])) >= {*secret, *every})
     for name in SUPPLIERS:
-        until("each has his own", lambda n=name: titles(hub[n]) == sorted([f"for {n}", f"of {n}"]))  # type: ignore[misc]
+        own = {f"for {name}", f"of {name}"}
+        until("each has his own", lambda n=name, o=own: set(titles(hub[n])) >= o)  # type: ignore[misc]
+        assert set(titles(hub[name])) & {*secret, *every} == own
 
 
 def test_an_issue_of_several_partners_is_one_issue_with_one_name(hub: Web) -> None:
@@ -72,6 +75,8 @@ def test_an_issue_of_several_partners_is_one_issue_with_one_name(hub: Web) -> No
 
 
 def test_when_all_is_quiet_nothing_is_sent(hub: Web) -> None:
+    hub["amber"].tracker.create({TITLE: "quiet", DESCRIPTION: "quiet"})
+    until("it is at the hub", lambda: "quiet" in titles(hub["hub"]))
     for name in SUPPLIERS:
         assert "all equal" in hub["hub"].cli("audit", name).stdout
     before = hub.sent()
@@ -80,5 +85,5 @@ def test_when_all_is_quiet_nothing_is_sent(hub: Web) -> None:
     for name in SUPPLIERS:
         assert "all equal" in hub["hub"].cli("audit", name).stdout
     assert hub.sent() == before
-    assert len(issues(hub["hub"])) == 8
+    assert titles(hub["hub"]).count("quiet") == 1
     assert reasons(hub["hub"]) == []

@@ -101,6 +101,11 @@ class People:
             found = found or said(login, schema)
         return found
 
+    @property
+    def lends_names(self) -> bool:
+        """Whether any word is somebody here."""
+        return bool(self._login_of or self._ways)
+
     def login(self, word: str, schema: Schema) -> str | None:
         """Who that is here; nobody is made up."""
         found = self._login_of.get(word)

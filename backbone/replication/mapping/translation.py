@@ -154,6 +154,11 @@ class Translation:
         """The log-in to write as, where the mapping names one."""
         return self._people.login(word, schema)
 
+    @property
+    def lends_names(self) -> bool:
+        """Whether anything is written as one of the people here, and not as the synchronization user."""
+        return self._people.lends_names
+
     def people_to_make(self, operations: Iterable[tuple[Cell, Value]], author: str, schema: Schema) -> list[Person]:
         """The users that the mapping allows to be made for what the partner says."""
         if not self.rules.people.create:

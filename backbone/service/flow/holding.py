@@ -41,7 +41,9 @@ async def look(ep: Endpoint) -> int:
     """One page of our issues: which key each shows; returns how many. Nothing comes in before the last one, and the
     feed is followed from before the first one: what people do to an issue that has just come in is in it.
     """
-    now, row = await ep.store.read(lambda tx: (twins.progress(tx, ep.row), links.get(tx, ep.row)))
+    now, row, life = await ep.store.read(
+        lambda tx: (twins.progress(tx, ep.row), links.get(tx, ep.row), links.state(tx, ep.row).life)
+    )
     if row.cursor is None:
         head = await ep.tracker.head()
         await ep.store.run(lambda tx: links.change(tx, ep.row, cursor=head))
@@ -55,7 +57,7 @@ async def look(ep: Endpoint) -> int:
 
     await ep.store.run(keep)
     passed("pairing: looked")
-    ep.unlooked = bool(page)
+    ep.looked_in = None if page else life
     return max(len(page), 1)
 
 

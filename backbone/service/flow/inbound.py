@@ -278,7 +278,6 @@ def _carry_out(tx: Connection, ep: Endpoint, state: LinkState, one: Opened, effe
             halt(tx, ep, effect.reason)
         case Reborn():
             begin_life(tx, ep.row, state, ep.clock())
-            ep.unlooked = ep.pairing is not None
             ep.log.warning("restored", reason=effect.reason, life=state.life[0])
         case Healed():
             joined(tx, links.get(tx, ep.row))

@@ -38,6 +38,7 @@ from backbone.store.twins import PAIRED, PAIRING, TOLD
 
 async def finish(ep: Endpoint) -> int:
     """All is joined: what the partner's state did not name is numbered, and the link goes on."""
+    head = await ep.tracker.head()
     await _strays(ep)
     if ep.pairing is not None:
         await _speak_of_twins(ep)
@@ -54,7 +55,7 @@ async def finish(ep: Endpoint) -> int:
             if issue is not None and ep.born_here(known.gid):
                 born[known.gid] = (ep.translation.person(issue.author, ep.schema), issue.created)
         await ep.store.run(lambda tx, h=here: _name_written(tx, ep, h))  # type: ignore[misc]
-    await ep.store.run(lambda tx: _push(tx, ep, untold, born))
+    await ep.store.run(lambda tx: _push(tx, ep, untold, born, head))
     await agreeing.refresh(ep)
     return 1
 
@@ -207,7 +208,10 @@ def _settle_untold(tx: Connection, ep: Endpoint, book: Book, here: Here) -> list
     return said
 
 
-def _push(tx: Connection, ep: Endpoint, untold: Sequence[Known], born: Mapping[str, tuple[str, str]]) -> None:
+def _push(
+    tx: Connection, ep: Endpoint, untold: Sequence[Known], born: Mapping[str, tuple[str, str]], head: Position
+) -> None:
+    """``head`` is how far the tracker was certainly read: what we wrote up to there has been seen to."""
     state = links.state(tx, ep.row)
     if state.phase is not Phase.JOINING or not state.heard_all:
         return
@@ -226,6 +230,7 @@ def _push(tx: Connection, ep: Endpoint, untold: Sequence[Known], born: Mapping[s
     resting.say_again(tx, ep)
     state, _ = step(links.state(tx, ep.row), Joined(ep.clock()), ep.identity, ep.timing)
     links.save_state(tx, ep.row, state)
+    links.change(tx, ep.row, joined_at=head)
     talks.heard(tx, ep, BeginsAnew())
     resync.begin_joining(tx, ep.row)
     joined(tx, links.get(tx, ep.row))

@@ -31,9 +31,10 @@ from backbone.store.shadows import Book, Known
 
 async def apply(ep: Endpoint) -> int:
     """As ``applying.apply``, or a step of joining or telling; returns how much there was."""
-    if ep.unlooked:
+    state = await ep.store.read(lambda tx: links.state(tx, ep.row))
+    if ep.pairing is not None and ep.looked_in != state.life:
         return await holding.look(ep)
-    done = await advance(ep)
+    done = await advance(ep, state)
     if done is None and ep.pairing is not None and ep.pairing.wait:
         return 0
     if done is None:
@@ -41,9 +42,8 @@ async def apply(ep: Endpoint) -> int:
     return done
 
 
-async def advance(ep: Endpoint) -> int | None:
+async def advance(ep: Endpoint, state: LinkState) -> int | None:
     """One step; returns how much was done, ``None`` when the link is neither told nor joined."""
-    state = await ep.store.read(lambda tx: links.state(tx, ep.row))
     if state.phase.works and not state.occupied:
         return None
     if state.phase in (Phase.STOPPED, Phase.AWAITING):

@@ -24,9 +24,12 @@ def index(db: Any) -> None:
     db.sql("create index if not exists backbone_marker_local on backbone_marker (local)")
 
 
-def written(db: Any, local: str) -> list[Applied]:
-    """The writes in one issue, in commit order."""
-    db.sql("select key, local, position, answer from backbone_marker where local=? order by position, key", (local,))
+def written(db: Any, local: str, since: int) -> list[Applied]:
+    """The writes in one issue behind ``since``, in commit order."""
+    db.sql(
+        "select key, local, position, answer from backbone_marker where local=? and position>? order by position, key",
+        (local, since),
+    )
     return [_applied(row) for row in db.cursor.fetchall()]
 
 

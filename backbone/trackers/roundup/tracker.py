@@ -40,6 +40,7 @@ class RoundupTracker:
         self._settings = settings
         self._connection = Connection(settings)
         self._files = (settings.home / "db" / "db", settings.home / "db" / "db-wal")
+        self._indexed = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"roundup-{settings.home.name}")
 
     @property
@@ -78,8 +79,8 @@ class RoundupTracker:
     async def find(self, keys: Sequence[str]) -> Mapping[str, Applied]:
         return await self._run(self._find, keys)
 
-    async def written(self, issues: Sequence[str]) -> Mapping[str, Sequence[Applied]]:
-        return await self._run(self._written, issues)
+    async def written(self, issues: Sequence[str], since: Position | None = None) -> Mapping[str, Sequence[Applied]]:
+        return await self._run(self._written, issues, since[0] if since is not None else -1)
 
     async def matching(self, query: str, issues: Sequence[str]) -> Sequence[str]:
         """As ``trackers.base.Searchable``."""
@@ -208,11 +209,13 @@ class RoundupTracker:
             found = {key: markers.find(db, key) for key in keys}
             return {key: applied for key, applied in found.items() if applied is not None}
 
-    def _written(self, issues: Sequence[str]) -> dict[str, list[Applied]]:
-        with self._connection.writing() as db:
-            markers.index(db)
+    def _written(self, issues: Sequence[str], since: int) -> dict[str, list[Applied]]:
+        if not self._indexed:
+            with self._connection.writing() as db:
+                markers.index(db)
+            self._indexed = True
         with self._connection.reading() as db:
-            found = {local: markers.written(db, local) for local in issues}
+            found = {local: markers.written(db, local, since) for local in issues}
             return {local: answers for local, answers in found.items() if answers}
 
     def _enlist(self, people: Sequence[Person]) -> None:

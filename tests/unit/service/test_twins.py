@@ -212,9 +212,9 @@ def test_nothing_comes_in_before_every_issue_was_looked_at() -> None:
         make(pair.bob, "K", "mine")
         assert await resyncing.apply(pair.bob.ep) == 1
         assert states(pair.bob) == {"1": twins.FREE}
-        assert pair.bob.ep.unlooked
+        assert pair.bob.ep.looked_in is None
         await resyncing.apply(pair.bob.ep)
-        assert not pair.bob.ep.unlooked
+        assert pair.bob.ep.looked_in == pair.bob.state().life
 
     told(story)
 
