@@ -186,9 +186,11 @@ def _later_life(state: LinkState, given: Received, timing: Timing) -> tuple[Link
 
 
 def _asked_anew(state: LinkState, given: Received, first: tuple[Drop]) -> tuple[LinkState, tuple[Effect, ...]]:
-    """A later life of the peer asks for our state for the first time."""
-    life = given.header.inc
-    if state.peer_next is not None and life[0] <= state.peer_next[0]:
+    """A later life of the peer asks for our state. Of two that began alike, as a copy was put back twice, that one is
+    answered which asked last; the other one hears of it.
+    """
+    life, known = given.header.inc, state.peer_next
+    if known is not None and (life[0] < known[0] or (tuple(life) == tuple(known) and state.phase.works)):
         return state, first
     state = replace(state, heard_at=given.now, peer_next=life)
     if state.phase is not Phase.AWAITING:
@@ -300,6 +302,8 @@ def _outdated(state: LinkState, given: Received) -> str | None:
             return "the partner has more than this store ever sent: it was restored from an older copy"
         if given.chains.get(name, said.chain) != said.chain:
             return "the partner's history of our messages is another than ours: this store was restored or copied"
+    if any(name in state.out and last > state.out[name].last for name, last in given.asked.items()):
+        return "the partner asks for what this store never sent: it was restored from an older copy"
     return None
 
 
@@ -361,9 +365,11 @@ def _watch_gaps(state: LinkState, now: float, timing: Timing) -> LinkState:
 def _take(state: LinkState, given: Took, timing: Timing) -> tuple[LinkState, tuple[Effect, ...]]:
     lane = state.into[given.lane]
     assert lane.applied < lane.recv, "only what is stored can be applied"
+    if given.prev != lane.chain and state.peer_next is not None:
+        # Of the life before, this and what came behind it is no use: the later one says all that its tracker shows.
+        return _into(state, given.lane, replace(lane, recv=lane.applied, held=())), (Drop(_NO_HISTORY),)
     if given.prev != lane.chain:
-        reason = "the partner's messages do not form one history: its store was restored or copied"
-        return _await(state, reason, given.now)
+        return _await(state, _NO_HISTORY, given.now)
     lane = replace(lane, applied=lane.applied + 1, chain=chain(lane.chain, given.digest))
     if given.unhurried:
         return _into(state, given.lane, lane), ()
@@ -449,6 +455,7 @@ _FENCED = (
     "the partner knows a later life of this store: another copy was restored and lives; stop this one, or, if it is "
     "the one that shall live: backbone resync"
 )
+_NO_HISTORY = "the partner's messages do not form one history: its store was restored or copied"
 _OTHER_POLICIES = "the message names another table of conflict policies"
 _UNREVIEWED = "the link is stopped: what it was is said again when the agreement was looked at"
 _FORGOT = "the partner's store is in a later life than this store remembers: it was restored from an older copy"

@@ -42,6 +42,8 @@ class Received:
     ahead_bytes: int = 0
     welcome: Welcome | None = None
     """What a ``WELCOME`` says."""
+    asked: Mapping[str, int] = field(default_factory=dict)
+    """The highest number that a ``NACK`` asks for, by lane."""
     random: bytes = bytes(8)
     """Fresh, for a new life."""
 

@@ -167,7 +167,8 @@ def meet(
     for cell in sorted({*said, *shadow, *standing.now, *standing.base}):
         if cell.field.startswith(NOTE):
             continue
-        ours, operation, shown = shadow.get(cell, EMPTY), said.get(cell), standing.now.get(cell)
+        operation, shown = said.get(cell), standing.now.get(cell)
+        ours = _believed(shadow.get(cell, EMPTY), operation)
         was = standing.base.get(cell, ours.image)
         if cell in standing.unsaid:
             after = ours
@@ -182,7 +183,7 @@ def meet(
             after = _as_shown(ours, operation, shown, standing, policy_of.get(cell.field))
             if _is_lacking(ours, operation, told(cell)):
                 lacking.append(Operation(cell, ours.value, ours.write, ours.known))
-        if after != ours:
+        if after != shadow.get(cell, EMPTY):
             registers[cell] = after
         if operation is not None and _says_something(ours, operation, standing):
             operations.append(operation)
@@ -232,6 +233,16 @@ def _is_unseen(
         if operation.value in (shown, standing.as_theirs.get(operation.cell)):
             return False
     return of_value(shown) not in former
+
+
+def _believed(ours: Register, operation: Operation | None) -> Register:
+    """Ours. But where the peer has another value under the number of our write, our store was put back without a word
+    and gave the number again before anybody found out: what the peer has is what our store forgot, and what it has
+    itself, nobody has heard.
+    """
+    if operation is None or operation.write != ours.write or operation.value == ours.value:
+        return ours
+    return ours._replace(value=operation.value, image=operation.value)
 
 
 def _both_forgot(ours: Register, operation: Operation | None, shown: Value, told: bool) -> bool:

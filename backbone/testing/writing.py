@@ -239,10 +239,10 @@ class WritingContract:
         record = comment_record("ours", told.bob)
         commented = await told.applied(Write("k2", local, None, {Cell(COMMENT, "+c"): record}))
         unchanged = await told.applied(Write("k3", local, None, {told.title: "second"}))
-        assert await told.tracker.written([local, other]) == {local: [made, commented, unchanged]}
-        later = await told.tracker.written([local, other], made.position)
+        assert await told.tracker.written(dict.fromkeys([local, other])) == {local: [made, commented, unchanged]}
+        later = await told.tracker.written({local: made.position, other: None})
         assert [one.key for one in later[local]] == ["k2", "k3"]
-        assert await told.tracker.written([local, other], await told.tracker.head()) == {}
+        assert await told.tracker.written(dict.fromkeys([local, other], await told.tracker.head())) == {}
         assert commented.created["+c"]
 
     async def test_many_writes_are_answered_in_their_order(self, harness: TrackerHarness) -> None:

@@ -72,9 +72,9 @@ class Tracker(Protocol):
         """Which of these writes are in the tracker, as they were answered then."""
         ...
 
-    async def written(self, issues: Sequence[str], since: Position | None = None) -> Mapping[str, Sequence[Applied]]:
-        """Every write that was ever made in each of these issues, the earliest first, as it was answered then; those
-        that ``since`` covers are left out.
+    async def written(self, issues: Mapping[str, Position | None]) -> Mapping[str, Sequence[Applied]]:
+        """The writes that were ever made in each of these issues, the earliest first, as they were answered then; those
+        that the given position covers are left out, and none for ``None``.
 
         From this a store that was put back from a backup learns what became of its own writes since: which comments
         and attachments they made, and what they left in each cell. An issue without any is missing from the answer.

@@ -52,6 +52,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--mixed", action="store_true", help="each seed in a world of another kind, of those below")
     parser.add_argument("--carrier", choices=("directory", "mail"), default="directory")
     parser.add_argument("--restored", type=Restored, default=Restored.NEVER, help="whose store is put back: one, both")
+    parser.add_argument("--snapshots", action="store_true", help="half of those with their anchor: nothing tells")
     parser.add_argument("--cutting", action="store_true", help="people take issues out of the link and add them again")
     parser.add_argument("--changing", action="store_true", help="the admins change the agreement")
     parser.add_argument("--pairing", action="store_true", help="both trackers hold issues before the link")
@@ -69,8 +70,9 @@ def _job(options: argparse.Namespace, seed: int) -> Job:
         "carrier": MAIL if options.carrier == "mail" else DIRECTORY, "restored": options.restored,
         "cutting": options.cutting, "changing": options.changing, "rotating": options.rotating,
         "pairing": options.pairing, "scoped": options.scoped, "tables": options.tables,
+        "snapshots": options.snapshots,
     }  # fmt: skip
-    one_word = {kind: given for kind, given in KINDS.items() if len(given) == 1}
+    one_word = {kind: given for kind, given in KINDS.items() if len(given) == 1} | {"--snapshots": {"snapshots": True}}
     flags = [kind for kind, given in one_word.items() if all(world[name] == value for name, value in given.items())]
     return Job(seed, " ".join(flags), world, options.steps)
 

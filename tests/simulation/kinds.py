@@ -22,6 +22,12 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     "--tables --restored both": {"tables": True, "restored": Restored.BOTH},
     "--pairing --restored both": {"pairing": True, "restored": Restored.BOTH},
     "--rotating --restored one": {"rotating": True, "restored": Restored.ONE},
+    "--restored one --snapshots": {"restored": Restored.ONE, "snapshots": True},
+    "--restored both --snapshots": {"restored": Restored.BOTH, "snapshots": True},
+    "--tables --restored one --snapshots": {"tables": True, "restored": Restored.ONE, "snapshots": True},
+    "--pairing --restored one --snapshots": {"pairing": True, "restored": Restored.ONE, "snapshots": True},
+    "--scoped --restored one --snapshots": {"scoped": True, "restored": Restored.ONE, "snapshots": True},
+    "--changing --restored one --snapshots": {"changing": True, "restored": Restored.ONE, "snapshots": True},
 }
 """What ``world.run`` is given, by the options of ``python -m tests.simulation`` that do the same."""
 _MIXED = (*("",) * (len(KINDS) // 2), *KINDS)

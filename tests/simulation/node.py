@@ -14,7 +14,7 @@ from sqlalchemy import Connection, NullPool, create_engine, event
 
 from backbone.model import Cell, Cells, Value
 from backbone.replication.agreement import Agreement
-from backbone.replication.link import Identity, LinkState, Phase, Started, step
+from backbone.replication.link import Identity, Life, LinkState, Phase, Started, step
 from backbone.replication.mapping import Rules, Translation
 from backbone.replication.merge import Side
 from backbone.replication.scope.judging import Scope
@@ -186,12 +186,16 @@ class CountedStore(Store):
         self._copy = sqlite3.connect(":memory:")
         self.database().backup(self._copy)
 
-    def restore(self, random_bytes: bytes, now: float) -> None:
-        """The copy becomes the store, and the anchor tells: a new life begins."""
+    def restore(self, random_bytes: bytes, now: float, *, snapshot: bool = False) -> None:
+        """The copy becomes the store, and the anchor tells: a new life begins. Of a ``snapshot`` of the machine the
+        anchor is as old as the store.
+        """
         assert self._copy is not None
-        self._anchor = max(self._anchor, self.read_now(links.get_node).life[0])
+        known = max(self._anchor, self.read_now(links.get_node).life[0])
         self.put_back(self._copy)
-        self.run_now(lambda tx: renewing.renew_all(tx, random_bytes, "an old copy", now, self._anchor))
+        self._anchor = self.read_now(links.get_node).life[0] if snapshot else known
+        if not snapshot:
+            self.run_now(lambda tx: renewing.renew_all(tx, random_bytes, "an old copy", now, self._anchor))
 
     def put_back(self, copy: sqlite3.Connection) -> None:
         """The database becomes the copy: another one, as statements prepared for the old one would not survive it."""
@@ -248,6 +252,7 @@ class Node:
         self.boots = 0
         self.ep: Endpoint
         self._known: tuple[int, LinkState] | None = None
+        self._unaware_in: Life | None = None
         self.store.run_now(self._create)
 
     def _create(self, tx: Connection) -> None:
@@ -265,13 +270,46 @@ class Node:
         await self.open()
         self.store.run_now(self._boot)
 
-    def back_up(self) -> None:
-        """Somebody copies the store."""
+    def back_up(self, *, machine: bool = False) -> None:
+        """Somebody copies the store; or all of the machine, with the contents of attachments."""
         self.store.back_up()
+        if machine:
+            self._put_contents(self._contents, self._copied)
 
-    def restore(self) -> None:
+    def restore(self, *, snapshot: bool = False) -> None:
         """The copy is put back. The tracker is as it is."""
-        self.store.restore(self.world.dice.randbytes(8), self.clock())
+        self.store.restore(self.world.dice.randbytes(8), self.clock(), snapshot=snapshot)
+        if snapshot:
+            self._put_contents(self._copied, self._contents)
+        self._unaware_in = self.state().life if snapshot else None
+
+    @property
+    def _contents(self) -> Path:
+        return self.folder / self.name
+
+    @property
+    def _copied(self) -> Path:
+        return self.folder / f"{self.name}.copy"
+
+    @staticmethod
+    def _put_contents(this: Path, there: Path) -> None:
+        shutil.rmtree(there, ignore_errors=True)
+        if this.exists():
+            shutil.copytree(this, there)
+
+    @property
+    def unaware(self) -> bool:
+        """Whether the store was put back without a word, and nobody has found out."""
+        return self._unaware_in is not None and self._unaware_in == tuple(self.state().life)
+
+    def is_fenced(self) -> bool:
+        """Whether the link waits for somebody to say which copy of our store shall live."""
+        return self.state().phase is Phase.STOPPED and not self.waits_for_review()
+
+    def resync(self) -> None:
+        """``backbone resync``: the admin says that this copy shall live."""
+        random_bytes, now = self.world.dice.randbytes(8), self.clock()
+        self.store.run_now(lambda tx: renewing.renew(tx, 1, random_bytes, "an admin", now))
 
     async def open(self) -> None:
         """The link's parts are made anew, as after trouble with one of them."""
@@ -290,7 +328,7 @@ class Node:
             scope=self.judge(agreement), judge=self.judge,
             tracker=self._pointed(PointedTracker, self.tracker, "tracker"),
             channel=self._pointed(Pointed, self.channel, "channel"), keyring=self._pointed(Pointed, keys, "keys"),
-            contents=Contents(self.folder / self.name),
+            contents=Contents(self._contents),
             clock=self.clock, log=self.log,
             together=one_by_one, random_bytes=self.world.dice.randbytes,
         )  # fmt: skip

@@ -30,11 +30,11 @@ def always(world: "World") -> list[str]:
     broken: list[str] = []
     for ours, theirs in ((a, b), (b, a)):
         out, into = ours.state(), theirs.state()
-        if out.phase == "stopped" and not ours.waits_for_review():
+        if ours.is_fenced() and not world.snapshots:
             broken.append(f"{ours.name} stopped: {out.reason}")
         broken += _doubles(ours)
         broken += world.secrets.leaked() if world.secrets is not None else []
-        if not _know_each_other(out, into):
+        if not _know_each_other(out, into) or ours.unaware or theirs.unaware:
             continue
         for lane in LANES:
             if out.out[lane].stored > into.into[lane].recv or out.out[lane].applied > into.into[lane].applied:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from backbone.errors import TrackerUnavailable
 from backbone.replication.merge import Side
+from backbone.service.flow.remembering import Forgotten
 from backbone.store.engine import StoreError
 from channels.base import ChannelUnavailable
 from tests.simulation import keys, promises
@@ -32,11 +33,13 @@ class Restored(StrEnum):
 
 
 RESTORED_CHANCE = 0.03
+SNAPSHOT_CHANCE = 0.5
+SEEN_TO_CHANCE = 0.05
 CHANGED_CHANCE = 0.2
 ROTATED_CHANCE = 0.1
 EXCLUSIVE = ("capture", "apply", "requests")
 ACTIONS = ("capture", "apply", "send", "receive", "parts", "control", "send", "receive", "requests", "receipts")
-TROUBLE = (Ended, TrackerUnavailable, ChannelUnavailable, StoreError)
+TROUBLE = (Ended, TrackerUnavailable, ChannelUnavailable, StoreError, Forgotten)
 QUIET_ROUNDS = 60
 STEPS = 150
 CUTTING_CHANCE = 0.3
@@ -58,12 +61,14 @@ class World:
         pairing: bool = False,
         tables: bool = False,
         scoped: bool = False,
+        snapshots: bool = False,
     ) -> None:
         """``habits`` are those of both trackers; otherwise the dice decide. ``restored``: whose store is put back.
         ``cutting``: people take issues out of the link and add them again; at the end all take part. ``changing``: the
         admins change the agreement. ``rotating``: they change their keys, and somebody has kept the first ones.
         ``pairing``: both trackers hold issues before the link, some of them the same. ``scoped``: closed issues take no
-        part; at the end none is closed. ``tables``: people edit rows, too.
+        part; at the end none is closed. ``tables``: people edit rows, too. ``snapshots``: of the stores that are put
+        back, some are of a snapshot of the whole machine, and nothing outside tells.
         """
         self.pace = carrier.limits.resend_floor_seconds / DIRECTORY.limits.resend_floor_seconds
         self.dice = random.Random(seed)
@@ -73,6 +78,7 @@ class World:
         self.cutting = cutting
         self.chosen = self.fate.randrange(2)
         self.restores = 0
+        self.snapshots = snapshots
         self.broom = random.Random(seed)
         self.changing = changing
         self.law = random.Random(seed + 3)
@@ -215,6 +221,8 @@ class World:
             self.count("clock jumps")
         if self.restored is not Restored.NEVER and self.fate.random() < RESTORED_CHANCE:
             await self._restore()
+        if self.snapshots and self.fate.random() < SEEN_TO_CHANCE:
+            await self._resync()
         if self.changing and self.law.random() < CHANGED_CHANCE:
             await self._change()
         if self.rotating and self.locksmith.random() < ROTATED_CHANCE:
@@ -232,13 +240,26 @@ class World:
         node = self.fate.choice(self.nodes) if self.restored is Restored.BOTH else self.nodes[self.chosen]
         if not node.store.has_copy or self.fate.random() < 0.4:
             self._tell(f"{node.name} is backed up")
-            node.back_up()
+            node.back_up(machine=self.snapshots)
             return
-        self._tell(f"{node.name} is restored")
+        snapshot = self.snapshots and self.fate.random() < SNAPSHOT_CHANCE
+        self._tell(f"{node.name} is restored{' without a word' if snapshot else ''}")
         self.count("restored" if node.state().phase.works else "restored while joining")
+        if snapshot:
+            self.count("restored without a word")
         self.restores += 1
-        node.restore()
+        node.restore(snapshot=snapshot)
         await self._restart(node, process=True)
+
+    async def _resync(self) -> bool:
+        """An admin says of a link that was fenced which copy shall live: this one."""
+        fenced = [node for node in self.nodes if node.is_fenced()]
+        for node in fenced:
+            self._tell(f"the admin of {node.name} resyncs")
+            self.count("resynced by an admin")
+            node.resync()
+            await self._restart(node, process=False)
+        return bool(fenced)
 
     async def _rotate(self) -> None:
         """An admin asks for a new key, or a thief uses an old one: no node whose own key is newer than its copy."""
@@ -374,7 +395,9 @@ class World:
                 else:
                     for issue in node.cut():
                         node.choose("add", issue)
-            if not await self._round() and not await self._review() and promises.quiet(self):
+            if await self._round() or await self._review() or (self.snapshots and await self._resync()):
+                pass
+            elif promises.quiet(self):
                 unlocked = keys.broken(*self.nodes) if self.rotating else []
                 return promises.finally_(self) + promises.always(self) + unlocked
             self.now += 45.0 * self.pace
@@ -408,10 +431,11 @@ def run(
     pairing: bool = False,
     scoped: bool = False,
     tables: bool = False,
+    snapshots: bool = False,
 ) -> tuple[list[str], World]:
     """One seed: the promises that it broke, and its world. The same seed gives the same story."""
     world = World(
         seed, carrier=carrier, restored=restored, cutting=cutting, changing=changing, rotating=rotating,
-        pairing=pairing, scoped=scoped, tables=tables,
+        pairing=pairing, scoped=scoped, tables=tables, snapshots=snapshots,
     )  # fmt: skip
     return asyncio.run(world.run(steps)), world

@@ -21,6 +21,7 @@ from backbone.replication import diff
 from backbone.replication.identity import creation, marker
 from backbone.replication.link import Life
 from backbone.replication.mapping import Names
+from backbone.replication.merge import EMPTY
 from backbone.replication.message import ChangeSet, Kind, inflate
 from backbone.replication.receipt import Became
 from backbone.replication.resync import spoken
@@ -39,7 +40,7 @@ from backbone.service.flow.planning import Planned
 from backbone.service.flow.recording import NotFetched, emit, record
 from backbone.service.flow.restating import say_more
 from backbone.service.flow.shadowing import shadow_for
-from backbone.service.flow.sighting import sighted
+from backbone.service.flow.sighting import edits_of, names_made, sighted
 from backbone.service.flow.tasks import Task, as_task, rounds
 from backbone.service.flow.twinning import sight
 from backbone.service.links.agreeing import meet
@@ -199,7 +200,7 @@ async def _attempt(ep: Endpoint, tasks: Sequence[Task], then: Transaction[object
     await enlist(ep, tasks)
     await meet_issues(ep, tasks)
     book, touched, life = await _read(ep, tasks)
-    asked, seen = await fits(ep, touched), await sighted(ep)
+    asked, seen = await fits(ep, touched), await sighted(ep, edits_of(touched))
     sights = await sight(ep, book, tasks)
 
     def plan(tx: Connection) -> list[Planned]:
@@ -289,10 +290,9 @@ def _settled(tx: Connection, ep: Endpoint, book: Book, one: Planned, outcome: Ap
     gid = one.task.change_set.gid
     book.name(Known(gid, ISSUE, outcome.local, outcome.position))
     if outcome.created:
-        for cell in one.inward.cells:
-            kind = ep.own_kind(cell.field)
-            if kind is not None and cell.element in outcome.created:
-                book.name(Known(cell.element[1:], kind, outcome.created[cell.element]))
+        # Also what this write did not ask for: it may have been made in a life that our store forgot.
+        for (kind, local), name in names_made(ep, outcome).items():
+            book.name(Known(name, kind, local))
     if one.judged is not None and book.ledger is not None:
         tracing.applied(ep, book.ledger, one.judged, outcome)
     said = planning.settle(tx, ep, book, one, outcome.local)
@@ -307,8 +307,11 @@ def _applied(tx: Connection, ep: Endpoint, book: Book, names: Names, one: Planne
     book.load_locals(ep.named_in(outcome.cells))
     agreed = ep.theirs.translation.to_agreed(outcome.cells, ep.schema, names, shadow, number=outcome.local).cells
     targets = {cell: one.plan.targets[cell] for cell in one.inward.at}
-    registers, effects = diff.read_back(shadow, targets, agreed)
-    book.put(gid, registers)
+    registers, beyond = diff.read_back(shadow, targets, agreed)
+    before = {cell for cell in beyond if f"+{cell.element}" in outcome.created}
+    shown_before = {cell: shadow.get(cell, EMPTY)._replace(image=beyond[cell]) for cell in before}
+    book.put(gid, {**registers, **shown_before})
+    effects = beyond.keys() - before
     if not effects and ep.earlier is None:
         return []
     book.name(Known(gid, ISSUE, outcome.local, one.write.expected))  # what changed beyond it was not seen yet

@@ -21,6 +21,7 @@ from backbone.replication.link import (
     Life,
     LinkState,
     Phase,
+    Range,
     Reborn,
     Received,
     Refuse,
@@ -202,7 +203,9 @@ def _admit(tx: Connection, ep: Endpoint, state: LinkState, one: Opened) -> tuple
     chains = {lane: link for lane in LANES if (link := _chain_at(tx, ep, state, message, lane)) is not None}
     ahead = _ahead(tx, ep, state, message)
     welcome = _welcome(ep, message)
-    given = Received(ep.clock(), header, known, chains, ahead, welcome, ep.random_bytes(8))
+    asked = _asked(ep, message)
+    highest = {lane: max(last for _, last in ranges) for lane, ranges in asked.items() if ranges}
+    given = Received(ep.clock(), header, known, chains, ahead, welcome, highest, ep.random_bytes(8))
     before = state
     state, effects = step(state, given, ep.identity, ep.timing)
     if welcome is not None and before.phase is Phase.RESTORED and state.phase is Phase.JOINING:
@@ -210,8 +213,9 @@ def _admit(tx: Connection, ep: Endpoint, state: LinkState, one: Opened) -> tuple
     for effect in effects:
         _carry_out(tx, ep, state, one, effect)
     taken = not any(isinstance(e, Refuse | Drop) for e in effects)
-    if taken and header.kind == Kind.NACK:
-        _asked_for(tx, ep, state, message)
+    if taken:
+        for lane, ranges in asked.items():
+            messages.mark_asked(tx, ep.row, state.life, lane, ranges)
     return state, taken
 
 
@@ -292,14 +296,15 @@ def halt(tx: Connection, ep: Endpoint, reason: str) -> None:
     ep.log.error("stopped", reason=reason)
 
 
-def _asked_for(tx: Connection, ep: Endpoint, state: LinkState, message: Message) -> None:
+def _asked(ep: Endpoint, message: Message) -> Mapping[str, Sequence[Range]]:
+    """What the partner lacks of ours, by lane."""
+    if message.header.kind != Kind.NACK:
+        return {}
     try:
-        asked = decode_asked(inflate(message.header, message.body))
+        return decode_asked(inflate(message.header, message.body))
     except PeerError as error:
         ep.log.warning("ignored", kind="NACK", reason=str(error))
-        return
-    for lane, ranges in asked.items():
-        messages.mark_asked(tx, ep.row, state.life, lane, ranges)
+        return {}
 
 
 def set_parcel_aside(tx: Connection, ep: Voice, delivery: Delivery, reason: str) -> None:
@@ -349,6 +354,10 @@ def _take(tx: Connection, ep: Endpoint, incoming: Incoming) -> LinkState | None:
     given = Took(ep.clock(), incoming.lane, incoming.digest, incoming.prev, unhurried)
     state, effects = step(before, given, ep.identity, ep.timing)
     for effect in effects:
+        if isinstance(effect, Drop):
+            links.save_state(tx, ep.row, state)
+            ep.log.warning("dropped", reason=effect.reason, lane=incoming.lane, seq=incoming.seq)
+            return None
         if isinstance(effect, Halt):
             links.save_state(tx, ep.row, state)
             halt(tx, ep, effect.reason)

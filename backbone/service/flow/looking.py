@@ -16,7 +16,6 @@ from backbone.service.endpoint import Endpoint
 from backbone.service.flow.asking import edited_since, fits, matching
 from backbone.service.flow.outbound import fetch_contents
 from backbone.service.flow.recording import emit, record
-from backbone.service.flow.remembering import remembers
 from backbone.service.flow.resting import is_ours
 from backbone.service.flow.scoping import Fits
 from backbone.service.flow.sighting import Sighted, pictured
@@ -40,8 +39,6 @@ async def look(ep: Endpoint, item: int, arguments: Mapping[str, Any]) -> None:
     except BackboneError as error:
         problem = str(error)
         await ep.store.run(lambda tx: lists.answer(tx, item, {"problem": problem}))
-        return
-    if not await remembers(ep, _pictures(chosen)):
         return
     for issue in chosen:
         await fetch_contents(ep, issue.cells)
@@ -67,15 +64,12 @@ async def _chosen(ep: Endpoint, arguments: Mapping[str, Any], page: Sequence[Iss
     return [issue for issue in page if issue.local in found]
 
 
-def _pictures(issues: Sequence[Issue]) -> list[Edit]:
-    return [Edit(i.local, i.position, i.author, i.created, i.cells) for i in issues]
-
-
 def _capture(
     tx: Connection, ep: Endpoint, issues: list[Issue], asked: Fits, seen: Sighted, fields: frozenset[str]
 ) -> int:
     book = Book(tx, ep.row)
-    change_sets = record(tx, ep, book, _pictures(issues), whole=True, fits=asked, seen=seen)
+    edits = [Edit(i.local, i.position, i.author, i.created, i.cells) for i in issues]
+    change_sets = record(tx, ep, book, edits, whole=True, fits=asked, seen=seen)
     names = ep.names(book)
     for issue in issues if fields else ():
         gid = names.gid_of(ISSUE, issue.local)

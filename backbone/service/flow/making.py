@@ -16,7 +16,7 @@ async def made(ep: Endpoint, writes: Sequence[Write]) -> Sequence[Outcome]:
     if not old:
         return outcomes
     issues = [one.local for one in old.values()]
-    written, shown = await ep.tracker.written(issues), await ep.tracker.read(issues)
+    written, shown = await ep.tracker.written(dict.fromkeys(issues)), await ep.tracker.read(issues)
     for key, one in old.items():
         if one.local in shown:
             issue = shown[one.local]

@@ -28,7 +28,7 @@ async def meet(ep: Endpoint, tasks: Sequence[Task]) -> None:
     unknown, life = await ep.store.read(lambda tx: (_unknown(tx, ep, tasks), links.state(tx, ep.row).life))
     if not unknown:
         return
-    found = await _found(ep, unknown, await sighted(ep))
+    found = await _found(ep, unknown, await sighted(ep, ()))
     if not found:
         return
     issues = await ep.tracker.read(sorted(found))

@@ -21,7 +21,6 @@ from backbone.service.endpoint import Endpoint, Voice
 from backbone.service.flow import holding
 from backbone.service.flow.asking import fits
 from backbone.service.flow.recording import NotFetched, check_contents, emit, record
-from backbone.service.flow.remembering import remembers
 from backbone.service.flow.scoping import NOT_ASKED, Fits
 from backbone.service.flow.sighting import NOTHING, Sighted, pictured, sighted
 from backbone.store import links, messages, twins
@@ -59,22 +58,16 @@ async def capture(ep: Endpoint) -> int:
         patient = ep.channel.limits.linger_seconds >= PATIENT_SECONDS
         size = CAPTURED_AT_ONCE if patient else max(POPULATED_FIRST, min(row.clock, CAPTURED_AT_ONCE))
         return await _populate(ep, row.populate_after, row.cursor, size, state.life)
-    return await _capture_feed(ep, row.cursor, state.life)
-
-
-async def _capture_feed(ep: Endpoint, cursor: Position, life: Life) -> int:
-    touched = await ep.tracker.touched(cursor, CAPTURED_AT_ONCE)
-    if touched.position == cursor:
+    touched = await ep.tracker.touched(row.cursor, CAPTURED_AT_ONCE)
+    if touched.position == row.cursor:
         return 0
     edits = ep.echoes.without(touched.edits)
-    if not await remembers(ep, edits, cursor):
-        return 1
     await _fetch_contents(ep, edits)
-    asked, seen = await fits(ep, {edit.local for edit in edits}), await sighted(ep)
+    asked, seen = await fits(ep, {edit.local for edit in edits}), await sighted(ep, edits)
     passed("capture: contents fetched")
 
     def keep(tx: Connection, *, complete: bool = True) -> None:
-        if links.state(tx, ep.row).life == life:
+        if links.state(tx, ep.row).life == state.life:
             if edits:
                 _keep(tx, ep, _without(tx, ep, edits), asked, seen, complete=complete)
             links.change(tx, ep.row, cursor=touched.position)
@@ -107,11 +100,10 @@ async def _follow(ep: Endpoint, cursor: Position, life: Life) -> int:
     if touched.position == cursor:
         return 0
     edits = ep.echoes.without(touched.edits)
-    if not await remembers(ep, edits, cursor):
-        return 1
     await _fetch_contents(ep, edits)
     named = {edit.local for edit in edits}
-    asked, issues, seen = await fits(ep, named), await ep.tracker.read(sorted(named)), await sighted(ep)
+    asked, seen = await fits(ep, named), await sighted(ep, edits)
+    issues = await ep.tracker.read(sorted(named))
 
     def keep(tx: Connection, *, complete: bool = True) -> None:
         if links.state(tx, ep.row).life == life:
@@ -129,8 +121,6 @@ async def _say_left(ep: Endpoint, issues: Sequence[str], life: Life) -> int:
     """Issues that were kept back and are nobody's twin are said like any that was here before the link."""
     found = await ep.tracker.read(issues)
     edits = [as_edit(issue) for issue in found.values()]
-    if not await remembers(ep, edits):
-        return 1
     await _fetch_contents(ep, edits)
     asked, seen = await fits(ep, set(found), looking_back=True), await pictured(ep, found.values())
 
@@ -164,8 +154,6 @@ async def _populate(ep: Endpoint, after: str | None, cursor: Position, size: int
     page = await ep.tracker.issues(after, size)
     left = await ep.store.read(lambda tx: _left_to_the_feed(tx, ep, page, cursor))
     edits = [as_edit(issue) for issue in page if issue.local not in left]
-    if not await remembers(ep, edits):
-        return 1
     await _fetch_contents(ep, edits)
     steps = await _steps(ep, [issue for issue in page if issue.local not in left])
     asked = await fits(ep, {edit.local for edit in edits}, looking_back=True)

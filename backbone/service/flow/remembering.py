@@ -1,13 +1,11 @@
 """Whether our store knows what it wrote itself: one that was put back together with its anchor, or that runs twice,
 meets writes of its own in the tracker of which it knows nothing, and would take them for what people did (PROTOCOL 2.6:
 an unknown object with a marker is never emitted).
-
-Only edits that may be ours are asked for: those of the synchronization user, or of anybody where the mapping writes as
-people.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
+from backbone.errors import BackboneError
 from backbone.model import Applied, Edit, Position, covers
 from backbone.replication.identity import made_over
 from backbone.service.endpoint import Endpoint
@@ -15,31 +13,47 @@ from backbone.service.healing.renewing import renew_all
 from backbone.store import kin, links, lists
 from backbone.store.engine import Connection
 
-_FORGOT = (
+_REASON = (
     "the tracker shows writes of this node that its store does not know: an older copy of the node was put back, or it "
     "runs twice"
 )
 _RANDOM_BYTES = 8
 
 
-async def remembers(ep: Endpoint, edits: Iterable[Edit], since: Position | None = None) -> bool:
-    """Whether every write of ours behind ``since`` in the issues of these edits is known. If one is not, the node has
-    begun a new life, and nothing that was read may be recorded: its links are joined with their partners again.
+class Forgotten(BackboneError):
+    """Our store does not know a write of ours. The node has begun a new life: what was read is not to be recorded, and
+    its links are joined with their partners again.
     """
-    lends = ep.translation.lends_names
-    issues = {edit.local for edit in edits if lends or edit.author == ep.tracker.user}
-    written = await ep.tracker.written(sorted(issues), since) if issues else {}
-    if not written:
+
+
+def may_be_ours(ep: Endpoint, edit: Edit) -> bool:
+    """Whether this is by somebody as whom we write: the synchronization user, or anybody where people have words."""
+    return ep.translation.lends_names or edit.author == ep.tracker.user
+
+
+async def check_own(ep: Endpoint, issues: Collection[str]) -> list[Applied]:
+    """Whether every write of ours in these issues, which were read, is known. Raises ``Forgotten``. What was seen to
+    when the link was joined again may lack its names all the same: both stores forgot it. Returns those.
+    """
+    if not issues:
+        return []
+    seen = await ep.store.read(lambda tx: _seen(tx, ep, issues))
+    written = await ep.tracker.written({local: seen.get(local) for local in sorted(issues)})
+    if written and not await ep.store.run(lambda tx: _check(tx, ep, written)):
+        raise Forgotten(_REASON)
+    return [one for ones in written.values() for one in ones if made_over(one.key, ep.link_id)]
+
+
+def _seen(tx: Connection, ep: Endpoint, issues: Collection[str]) -> Mapping[str, Position | None]:
+    return kin.seen(tx, [ep.row, *kin.of(tx, ep.row)], issues)
+
+
+def _check(tx: Connection, ep: Endpoint, written: Mapping[str, Sequence[Applied]]) -> bool:
+    if not links.state(tx, ep.row).phase.works or not _is_forgotten(tx, ep, written):
         return True
-
-    def check(tx: Connection) -> bool:
-        if not _is_forgotten(tx, ep, written):
-            return True
-        life = renew_all(tx, ep.random_bytes(_RANDOM_BYTES), _FORGOT, ep.clock())
-        ep.log.warning("restored", reason=_FORGOT, life=life[0])
-        return False
-
-    return await ep.store.run(check)
+    life = renew_all(tx, ep.random_bytes(_RANDOM_BYTES), _REASON, ep.clock())
+    ep.log.warning("restored", reason=_REASON, life=life[0])
+    return False
 
 
 def _is_forgotten(tx: Connection, ep: Endpoint, written: Mapping[str, Sequence[Applied]]) -> bool:
@@ -49,7 +63,7 @@ def _is_forgotten(tx: Connection, ep: Endpoint, written: Mapping[str, Sequence[A
     rows = [ep.row, *kin.of(tx, ep.row)]
     names = [links.get(tx, row).link_id for row in rows]
     joined_at = links.get(tx, ep.row).joined_at
-    seen = kin.seen(tx, rows, written)
+    seen = _seen(tx, ep, written)
     begun = {intent.key for row in rows for intent in lists.begun(tx, row)}
     return any(
         not _covered(seen.get(local), one) and not _covered(joined_at, one) and one.key not in begun

@@ -25,7 +25,7 @@ from backbone.service.flow.asking import fits
 from backbone.service.flow.outbound import fetch_contents, run_complete
 from backbone.service.flow.recording import bounded, check_contents, complain, emit, leave, record
 from backbone.service.flow.scoping import Fits, rule
-from backbone.service.flow.sighting import Sighted, sighted
+from backbone.service.flow.sighting import Sighted, edits_of, sighted
 from backbone.store import links, proposals, shadows, standing
 from backbone.store.engine import Connection
 from backbone.store.shadows import Book, Known
@@ -66,7 +66,7 @@ async def say_more(ep: Endpoint) -> int:
     for issue in issues.values():
         await fetch_contents(ep, issue.cells)
     last = page[-1].gid if page else None
-    edited = _Edited(touched, await fits(ep, touched), await sighted(ep))
+    edited = _Edited(touched, await fits(ep, touched), await sighted(ep, edits_of(touched)))
 
     def keep(tx: Connection, *, complete: bool = True) -> None:
         if links.state(tx, ep.row).life == life:

@@ -17,7 +17,7 @@ from backbone.service.flow import twinning
 from backbone.service.flow.entering import may_join
 from backbone.service.flow.outbound import fetch_contents
 from backbone.service.flow.recording import emit, record
-from backbone.service.flow.sighting import NOTHING, Sighted, made, pictured
+from backbone.service.flow.sighting import NOTHING, Sighted, names_made, pictured
 from backbone.service.flow.tasks import Task
 from backbone.service.healing import answering
 from backbone.store import blobs, kin, links, lists, resync, shadows
@@ -40,12 +40,12 @@ class Here(NamedTuple):
 
 async def look(ep: Endpoint, issues: Sequence[str]) -> Here:
     """What our writes made is called as they called it, whichever of our links wrote it."""
-    shown, written = await ep.tracker.read(issues), await ep.tracker.written(issues)
+    shown, written = await ep.tracker.read(issues), await ep.tracker.written(dict.fromkeys(issues))
     seen = await pictured(ep, shown.values())
     names = await _pointed_to(ep, shown.values())
     if await ep.store.read(lambda tx: kin.of(tx, ep.row)):
         names = {where: name for where, name in names.items() if not ep.born_elsewhere(name)}
-        names.update({k: name for ones in written.values() for one in ones for k, name in made(ep, one).items()})
+        names.update({k: name for ones in written.values() for one in ones for k, name in names_made(ep, one).items()})
         written = {local: [one for one in ones if made_over(one.key, ep.link_id)] for local, ones in written.items()}
     return Here(shown, written, seen._replace(names={**names, **seen.names}))
 
@@ -56,7 +56,7 @@ async def _pointed_to(ep: Endpoint, issues: Iterable[Issue]) -> dict[tuple[str, 
     """
     pointed = {local for issue in issues for kind, local in ep.named_in(issue.cells) if kind == ISSUE}
     unknown = await ep.store.read(lambda tx: unnamed(tx, ep, pointed)) if pointed else []
-    found = await ep.tracker.written(unknown) if unknown else {}
+    found = await ep.tracker.written(dict.fromkeys(unknown)) if unknown else {}
     return {(ISSUE, local): name for local, made in found.items() if (name := first_name(made)) is not None}
 
 

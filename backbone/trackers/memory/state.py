@@ -4,7 +4,7 @@ Values are shared, never copied: an issue and the edit that made it hold the sam
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -83,16 +83,19 @@ class State:
         assert edit is not None, "an edit stays in the journal"
         return Applied(key, edit.local, edit.position, edit.cells)
 
-    def written(self, issues: Iterable[str], since: int) -> Mapping[str, Sequence[Applied]]:
-        """The writes with a key in these issues behind ``since``, in commit order. What was written since somebody
-        asked last is sorted by issue now: an initial population, of which nobody asks, does not pay for it.
+    def written(self, issues: Mapping[str, int]) -> Mapping[str, Sequence[Applied]]:
+        """The writes with a key in these issues behind the given numbers, in commit order. What was written since
+        somebody asked last is sorted by issue now: an initial population, of which nobody asks, does not pay for it.
         """
         for key in islice(self.applied, self._sorted, None):
             self._keys.setdefault(self.answer(key).local, []).append(key)
         self._sorted = len(self.applied)
-        answers = {local: [self.answer(key) for key in self._keys.get(local, ())] for local in issues}
-        later = {local: [one for one in ones if one.position[0] > since] for local, ones in answers.items()}
-        return {local: ones for local, ones in later.items() if ones}
+        found: dict[str, list[Applied]] = {}
+        for local, since in issues.items():
+            later = [one for one in map(self.answer, self._keys.get(local, ())) if one.position[0] > since]
+            if later:
+                found[local] = later
+        return found
 
     def _take_edit(self, edit: Edit) -> None:
         assert edit.position == (len(self._journal) + 1,), "the journal is dense"

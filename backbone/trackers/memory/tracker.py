@@ -183,9 +183,9 @@ class MemoryTracker:
         self._catch_up()
         return {key: self._state.answer(key) for key in keys if key in self._state.applied}
 
-    async def written(self, issues: Sequence[str], since: Position | None = None) -> Mapping[str, Sequence[Applied]]:
+    async def written(self, issues: Mapping[str, Position | None]) -> Mapping[str, Sequence[Applied]]:
         self._catch_up()
-        return self._state.written(issues, since[0] if since is not None else 0)
+        return self._state.written({local: since[0] if since else -1 for local, since in issues.items()})
 
     async def matching(self, query: str, issues: Sequence[str]) -> Sequence[str]:
         """As ``trackers.base.Searchable``: ``field=value``, several with ``&``. A set has the value as a member."""

@@ -79,8 +79,8 @@ class RoundupTracker:
     async def find(self, keys: Sequence[str]) -> Mapping[str, Applied]:
         return await self._run(self._find, keys)
 
-    async def written(self, issues: Sequence[str], since: Position | None = None) -> Mapping[str, Sequence[Applied]]:
-        return await self._run(self._written, issues, since[0] if since is not None else -1)
+    async def written(self, issues: Mapping[str, Position | None]) -> Mapping[str, Sequence[Applied]]:
+        return await self._run(self._written, issues)
 
     async def matching(self, query: str, issues: Sequence[str]) -> Sequence[str]:
         """As ``trackers.base.Searchable``."""
@@ -209,13 +209,13 @@ class RoundupTracker:
             found = {key: markers.find(db, key) for key in keys}
             return {key: applied for key, applied in found.items() if applied is not None}
 
-    def _written(self, issues: Sequence[str], since: int) -> dict[str, list[Applied]]:
+    def _written(self, issues: Mapping[str, Position | None]) -> dict[str, list[Applied]]:
         if not self._indexed:
             with self._connection.writing() as db:
                 markers.index(db)
             self._indexed = True
         with self._connection.reading() as db:
-            found = {local: markers.written(db, local, since) for local in issues}
+            found = {local: markers.written(db, local, since[0] if since else -1) for local, since in issues.items()}
             return {local: answers for local, answers in found.items() if answers}
 
     def _enlist(self, people: Sequence[Person]) -> None:
