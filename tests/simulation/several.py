@@ -17,6 +17,7 @@ from typing import Any
 
 from backbone.errors import TrackerUnavailable
 from backbone.replication.merge import Side
+from backbone.service.flow.remembering import Forgotten
 from backbone.store.engine import StoreError
 from channels.base import ChannelUnavailable
 from tests.simulation import together
@@ -30,7 +31,7 @@ from tests.simulation.world import RESTORED_CHANCE
 ACTIONS = ("capture", "apply", "send", "receive", "parts", "control", "send", "receive", "requests", "receipts")
 IN_TURN = ("apply", "requests")
 """One link of a tracker at a time."""
-TROUBLE = (Ended, TrackerUnavailable, ChannelUnavailable, StoreError)
+TROUBLE = (Ended, TrackerUnavailable, ChannelUnavailable, StoreError, Forgotten)
 EXCLUSIVE = ("capture", *IN_TURN)
 STEPS = 200
 QUIET_ROUNDS = 80

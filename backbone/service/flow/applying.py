@@ -15,13 +15,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from backbone.errors import PeerError
-from backbone.model import ATTACHMENT, ISSUE, Applied, Cell, Edit, Outcome, Refused, Stale, Touched
+from backbone.model import ATTACHMENT, ISSUE, Applied, Cell, Cells, Edit, Outcome, Refused, Stale, Touched
 from backbone.points import passed
 from backbone.replication import diff
 from backbone.replication.identity import creation, marker
 from backbone.replication.link import Life
 from backbone.replication.mapping import Names
-from backbone.replication.merge import EMPTY
+from backbone.replication.merge import EMPTY, Register
 from backbone.replication.message import ChangeSet, Kind, inflate
 from backbone.replication.receipt import Became
 from backbone.replication.resync import spoken
@@ -308,15 +308,22 @@ def _applied(tx: Connection, ep: Endpoint, book: Book, names: Names, one: Planne
     agreed = ep.theirs.translation.to_agreed(outcome.cells, ep.schema, names, shadow, number=outcome.local).cells
     targets = {cell: one.plan.targets[cell] for cell in one.inward.at}
     registers, beyond = diff.read_back(shadow, targets, agreed)
-    before = {cell for cell in beyond if f"+{cell.element}" in outcome.created}
-    shown_before = {cell: shadow.get(cell, EMPTY)._replace(image=beyond[cell]) for cell in before}
-    book.put(gid, {**registers, **shown_before})
-    effects = beyond.keys() - before
-    if not effects and ep.earlier is None:
+    before = {cell: value for cell, value in beyond.items() if f"+{cell.element}" in outcome.created}
+    book.put(gid, {**registers, **_made_before(book, gid, before)} if before else registers)
+    if not beyond.keys() - before.keys() and ep.earlier is None:
         return []
     book.name(Known(gid, ISSUE, outcome.local, one.write.expected))  # what changed beyond it was not seen yet
     own = {c: v for c, v in outcome.cells.items() if c not in one.write.cells and not _is_new(c, outcome)}
     return [Edit(outcome.local, outcome.position, "", one.write.at or "", own)]
+
+
+def _made_before(book: Book, gid: str, shown: Cells) -> dict[Cell, Register]:
+    """Of comments, attachments and rows that this write did not ask for, and that were made with the issue in a life
+    that our store forgot: they are shown, whatever is known of them.
+    """
+    book.load_cells({gid: shown})
+    known = book.fields(gid, shown)
+    return {cell: known.get(cell, EMPTY)._replace(image=value) for cell, value in shown.items()}
 
 
 def _is_new(cell: Cell, outcome: Applied) -> bool:

@@ -349,6 +349,12 @@ class TestAcknowledged:
     def test_a_peer_that_has_more_than_we_sent_begins_a_new_life_of_ours(self, said_: Any) -> None:
         assert "more than this store ever sent" in reborn(*hear(sent(2), header(ack=ack({"c": said_}))))
 
+    def test_being_asked_for_what_was_never_sent_begins_a_new_life_of_ours(self) -> None:
+        """What was sent in the forgotten life is lost on its way, and its number is known."""
+        assert "never sent" in reborn(*hear(sent(2), header(kind=Kind.NACK), asked={"c": 3}))
+        for asked in ({"c": 2}, {"z": 9}):
+            assert hear(sent(2), header(kind=Kind.NACK), asked=asked)[0].phase is Phase.RUNNING
+
     def test_another_history_of_our_messages_begins_a_new_life_of_ours(self) -> None:
         said_ = lane_ack(recv=1, applied=1, chain=b"x" * 32)
         heard_ = hear(sent(1), header(ack=ack({"c": said_})), chains={"c": sent(1).out["c"].chain})

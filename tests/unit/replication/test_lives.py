@@ -158,6 +158,21 @@ class TestPeer:
         assert Kind.WELCOME in kinds
         assert Kind.WELCOME not in ticked(state, 11.0)[1]
 
+    def test_of_two_lives_that_began_alike_the_one_that_asks_last_is_answered(self) -> None:
+        """A copy was put back twice, the second time with its anchor: it counts anew, and the first one is gone."""
+        again = (LATER[0], b"again...")
+        state, _ = hear(hear(FRESH, ASKS)[0], header(kind=Kind.RESTORED, inc=again))
+        assert state.peer_next == again
+        later = replace(FRESH, peer_next=(LATER[0] + 1, b"third..."))
+        assert hear(later, ASKS)[0] == later
+
+    def test_what_does_not_continue_the_history_of_the_life_before_is_left_to_the_later_one(self) -> None:
+        state = hear(hear(hear(FRESH, numbered(1))[0], numbered(3))[0], ASKS)[0]
+        state, effects = step(state, Took(20.0, "c", digest(1), b"x" * 32), IDENTITY, TIMING)
+        assert [type(effect) for effect in effects] == [Drop]
+        assert (state.phase, state.peer_next) == (Phase.RUNNING, LATER)
+        assert (state.into["c"].recv, state.into["c"].held, state.into["c"].applied) == (0, (), 0)
+
     def test_who_asks_again_is_told_where_it_began_and_nothing_twice(self) -> None:
         state = after(hear(sent(3), ASKS)[0], Answering(10.0), Tick(10.0), Telling("g"), Telling(None))
         assert (state.telling, state.told, state.occupied) == (None, 3, False)
@@ -222,3 +237,7 @@ class TestAwaiting:
         assert isinstance(effects[-1], Healed)
         assert (state.phase, state.reason, state.peer_next) == (Phase.RUNNING, "", LATER)
         assert (state.challenge_due, state.challenges) == (None, 0)
+
+    def test_a_later_life_that_had_asked_before_heals_it_when_it_asks_again(self) -> None:
+        state, _ = hear(replace(self.awaiting(), peer_next=LATER), ASKS, now=70.0)
+        assert (state.phase, state.peer_next) == (Phase.RUNNING, LATER)

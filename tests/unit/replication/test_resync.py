@@ -58,6 +58,19 @@ def test_what_our_last_write_left_is_said_as_ours_where_the_peer_says_only_what_
     )
 
 
+@pytest.mark.parametrize(("shown", "image"), [("edited", "theirs"), ("theirs", "theirs")])
+def test_what_we_wrote_under_a_number_that_the_peer_knows_with_another_value_is_captured_anew(
+    shown: str, image: str
+) -> None:
+    """Our store was put back without a word, and gave the number once more before anybody found out."""
+    said = Operation(TITLE, "theirs", OLD, OLD)
+    standing = Standing({TITLE: shown}, {TITLE: shown}, {})
+    ours = Register(OLD, OLD, "edited", shown)
+    found = meet({TITLE: ours}, [said], {}, standing, {"title": Policy.NEWEST}, lambda _: True)
+    assert found.registers[TITLE] == Register(OLD, OLD, "theirs", image)
+    assert (found.lacking, found.conflicts) == ((), ())
+
+
 @pytest.mark.parametrize("alike", ["theirs", "as shown here"])
 def test_what_is_shown_and_the_peer_says_is_the_peers_where_our_store_forgot_it(alike: str) -> None:
     said = Operation(TITLE, "theirs", NEW, NEW)
