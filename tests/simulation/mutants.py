@@ -345,7 +345,7 @@ MUTANTS = (
            restored=Restored.ONE, snapshots=True,
            masked="the partner asks for ever, and lacks nothing: unit/replication/test_link.py"),
     Mutant("broken_history_awaited", "what does not continue the history of the life before is left to the later one",
-           forgetting.broken_history_awaited, restored=Restored.ONE, snapshots=True),
+           forgetting.broken_history_awaited, known=389, restored=Restored.ONE, snapshots=True),
     Mutant("come_without_receipt", "a receipt says when nothing waits any more", missing.come_without_receipt),
 )  # fmt: skip
 
