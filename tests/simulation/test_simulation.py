@@ -14,6 +14,7 @@ from backbone.replication.merge import Policy
 from backbone.store.tables import conflict
 from tests.simulation.channel import MAIL
 from tests.simulation.keys import keys_of
+from tests.simulation.kinds import KINDS
 from tests.simulation.node import AGREEMENT, Node
 from tests.simulation.world import STEPS, Restored, World, run
 
@@ -111,6 +112,12 @@ def test_rows_of_tables_are_the_same_on_both_sides(kind: dict[str, Any]) -> None
     worlds = kept(0, TABLES, tables=True, **kind)
     made = [text for world in worlds for person in world.people for text in person.made]
     assert any(text.startswith("row") for text in made)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if "--snapshots" in kind])
+def test_every_promise_is_kept_where_nothing_tells_that_a_store_was_put_back(kind: str) -> None:
+    worlds = kept(0, SEEDS_AT_ONCE, **KINDS[kind])
+    assert "restored without a word" in met(worlds)
 
 
 @pytest.mark.parametrize("restored", [Restored.NEVER, Restored.ONE])
