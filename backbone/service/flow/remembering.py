@@ -3,15 +3,16 @@ meets writes of its own in the tracker of which it knows nothing, and would take
 an unknown object with a marker is never emitted).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from backbone.errors import BackboneError
 from backbone.model import Applied, Edit, Position, covers
-from backbone.replication.identity import made_over
+from backbone.replication.identity import born_at, created, made_over
 from backbone.service.endpoint import Endpoint
 from backbone.service.healing.renewing import renew_all
 from backbone.store import kin, links, lists
 from backbone.store.engine import Connection
+from backbone.store.links import LinkRow
 
 _REASON = (
     "the tracker shows writes of this node that its store does not know: an older copy of the node was put back, or it "
@@ -39,16 +40,18 @@ async def check_own(ep: Endpoint, issues: Collection[str]) -> list[Applied]:
         return []
     seen = await ep.store.read(lambda tx: _seen(tx, ep, issues))
     written = await ep.tracker.written({local: seen.get(local) for local in sorted(issues)})
-    if written and not await ep.store.run(lambda tx: _check(tx, ep, written)):
+    every = [one for ones in written.values() for one in ones]
+    if every and not await ep.store.run(lambda tx: _check(tx, ep, every)):
         raise Forgotten(_REASON)
-    return [one for ones in written.values() for one in ones if made_over(one.key, ep.link_id)]
+    row = await ep.store.read(lambda tx: links.get(tx, ep.row)) if every else None
+    return [one for one in every if row is not None and _is_ours(one, [row])]
 
 
 def _seen(tx: Connection, ep: Endpoint, issues: Collection[str]) -> Mapping[str, Position | None]:
     return kin.seen(tx, [ep.row, *kin.of(tx, ep.row)], issues)
 
 
-def _check(tx: Connection, ep: Endpoint, written: Mapping[str, Sequence[Applied]]) -> bool:
+def _check(tx: Connection, ep: Endpoint, written: Sequence[Applied]) -> bool:
     if not links.state(tx, ep.row).phase.works or not _is_forgotten(tx, ep, written):
         return True
     life = renew_all(tx, ep.random_bytes(_RANDOM_BYTES), _REASON, ep.clock())
@@ -56,21 +59,29 @@ def _check(tx: Connection, ep: Endpoint, written: Mapping[str, Sequence[Applied]
     return False
 
 
-def _is_forgotten(tx: Connection, ep: Endpoint, written: Mapping[str, Sequence[Applied]]) -> bool:
+def _is_forgotten(tx: Connection, ep: Endpoint, written: Sequence[Applied]) -> bool:
     """Our links on this tracker have made one of these writes, and none of them knows of it. What was there when this
     link was joined again after a restore has been seen to.
     """
-    rows = [ep.row, *kin.of(tx, ep.row)]
-    names = [links.get(tx, row).link_id for row in rows]
-    joined_at = links.get(tx, ep.row).joined_at
-    seen = _seen(tx, ep, written)
-    begun = {intent.key for row in rows for intent in lists.begun(tx, row)}
+    rows = [links.get(tx, row) for row in (ep.row, *kin.of(tx, ep.row))]
+    joined_at = rows[0].joined_at
+    seen = _seen(tx, ep, {one.local for one in written})
+    begun = {intent.key for row in rows for intent in lists.begun(tx, row.id)}
     return any(
-        not _covered(seen.get(local), one) and not _covered(joined_at, one) and one.key not in begun
-        for local, ones in written.items()
-        for one in ones
-        if any(made_over(one.key, name) for name in names)
+        not _covered(seen.get(one.local), one) and not _covered(joined_at, one) and one.key not in begun
+        for one in written
+        if _is_ours(one, rows)
     )
+
+
+def _is_ours(one: Applied, rows: Iterable[LinkRow]) -> bool:
+    """Whether one of these links made it. The key that an issue is made under does not tell the link, and another node
+    may be at work on the tracker: it counts if the issue is of one of our partners.
+    """
+    name = created(one.key)
+    if name is not None:
+        return any(row.peer is not None and born_at(name, str(row.peer["node"])) for row in rows)
+    return any(made_over(one.key, row.link_id) for row in rows)
 
 
 def _covered(position: Position | None, one: Applied) -> bool:

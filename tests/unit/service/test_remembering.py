@@ -7,7 +7,8 @@ from hashlib import sha256
 
 import pytest
 
-from backbone.model import ATTACHMENT, COMMENT, Cell, Cells, Edit, Record
+from backbone.model import ATTACHMENT, COMMENT, Cell, Cells, Edit, Record, Write
+from backbone.replication.identity import creation
 from backbone.replication.link import Phase
 from backbone.replication.mapping import Rules, Translation
 from backbone.service.flow.remembering import Forgotten, may_be_ours
@@ -21,6 +22,7 @@ from tests.unit.service.pair import Pair, issue, run
 from tests.unit.service.test_kin import hub, made, titles
 
 TITLE = Cell("title")
+TEXT: Record = {"text": "by its own partner", "author": "zoe", "created": "2026-01-01T00:00:00Z"}
 
 
 async def snapshot(node: Node) -> None:
@@ -208,6 +210,27 @@ def test_what_another_link_is_writing_is_not_forgotten(meanwhile: str, monkeypat
         assert titles(a) == titles(b) == ["edited"]
 
     hub(story)
+
+
+def test_what_another_node_makes_in_the_same_tracker_is_not_ours() -> None:
+    """For a partner of its own: to us it is an issue like any other."""
+
+    async def story(pair: Pair) -> None:
+        await pair.settle()
+        user = pair.bob.tracker.user
+        made_there = creation(f"{'7' * 8}-{'a' * 30}")
+        cells: Cells = {
+            TITLE: "of somebody else",
+            Cell("description"): "of somebody else",
+            Cell(COMMENT, "+77777777-c"): TEXT,
+        }
+        await pair.bob.tracker.apply([Write(made_there, None, None, cells, user)])
+        await pair.settle()
+        assert pair.title(pair.alice) == "of somebody else"
+        assert [cell.field for cell in pair.cells(pair.alice)].count(COMMENT) == 1
+        assert [node.state().life[0] for node in pair.world.nodes] == [1, 1]
+
+    run(story)
 
 
 def test_what_was_made_with_an_issue_in_a_forgotten_life_is_not_made_again() -> None:
