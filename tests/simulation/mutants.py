@@ -313,7 +313,7 @@ MUTANTS = (
     Mutant("one_way", "what the state lacks is said", _one_way, restored=Restored.ONE),
     Mutant("only_the_last_write_counts", "a write that did not know of one like its former is a conflict",
            _only_the_last_write_counts, restored=Restored.BOTH,
-           masked="not one world in a thousand needs it: unit/service/test_conflicts.py, unit/replication/test_merge.py"),
+           masked="few worlds need it: unit/service/test_conflicts.py, unit/replication/test_merge.py"),
     Mutant("agreed_at_arrival", "another agreement takes effect at its number", missing.agreed_at_arrival,
            known=2, changing=True),
     Mutant("agreed_without_earlier", "until the partner's number its words are read by the earlier agreement",
