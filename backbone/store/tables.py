@@ -359,6 +359,7 @@ quarantine = Table(
     Column("changed_at", Float, nullable=False),
     Column("next_at", Float),
     Column("edits", Text, nullable=False, server_default="[]"),
+    Column("completes", Text, nullable=False, server_default=""),
     comment="what could not be opened, decoded or applied, with its reason; never dropped, replayable",
 )
 Index(None, quarantine.c.link, quarantine.c.state, quarantine.c.next_at)

@@ -80,11 +80,13 @@ def owe_for_state(
     book.flush(ep.clock())
 
 
-def came(tx: Connection, ep: Endpoint, digests: Collection[str], words: str = NOTHING_WAITS) -> None:
+def came(
+    tx: Connection, ep: Endpoint, digests: Collection[str], words: str = NOTHING_WAITS, became: Became = Became.APPLIED
+) -> None:
     """Of these change sets, by digest, the partner was told that something waits: it hears that nothing does, or what
     stood in the way of it. An empty digest is of what nobody said.
     """
-    evidence.owe(tx, ep.row, [Outcome(one, Became.APPLIED, words) for one in sorted(digests) if one], ep.clock())
+    evidence.owe(tx, ep.row, [Outcome(one, became, words) for one in sorted(digests) if one], ep.clock())
 
 
 async def give(ep: Endpoint, *, quiet: bool) -> float | None:

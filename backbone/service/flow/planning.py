@@ -308,10 +308,11 @@ def settle(tx: Connection, ep: Endpoint, book: Book, planned: Planned, local: st
         shadows.wait(tx, ep.row, gid, waiting, pack_source(change_set.origin, change_set.path), digests)
         come = [wants for wants in waiting.values() if _is_here(tx, ep, book, wants)]
         shadows.arrived(tx, ep.row, [wants.removeprefix(WANTED) for wants in come])
-    amended = planned.task.held and quarantine.released(tx, ep, planned.task.key, gid)
-    if waited:
-        receipting.came(tx, ep, {*waited.values()} - {*shadows.came_in(tx, ep.row, gid).values()})
-    if not (planned.task.late or amended):
+    freed = quarantine.released(tx, ep, planned.task.key, gid) if planned.task.held else quarantine.NOTHING_FREED
+    complete = {*waited.values(), *(() if freed.amended else freed.completes)}
+    if complete:
+        receipting.came(tx, ep, complete - {*shadows.came_in(tx, ep.row, gid).values()})
+    if not (planned.task.late or freed.amended or freed.completes):
         book.owe(became)
     return again
 
@@ -350,10 +351,13 @@ def _as_made(one: Planned, made: Applied) -> Inward:
 
 def refuse(tx: Connection, ep: Endpoint, task: Task, words: str, *, heals: bool = True) -> None:
     """The tracker (or a rule) will not take it: its issue waits, and the peer is told."""
+    completes = quarantine.completes(lists.set_aside_by_key(tx, ep.row, task.key))
     if task.late:
         waited, cells = shadows.came_in(tx, ep.row, task.change_set.gid), [o.cell for o in task.change_set.operations]
         shadows.completed(tx, ep.row, task.change_set.gid, cells)
-        receipting.came(tx, ep, {waited[cell] for cell in cells if cell in waited}, f"what had to wait: {words}")
+        completes = frozenset(digest for cell in cells if (digest := waited.get(cell)))
+    if task.late or completes:
+        receipting.came(tx, ep, completes, f"what had to wait: {words}")
     else:
         receipting.owe(tx, ep, task.change_set, Became.REFUSED, words)
-    quarantine.refuse(tx, ep, task.key, task.change_set, words, heals=heals)
+    quarantine.refuse(tx, ep, task.key, task.change_set, words, heals=heals, part_of=completes)

@@ -1,8 +1,8 @@
 """What could not be applied or captured: it is tried again, amended or skipped, by a person or by its schedule."""
 
 import json
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, NamedTuple
 
 from backbone.errors import PeerError
 from backbone.model import Edit
@@ -35,10 +35,26 @@ SKIPPED_ADVICE = (
 )
 
 
-def refuse(tx: Connection, ep: Endpoint, key: str, change_set: ChangeSet, words: str, *, heals: bool = True) -> None:
+class Freed(NamedTuple):
+    """What is known of a change set that was applied after all: whether a person changed it before, and, where it is
+    what had to wait of others, their digests.
+    """
+
+    amended: bool = False
+    completes: frozenset[str] = frozenset()
+
+
+NOTHING_FREED = Freed()
+
+
+def refuse(
+    tx: Connection, ep: Endpoint, key: str, change_set: ChangeSet, words: str, *, heals: bool = True,
+    part_of: Collection[str] = (),
+) -> None:  # fmt: skip
     """The tracker (or a rule) will not take it: its issue waits, and the peer is told.
 
-    What may heal is tried again by its schedule. The same change set once more is one more attempt.
+    What may heal is tried again by its schedule. The same change set once more is one more attempt. ``part_of``: the
+    digests of the change sets of which this had to wait: their receipts speak of it.
     """
     gid, now = change_set.gid, ep.clock()
     item = lists.set_aside_by_key(tx, ep.row, key)
@@ -49,21 +65,36 @@ def refuse(tx: Connection, ep: Endpoint, key: str, change_set: ChangeSet, words:
     if item is not None:
         lists.set_aside_change(tx, item.id, now, reason=words, attempts=attempts, next_at=next_at)
     else:
-        lists.set_aside(tx, ep.row, "issue", words, now, gid=gid, key=key, advice=ADVICE, next_at=next_at)
+        lists.set_aside(
+            tx, ep.row, "issue", words, now, gid=gid, key=key, advice=ADVICE, next_at=next_at,
+            completes=" ".join(sorted(part_of)),
+        )  # fmt: skip
     if item is None or item.reason != words:
         tell(tx, ep, gid, key, "refused", words)
     ep.log.warning("refused", gid=gid, reason=words, attempts=attempts)
 
 
-def released(tx: Connection, ep: Endpoint, key: str, gid: str) -> bool:
-    """It was applied after all. Returns whether a person changed it before."""
+def completes(item: Item | None) -> frozenset[str]:
+    """The digests of the change sets of which it had to wait."""
+    return frozenset(item.completes.split()) if item is not None else frozenset()
+
+
+def released(tx: Connection, ep: Endpoint, key: str, gid: str) -> Freed:
+    """It was applied after all."""
     lists.unhold(tx, ep.row, key)
     item = lists.set_aside_by_key(tx, ep.row, key)
     if item is None:
-        return False
+        return NOTHING_FREED
     lists.set_aside_change(tx, item.id, ep.clock(), state="applied", next_at=None)
     tell(tx, ep, gid, key, "applied", "")
-    return bool(item.edits != "[]")
+    return Freed(item.edits != "[]", completes(item))
+
+
+def _owe(tx: Connection, ep: Endpoint, item: Item, change_set: ChangeSet, became: Became, words: str) -> None:
+    if item.completes:
+        receipting.came(tx, ep, completes(item), f"what had to wait: {words}", became)
+    else:
+        receipting.owe(tx, ep, change_set, became, words)
 
 
 def tell(tx: Connection, ep: Endpoint, gid: str, key: str, outcome: str, reason: str) -> None:
@@ -140,7 +171,7 @@ def skip(tx: Connection, ep: Endpoint, items: Iterable[int]) -> int:
         if row.kind == "issue":
             held = lists.held_by_key(tx, ep.row, row.key)
             if held is not None and row.edits == "[]":
-                receipting.owe(tx, ep, held, Became.REFUSED, "passed over by a person")
+                _owe(tx, ep, row, held, Became.REFUSED, "passed over by a person")
             lists.unhold(tx, ep.row, row.key)
             lists.let_go(tx, ep.row, row.gid)
             tell(tx, ep, row.gid, row.key, "skipped", "skipped by a person")
@@ -187,7 +218,7 @@ def edit(tx: Connection, ep: Endpoint, item: int, values: Mapping[str, str], by:
         notes.append({"at": ep.clock(), "by": by, "field": cell.field, "element": cell.element,
                       "before": amending.text_of(cell, before), "after": text})  # fmt: skip
     if row.edits == "[]":
-        receipting.owe(tx, ep, sent, Became.SUPERSEDED, "changed by a person before it was applied")
+        _owe(tx, ep, row, sent, Became.SUPERSEDED, "changed by a person before it was applied")
     lists.amend_held(tx, ep.row, row.key, change_set._replace(origin=None, path=()))
     lists.set_aside_change(tx, item, ep.clock(), edits=json.dumps(notes), next_at=None)
     lists.let_go(tx, ep.row, row.gid)

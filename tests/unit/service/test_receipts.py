@@ -1,5 +1,7 @@
 """What became of each change set is told in signed receipts, kept by both sides, and cannot be taken out."""
 
+import pytest
+
 from backbone.model import Cell
 from backbone.replication.merge import Stamp
 from backbone.replication.message import ChangeSet, Kind, Operation
@@ -124,7 +126,16 @@ def test_what_had_to_wait_is_said_to_have_come() -> None:
     run(story)
 
 
-def test_what_the_tracker_does_not_take_when_it_comes_is_said_with_its_words() -> None:
+@pytest.mark.parametrize(
+    ("does", "word"),
+    [
+        ("retry", (Became.APPLIED, "nothing of it waits any more")),
+        ("skip", (Became.REFUSED, "what had to wait: passed over by a person")),
+    ],
+)
+def test_what_the_tracker_does_not_take_when_it_comes_is_said_and_what_a_person_makes_of_it(
+    does: str, word: tuple[Became, str]
+) -> None:
     async def story(pair: Pair) -> None:
         local = issue(pair, "one")
         await pair.settle()
@@ -132,8 +143,16 @@ def test_what_the_tracker_does_not_take_when_it_comes_is_said_with_its_words() -
         await apply_without_contents(pair)
         pair.bob.tracker.refuse = lambda _: "no files today"
         await pair.settle()
-        (word,) = last_words(await found(pair, pair.alice))[1:]
-        assert word == (Became.APPLIED, "what had to wait: no files today")
+        refused = (Became.APPLIED, "what had to wait: no files today")
+        assert last_words(await found(pair, pair.alice))[1:] == [refused]
+        (item,) = pair.bob.refused()
+        pair.bob.retry(item)
+        await pair.settle()
+        assert last_words(await found(pair, pair.alice))[1:] == [refused]
+        pair.bob.tracker.refuse = None
+        pair.bob.ask(does, items=[item]) if does == "skip" else pair.bob.retry(item)
+        await pair.settle()
+        assert last_words(await found(pair, pair.alice))[1:] == [word]
 
     run(story)
 
