@@ -145,7 +145,7 @@ def test_what_the_tracker_does_not_take_when_it_comes_is_said_and_what_a_person_
         await pair.settle()
         refused = (Became.APPLIED, "what had to wait: no files today")
         assert last_words(await found(pair, pair.alice))[1:] == [refused]
-        known = {o.digest for one in receipts(pair.bob) for o in read(one.names).outcomes}
+        known = {o.digest for one in receipts(pair.alice) for o in read(one.names).outcomes}
         (item,) = pair.bob.refused()
         pair.bob.retry(item)
         await pair.settle()
@@ -154,7 +154,7 @@ def test_what_the_tracker_does_not_take_when_it_comes_is_said_and_what_a_person_
         pair.bob.ask(does, items=[item]) if does == "skip" else pair.bob.retry(item)
         await pair.settle()
         assert last_words(await found(pair, pair.alice))[1:] == [word]
-        assert {o.digest for one in receipts(pair.bob) for o in read(one.names).outcomes} == known
+        assert {o.digest for one in receipts(pair.alice) for o in read(one.names).outcomes} == known
 
     run(story)
 
