@@ -52,7 +52,7 @@ async def test_every_altered_byte_is_noticed(people: People) -> None:
         altered[place] ^= 0x01
         assert await reason(people, bytes(altered)) in {
             "damaged", "not_openpgp", "not_for_us", "bad_signature", "structure", "unprotected", "gpg_failed",
-            "not_encrypted", "weak",
+            "not_encrypted", "weak", "passphrase",  # behind an altered length, random bytes are read as a packet
         }  # fmt: skip
 
 
