@@ -9,6 +9,7 @@ import pytest
 
 from tests.simulation.channel import DIRECTORY, SimulatedChannel
 from tests.simulation.node import Habits, Node, remove
+from tests.simulation.test_copied_store import copied, put_back
 from tests.simulation.world import ACTIONS, World
 
 BEFORE, BOTH = 60, 90
@@ -57,9 +58,7 @@ async def _started_again(world: World, original: Node, habits: tuple[Habits, Hab
     folder.mkdir()
     copy = Node(original.side, original.peer, folder, channel, world, original.clock, habits[index])
     copy.tracker = original.tracker
-    original.store.back_up()
-    assert original.store._copy is not None
-    copy.store.put_back(original.store._copy)
+    put_back(copy, copied(original))
     if (world.folder / original.name).exists():
         shutil.copytree(world.folder / original.name, folder / original.name)
     await copy.start()

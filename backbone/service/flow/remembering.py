@@ -8,22 +8,25 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from backbone.errors import BackboneError
 from backbone.model import Applied, Edit, Position, covers
 from backbone.replication.identity import born_at, created, made_over
+from backbone.replication.link import Phase
 from backbone.service.endpoint import Endpoint
 from backbone.service.healing.renewing import renew_all
+from backbone.service.links.progress import roll_back
 from backbone.store import kin, links, lists
 from backbone.store.engine import Connection
 from backbone.store.links import LinkRow
 
 _REASON = (
-    "the tracker shows writes of this node that its store does not know: an older copy of the node was put back, or it "
-    "runs twice"
+    "the tracker shows writes of this node that its store does not know: an older copy of the node was put back, or a "
+    "second copy runs; if one does, stop it"
 )
+_UNDECIDED = f"{_REASON}, and say on the one that shall live, for each link that is stopped: backbone resync"
 _RANDOM_BYTES = 8
 
 
 class Forgotten(BackboneError):
-    """Our store does not know a write of ours. The node has begun a new life: what was read is not to be recorded, and
-    its links are joined with their partners again.
+    """Our store does not know a write of ours: what was read is not to be recorded. The node has begun a new life, and
+    its links are joined with their partners again; or this link is stopped, as a person has to decide.
     """
 
 
@@ -41,22 +44,31 @@ async def check_own(ep: Endpoint, issues: Collection[str]) -> list[Applied]:
     seen = await ep.store.read(lambda tx: _seen(tx, ep, issues))
     written = await ep.tracker.written({local: seen.get(local) for local in sorted(issues)})
     every = [one for ones in written.values() for one in ones]
-    if every and not await ep.store.run(lambda tx: _check(tx, ep, every)):
-        raise Forgotten(_REASON)
-    row = await ep.store.read(lambda tx: links.get(tx, ep.row)) if every else None
-    return [one for one in every if row is not None and _is_ours(one, [row])]
+    if not every:
+        return []
+    reason, own = await ep.store.run(lambda tx: (_check(tx, ep, every), _made_over(tx, ep, every)))
+    if reason:
+        raise Forgotten(reason)
+    return own
 
 
 def _seen(tx: Connection, ep: Endpoint, issues: Collection[str]) -> Mapping[str, Position | None]:
     return kin.seen(tx, [ep.row, *kin.of(tx, ep.row)], issues)
 
 
-def _check(tx: Connection, ep: Endpoint, written: Sequence[Applied]) -> bool:
+def _check(tx: Connection, ep: Endpoint, written: Sequence[Applied]) -> str:
+    """Why nothing may be recorded; empty when all is known. Where a link of the node is stopped, as another copy lives
+    perhaps, none begins a life by itself: two copies would take the links from each other for ever.
+    """
     if not links.state(tx, ep.row).phase.works or not _is_forgotten(tx, ep, written):
-        return True
+        return ""
+    if any(row.peer and links.state(tx, row.id).phase is Phase.STOPPED for row in links.every(tx)):
+        roll_back(tx, links.get(tx, ep.row), _UNDECIDED)
+        ep.log.error("stopped", reason=_UNDECIDED)
+        return _UNDECIDED
     life = renew_all(tx, ep.random_bytes(_RANDOM_BYTES), _REASON, ep.clock())
     ep.log.warning("restored", reason=_REASON, life=life[0])
-    return False
+    return _REASON
 
 
 def _is_forgotten(tx: Connection, ep: Endpoint, written: Sequence[Applied]) -> bool:
@@ -72,6 +84,11 @@ def _is_forgotten(tx: Connection, ep: Endpoint, written: Sequence[Applied]) -> b
         for one in written
         if _is_ours(one, rows)
     )
+
+
+def _made_over(tx: Connection, ep: Endpoint, written: Sequence[Applied]) -> list[Applied]:
+    row = links.get(tx, ep.row)
+    return [one for one in written if _is_ours(one, [row])]
 
 
 def _is_ours(one: Applied, rows: Iterable[LinkRow]) -> bool:

@@ -35,6 +35,13 @@ def numbered(node: Node) -> int:
     return node.state().out["c"].last
 
 
+async def arrives(pair: Pair) -> None:
+    """What alice did lies in bob's inbox."""
+    for step in ("capture", "send"):
+        await pair.alice.act(step)
+    await pair.bob.act("receive")
+
+
 async def written_and_forgotten(pair: Pair) -> None:
     """Alice's edit is in bob's tracker, and bob's store does not know how it came there."""
     issue(pair, "first")
@@ -100,9 +107,7 @@ def test_what_is_read_before_a_write_is_not_taken_for_an_edit_either() -> None:
         issue(pair, "first")
         await pair.settle()
         pair.alice.tracker.comment("1", "once", "alice")
-        for step in ("capture", "send"):
-            await pair.alice.act(step)
-        await pair.bob.act("receive")
+        await arrives(pair)
         pair.bob.back_up(machine=True)
         await pair.bob.act("apply")
         await snapshot(pair.bob)
@@ -178,6 +183,28 @@ def test_a_write_of_any_link_on_the_tracker_is_ours_and_all_links_begin_anew() -
     hub(story)
 
 
+def test_where_a_link_is_stopped_no_other_begins_a_life_by_itself() -> None:
+    """Another copy lives on it perhaps: whoever says which copy shall live says it of all links."""
+
+    async def story(world: Several) -> None:
+        a, b, _ = world.sites.values()
+        made(a, "of both", "b", "c")
+        assert await world.settle()
+        a.store.back_up()
+        b.tracker.edit("1", {TITLE: "edited"}, "ben")
+        assert await world.settle()
+        a.store.restore(bytes(8), 0.0, snapshot=True)
+        first, second = a.halves
+        fenced = replace(a.state(first), phase=Phase.STOPPED, reason="another copy lives")
+        a.store.run_now(lambda tx: links.save_state(tx, first.row, fenced))
+        with pytest.raises(Forgotten, match="say on the one that shall live"):
+            await a.act(second, "capture")
+        assert [(a.state(half).phase, a.state(half).life[0]) for half in a.halves] == [(Phase.STOPPED, 1)] * 2
+        assert "second copy" in a.store.read_now(lambda tx: links.get(tx, second.row)).reason
+
+    hub(story)
+
+
 @pytest.mark.parametrize("meanwhile", ["after tracker.apply", "before tracker.written"])
 def test_what_another_link_is_writing_is_not_forgotten(meanwhile: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is in the tracker, and its outcome is not recorded yet; or was not, when we began to look."""
@@ -241,9 +268,7 @@ def test_what_was_made_with_an_issue_in_a_forgotten_life_is_not_made_again() -> 
         plan: Record = {"name": "plan.txt", "type": "text/plain", "sha256": sha256(b"the plan").hexdigest()}
         whole: Cells = {TITLE: "with a file", Cell("description"): "with a file", Cell(ATTACHMENT, "+a"): plan}
         pair.alice.tracker.create(whole, "alice", files=[b"the plan"])
-        for step in ("capture", "send"):
-            await pair.alice.act(step)
-        await pair.bob.act("receive")
+        await arrives(pair)
         pair.bob.back_up(machine=True)
         for step in ("parts", "apply"):
             await pair.bob.act(step)
