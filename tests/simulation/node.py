@@ -274,13 +274,13 @@ class Node:
         """Somebody copies the store; or all of the machine, with the contents of attachments."""
         self.store.back_up()
         if machine:
-            self._put_contents(self._contents, self._copied)
+            put_files(self._contents, self._copied)
 
     def restore(self, *, snapshot: bool = False) -> None:
         """The copy is put back. The tracker is as it is."""
         self.store.restore(self.world.dice.randbytes(8), self.clock(), snapshot=snapshot)
         if snapshot:
-            self._put_contents(self._copied, self._contents)
+            put_files(self._copied, self._contents)
         self._unaware_in = self.state().life if snapshot else None
 
     @property
@@ -290,12 +290,6 @@ class Node:
     @property
     def _copied(self) -> Path:
         return self.folder / f"{self.name}.copy"
-
-    @staticmethod
-    def _put_contents(this: Path, there: Path) -> None:
-        shutil.rmtree(there, ignore_errors=True)
-        if this.exists():
-            shutil.copytree(this, there)
 
     @property
     def unaware(self) -> bool:
@@ -457,6 +451,13 @@ async def one_by_one(work: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
 
 def _node_id(name: str) -> str:
     return {"master": "11", "slave": "22"}[name] * 16
+
+
+def put_files(this: Path, there: Path) -> None:
+    """The folder ``there`` becomes what ``this`` is."""
+    shutil.rmtree(there, ignore_errors=True)
+    if this.exists():
+        shutil.copytree(this, there)
 
 
 def remove(folder: Path) -> None:

@@ -26,7 +26,7 @@ from tests.simulation.faults import Cancelled, Crash, Ended
 from tests.simulation.node import AGREEMENT, RULES, Habits, remove
 from tests.simulation.people import Person
 from tests.simulation.site import Half, Site
-from tests.simulation.world import RESTORED_CHANCE
+from tests.simulation.world import RESTORED_CHANCE, SEEN_TO_CHANCE, SNAPSHOT_CHANCE
 
 ACTIONS = ("capture", "apply", "send", "receive", "parts", "control", "send", "receive", "requests", "receipts")
 IN_TURN = ("apply", "requests")
@@ -61,12 +61,14 @@ _EDGES = {
 
 class Several:
     """Three companies and their people. ``plain``: the trackers keep what they are given. ``rules`` gives a site's
-    mapping for a partner. ``tables``: people edit rows, too. ``restored``: the sites whose stores are put back.
+    mapping for a partner. ``tables``: people edit rows, too. ``restored``: the sites whose stores are put back;
+    ``snapshots``: some of them with the whole machine, so that nothing outside tells.
     """
 
     def __init__(
         self, seed: int, shape: Shape, *, plain: bool = True, agreement: Any = NEWEST,
         rules: Callable[[str, str], Any] = lambda _site, _peer: RULES, tables: bool = False, restored: str = "",
+        snapshots: bool = False,
     ) -> None:  # fmt: skip
         self.dice = random.Random(seed)
         self.broom = random.Random(seed)
@@ -88,7 +90,7 @@ class Several:
         self.disk = self.trouble.choice((0.0, 0.0, 0.02))
         self.lagging = self.trouble.choice((0.0, 0.0, 0.1))
         self.fate = random.Random(seed + 3)
-        self.restored = restored
+        self.restored, self.snapshots = restored, snapshots
         self.folder = Path(tempfile.mkdtemp(prefix="bbsim"))
         self.airs: list[Air] = []
         self.sites = {n: Site(n, self.folder, self, lambda: self.now, self._habits(), agreement) for n in "abc"}
@@ -176,6 +178,8 @@ class Several:
         self.now += self.dice.choice((0.01, 0.1, 1.0, 10.0))
         if self.restored and self.fate.random() < RESTORED_CHANCE:
             await self._restore(self.sites[self.fate.choice(self.restored)])
+        if self.snapshots and self.fate.random() < SEEN_TO_CHANCE:
+            await self._resync()
         await (self._person() if self.dice.random() < 0.12 else self._action())
         for site in self.sites.values():
             if self.broom.random() < 0.1:
@@ -185,12 +189,23 @@ class Several:
         """Somebody copies a store, or puts an old copy back."""
         if not site.store.has_copy or self.fate.random() < 0.4:
             self._tell(f"{site.name} is backed up")
-            site.store.back_up()
+            site.back_up(machine=self.snapshots)
             return
-        self._tell(f"{site.name} is restored")
-        self.count("restored")
-        site.store.restore(self.dice.randbytes(8), self.now)
+        snapshot = self.snapshots and self.fate.random() < SNAPSHOT_CHANCE
+        self._tell(f"{site.name} is restored{' without a word' if snapshot else ''}")
+        self.count("restored without a word" if snapshot else "restored")
+        site.restore(snapshot=snapshot)
         await self._restart(site, site.halves[0], process=True)
+
+    async def _resync(self) -> bool:
+        """An admin says of each link that was fenced which copy shall live: this one."""
+        fenced = [(site, half) for site in self.sites.values() for half in site.fenced()]
+        for site, half in fenced:
+            self._tell(f"the admin of {site.name} resyncs {half.peer}")
+            self.count("resynced by an admin")
+            site.resync(half)
+            await self._restart(site, half, process=False)
+        return bool(fenced)
 
     async def _person(self) -> None:
         person, site = self.dice.choice(list(zip(self.people, self.sites.values(), strict=True)))
@@ -260,7 +275,8 @@ class Several:
             for site in self.sites.values() if retries else ():
                 for item in site.refused():
                     site.retry(item)
-            if not await self._round() and together.quiet(self):
+            moved = await self._round() or (self.snapshots and await self._resync())
+            if not moved and together.quiet(self):
                 return True
             self.now += 45.0
         return False
@@ -275,10 +291,13 @@ class Several:
 
 
 def run(
-    seed: int, shape: Shape, *, plain: bool = True, agreement: Any = NEWEST, tables: bool = False, restored: str = ""
-) -> tuple[list[str], Several]:
+    seed: int, shape: Shape, *, plain: bool = True, agreement: Any = NEWEST, tables: bool = False, restored: str = "",
+    snapshots: bool = False,
+) -> tuple[list[str], Several]:  # fmt: skip
     """One seed: the promises that it broke, and its world."""
-    world = Several(seed, shape, plain=plain, agreement=agreement, tables=tables, restored=restored)
+    world = Several(
+        seed, shape, plain=plain, agreement=agreement, tables=tables, restored=restored, snapshots=snapshots
+    )
     try:
         return asyncio.run(world.run()), world
     except Exception as fault:  # noqa: BLE001 - a fault is one way to break a promise
@@ -294,6 +313,7 @@ def main() -> int:
     parser.add_argument("--story", action="store_true")
     parser.add_argument("--habits", action="store_true", help="trackers that round, trim and reopen")
     parser.add_argument("--restored", default="", help="sites whose stores are put back: a, bc, ...")
+    parser.add_argument("--snapshots", action="store_true", help="some of them with their anchors: nothing tells")
     parser.add_argument("--policies", action="store_true", help="other policies than newest")
     parser.add_argument("--tables", action="store_true", help="people edit rows of tables, too")
     options = parser.parse_args()
@@ -302,7 +322,7 @@ def main() -> int:
         agreement = AGREEMENT if options.policies else NEWEST
         broken, world = run(
             seed, options.shape, plain=not options.habits, agreement=agreement, tables=options.tables,
-            restored=options.restored,
+            restored=options.restored, snapshots=options.snapshots,
         )  # fmt: skip
         if broken:
             failed += 1

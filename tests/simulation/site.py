@@ -9,14 +9,14 @@ from typing import Any
 from sqlalchemy import Connection
 
 from backbone.replication.agreement import Agreement
-from backbone.replication.link import Identity, LinkState, Started, step
+from backbone.replication.link import Identity, LinkState, Phase, Started, step
 from backbone.replication.mapping import Rules, Translation
 from backbone.replication.merge import Side
 from backbone.replication.scope.judging import Scope
 from backbone.service.endpoint import Endpoint
 from backbone.service.flow import applying, control, inbound, outbound
 from backbone.service.flow.contents import Contents
-from backbone.service.healing import resyncing
+from backbone.service.healing import renewing, resyncing
 from backbone.service.links import agreeing
 from backbone.service.parties import timing
 from backbone.service.running import pruning, requests
@@ -25,7 +25,7 @@ from backbone.trackers.memory import MemoryTracker
 from handshake.memory import MemoryKeyRing
 from tests.simulation.channel import SimulatedChannel
 from tests.simulation.faults import Pointed, PointedStore, PointedTracker
-from tests.simulation.node import PAIRED, RULES, CountedStore, Habits, Log, World, give, one_by_one
+from tests.simulation.node import PAIRED, RULES, CountedStore, Habits, Log, World, give, one_by_one, put_files
 
 STEPS: dict[str, Callable[[Endpoint], Awaitable[Any]]] = {
     "recover": applying.resume,
@@ -136,6 +136,31 @@ class Site:
         given = Started(half.ep.clock(), boot, clean=boot == 1)
         state, _ = step(self.state(half), given, half.ep.identity, half.ep.timing)
         self.store.run_now(lambda tx: links.save_state(tx, half.row, state))
+
+    def back_up(self, *, machine: bool) -> None:
+        """Somebody copies the store; or all of the machine, with the contents of attachments."""
+        self.store.back_up()
+        if machine:
+            put_files(self.folder, self._copied)
+
+    def restore(self, *, snapshot: bool) -> None:
+        """The copy is put back, all of a ``snapshot``. The tracker is as it is."""
+        self.store.restore(self.dice.randbytes(8), self.clock(), snapshot=snapshot)
+        if snapshot:
+            put_files(self._copied, self.folder)
+
+    @property
+    def _copied(self) -> Path:
+        return self.folder.with_name(f"{self.name}.copy")
+
+    def fenced(self) -> list[Half]:
+        """The links that wait for somebody to say which copy of our store shall live."""
+        return [half for half in self.halves if self.state(half).phase is Phase.STOPPED]
+
+    def resync(self, half: Half) -> None:
+        """``backbone resync``: the admin says that this copy shall live."""
+        random_bytes, now = self.dice.randbytes(8), self.clock()
+        self.store.run_now(lambda tx: renewing.renew(tx, half.row, random_bytes, "an admin", now))
 
     def state(self, half: Half) -> LinkState:
         return self.store.read_now(lambda tx: links.state(tx, half.row))

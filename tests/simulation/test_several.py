@@ -54,6 +54,14 @@ def test_a_picture_is_one_again_after_stores_were_put_back(first: int, shape: Sh
 
 
 @pytest.mark.parametrize(
+    ("shape", "restored"), [(Shape.CHAIN, "b"), (Shape.STAR, "a"), (Shape.RING, "b"), (Shape.CHAIN, "abc")]
+)
+def test_a_picture_is_one_again_where_nothing_tells_that_stores_were_put_back(shape: Shape, restored: str) -> None:
+    worlds = kept(range(SEEDS // 3), shape, restored=restored, snapshots=True)
+    assert sum(world.counts["restored without a word"] for world in worlds) > 0
+
+
+@pytest.mark.parametrize(
     ("shape", "restored", "seed"),
     [
         (Shape.CHAIN, "b", 199),
