@@ -91,6 +91,12 @@ class Ledger:
         found = [said for upto, said in edits.items() if contains(said, upto, position)]
         return min(found, key=lambda said: said.whole, default=None)
 
+    def wrote_later(self, local: str, position: Position, cell: Cell) -> Provenance | None:
+        """The edit that a local cell shows, if it is behind that position and any link has told it."""
+        shown = self.standing(local, cell)
+        behind = (s for at, s in self._edits.get(local, {}).items() if at != position and covers(at, position))
+        return None if shown is None else next((said for said in behind if said.of(cell) == shown), None)
+
     def tell(self, local: str, position: Position, said: Provenance) -> None:
         """Whoever tells this edit next says the same."""
         self._edits.setdefault(local, {})[position] = said

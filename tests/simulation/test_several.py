@@ -78,6 +78,11 @@ def test_what_a_link_wrote_is_news_on_the_other_one_after_the_hub_was_put_back(
     kept([seed], shape, restored=restored)
 
 
+def test_an_edit_that_every_store_forgot_does_not_stand_for_what_a_partner_wrote_over_it() -> None:
+    """One link wrote a value, then its kin told an edit of before; that came back round the ring, as if it was shown."""
+    kept([5005], Shape.RING, restored="abc")
+
+
 @pytest.mark.parametrize("first", range(0, SEEDS // 2, SEEDS_AT_ONCE))
 def test_a_chain_keeps_its_promises_with_any_policy_and_trackers_that_change_values(first: int) -> None:
     kept(range(first, min(first + SEEDS_AT_ONCE, SEEDS // 2)), Shape.CHAIN, plain=False, agreement=AGREEMENT)

@@ -33,10 +33,17 @@ def whence(ep: Endpoint, ledger: Ledger, edit: Edit, seen: Sighted) -> Provenanc
         return _apart(found, edit.position) if found.whole else found
     begun = next((one for one in seen.edits if one.local == edit.local and one.has(edit.position)), None)
     upto, found = (begun.upto, begun.said) if begun else (edit.position, Provenance({}))
-    found = found._replace(own=_fresh(ep, ledger))
+    later = {cell: said for cell in edit.cells if (said := ledger.wrote_later(edit.local, upto, cell)) is not None}
+    found = found._replace(own=_before(_fresh(ep, ledger), later))
     ledger.tell(edit.local, upto, found)
-    _stand(ledger, edit.local, found, edit.cells)
+    _stand(ledger, edit.local, found, edit.cells.keys() - later.keys())
     return found
+
+
+def _before(write: Origin, later: Mapping[Cell, Provenance]) -> Origin:
+    """What is told late, because stores were put back: a later edit of somebody's here stays the later one."""
+    ranks = [said.own.rank for cell, said in later.items() if said.own is not None and cell not in said.cells]
+    return write._replace(rank=max(min(ranks) - 1, 0)) if ranks else write
 
 
 def told(

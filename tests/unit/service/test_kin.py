@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from backbone.model import Cell
+from backbone.model import Cell, Edit
 from backbone.replication.merge import Stamp
 from backbone.replication.message import ChangeSet, Operation, decode_change_sets, inflate
+from backbone.replication.origin import Origin
 from backbone.service.flow.entering import nameable
 from backbone.service.flow.recording import emit
+from backbone.service.flow.sighting import NOTHING
+from backbone.service.flow.tracing import whence
 from backbone.store import kin, ledger, links, lists
 from backbone.store.ledger import Ledger, Provenance
 from backbone.store.tables import outbox, provenance
@@ -21,7 +24,7 @@ from tests.simulation.people import texts
 from tests.simulation.several import NEWEST, Several, Shape
 from tests.simulation.site import Half, Site
 
-TITLE, DESCRIPTION = Cell("title"), Cell("description")
+TITLE, DESCRIPTION, STATUS = Cell("title"), Cell("description"), Cell("status")
 AGREED = {"fields": {**NEWEST["fields"], "key": {"type": "text", "direction": "to_slave"}}}
 NUMBER = {"local": "@number", "direction": "to_remote", "add_prefix": "HUB-"}
 
@@ -280,5 +283,45 @@ def test_of_two_that_tell_an_edit_the_narrower_is_meant(named: bool) -> None:
         assert found is not None
         assert (found.whole, found.author) == ((False, "ann") if named else (True, ""))
         assert ledger.unpack_provenance(ledger.pack_provenance(found)) == found
+
+    hub(story)
+
+
+def told_late(world: Several, later: Provenance) -> tuple[Provenance, Ledger]:
+    """An edit at 6 of title and status, which is told when the title shows what was written at 7, and that was told."""
+    half = world.sites["a"].halves[0]
+
+    def tell(tx: Any) -> tuple[Provenance, Ledger]:
+        known = Ledger(tx, "main")
+        known.load(["1"])
+        for _ in range(20):
+            known.number()
+        known.tell("1", (7,), later)
+        shown = later.of(TITLE)
+        assert shown is not None
+        known.stand("1", TITLE, shown)
+        return whence(half.ep, known, Edit("1", (6,), "ann", "", {TITLE: "old", STATUS: "open"}), NOTHING), known
+
+    return world.sites["a"].store.run_now(tell)
+
+
+def test_an_edit_that_is_told_late_is_not_what_stands_where_a_partner_s_write_came_after_it() -> None:
+    async def story(world: Several) -> None:
+        partners = Origin(4, "bbbbbbbb", 4)
+        said, known = told_late(world, Provenance({TITLE: partners}, Origin(5, "aaaaaaaa", 5)))
+        assert known.standing("1", TITLE) == partners
+        assert said.own is not None
+        assert known.standing("1", STATUS) == said.own > partners
+
+    hub(story)
+
+
+def test_an_edit_that_is_told_late_is_older_than_one_of_somebody_s_here_that_came_after_it() -> None:
+    async def story(world: Several) -> None:
+        newer = Origin(9, "aaaaaaaa", 9)
+        said, known = told_late(world, Provenance({}, newer))
+        assert known.standing("1", TITLE) == newer
+        assert said.own is not None
+        assert known.standing("1", STATUS) == said.own < newer
 
     hub(story)
