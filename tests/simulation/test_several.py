@@ -79,7 +79,7 @@ def test_what_a_link_wrote_is_news_on_the_other_one_after_the_hub_was_put_back(
 
 
 def test_an_edit_that_every_store_forgot_does_not_stand_for_what_a_partner_wrote_over_it() -> None:
-    """One link wrote a value, then its kin told an edit of before; that came back round the ring, as if it was shown."""
+    """A link wrote a value, then its kin told an edit of before; that came round the ring, as if it were shown here."""
     kept([5005], Shape.RING, restored="abc")
 
 
