@@ -18,6 +18,7 @@ from tests.simulation import promises
 from tests.simulation.node import Node
 from tests.simulation.people import files
 from tests.simulation.several import Several
+from tests.simulation.site import Site
 from tests.unit.service.pair import Pair, issue, run
 from tests.unit.service.test_kin import hub, made, titles
 
@@ -165,15 +166,21 @@ def test_where_people_have_words_anybodys_edit_may_be_ours() -> None:
     run(story)
 
 
+async def hub_put_back(world: Several) -> tuple[Site, Site]:
+    """The hub's store, with its anchor, is of before a partner's edit that its tracker shows; returns both."""
+    a, b, _ = world.sites.values()
+    made(a, "of both", "b", "c")
+    assert await world.settle()
+    a.store.back_up()
+    b.tracker.edit("1", {TITLE: "edited"}, "ben")
+    assert await world.settle()
+    a.store.restore(bytes(8), 0.0, snapshot=True)
+    return a, b
+
+
 def test_a_write_of_any_link_on_the_tracker_is_ours_and_all_links_begin_anew() -> None:
     async def story(world: Several) -> None:
-        a, b, _ = world.sites.values()
-        made(a, "of both", "b", "c")
-        assert await world.settle()
-        a.store.back_up()
-        b.tracker.edit("1", {TITLE: "edited"}, "ben")
-        assert await world.settle()
-        a.store.restore(bytes(8), 0.0, snapshot=True)
+        a, b = await hub_put_back(world)
         with pytest.raises(Forgotten):
             await a.act(a.halves[1], "capture")
         assert [a.state(half).life[0] for half in a.halves] == [2, 2]
@@ -187,13 +194,7 @@ def test_where_a_link_is_stopped_no_other_begins_a_life_by_itself() -> None:
     """Another copy lives on it perhaps: whoever says which copy shall live says it of all links."""
 
     async def story(world: Several) -> None:
-        a, b, _ = world.sites.values()
-        made(a, "of both", "b", "c")
-        assert await world.settle()
-        a.store.back_up()
-        b.tracker.edit("1", {TITLE: "edited"}, "ben")
-        assert await world.settle()
-        a.store.restore(bytes(8), 0.0, snapshot=True)
+        a, _ = await hub_put_back(world)
         first, second = a.halves
         fenced = replace(a.state(first), phase=Phase.STOPPED, reason="another copy lives")
         a.store.run_now(lambda tx: links.save_state(tx, first.row, fenced))
