@@ -4,6 +4,7 @@ import os
 import secrets
 import shutil
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -113,8 +114,9 @@ class Scene:
     def wipe(self) -> None:
         """An empty folder of ours. Raises ``UsageError``."""
         self.check()
-        if self.root.exists():
-            shutil.rmtree(self.root)
+        while self.root.exists():
+            with suppress(FileNotFoundError):  # gpg's agents take their sockets away themselves meanwhile
+                shutil.rmtree(self.root)
         self.root.mkdir(parents=True, mode=0o700)
         (self.root / MARKER).write_text(_MARKER_TEXT, encoding="utf-8")
 

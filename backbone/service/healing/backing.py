@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -169,11 +169,26 @@ def _unpack(file: Path, draft: Path) -> None:
         with tarfile.open(file) as archive:
             for member in archive:
                 if member.name.split("/", 1)[0] in (*PARTS, "store.db"):
-                    archive.extract(member, draft, filter="data")
+                    _unpack_one(archive, member, draft)
     except (tarfile.TarError, OSError) as error:
         raise UsageError(f"{file} cannot be unpacked: {error}; is it whole, and is there room?") from error
     for path in (draft, *draft.rglob("*")):
         path.chmod(0o700 if path.is_dir() else 0o600)
+
+
+def _unpack_one(archive: tarfile.TarFile, member: tarfile.TarInfo, draft: Path) -> None:
+    """By hand: ``tarfile`` has filters since Python 3.11.4 only. Raises ``TarError`` for what no backup of ours has."""
+    parts = PurePosixPath(member.name).parts
+    content = archive.extractfile(member) if member.isfile() else None
+    if ".." in parts or (content is None and not member.isdir()):
+        raise tarfile.ExtractError(f"{member.name} is no file or folder of a node")
+    target = draft.joinpath(*parts)
+    if content is None:
+        target.mkdir(parents=True, exist_ok=True)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("xb") as file:
+        shutil.copyfileobj(content, file)
 
 
 def _begin_life(draft: Path, place: Path, about: About, life: int, now: float) -> tuple[Path, int]:
