@@ -242,8 +242,11 @@ intent = Table(
     "intent",
     metadata,
     _link(primary=True),
-    Column("writes", LargeBinary, nullable=False),
-    comment="writes that were begun in the tracker and whose outcome is not recorded yet, in one row",
+    Column("key", Text, primary_key=True),
+    Column("gid", Text, nullable=False),
+    Column("work", LargeBinary),
+    Column("said", LargeBinary),
+    comment="writes that were begun in the tracker and whose outcome is not recorded yet",
 )
 
 held = Table(
@@ -289,14 +292,13 @@ blob = Table(
 owed = Table(
     "owed",
     metadata,
-    Column("id", Integer, primary_key=True),
-    _link(),
+    _link(primary=True),
+    Column("digest", Text, primary_key=True),
+    Column("became", Text, nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
     Column("at", Float, nullable=False),
-    Column("size", Integer, nullable=False),
-    Column("outcomes", LargeBinary, nullable=False),
-    comment="what became of the peer's change sets and stands in no receipt yet: a row for what became so together",
+    comment="what became of the peer's change sets and stands in no receipt yet",
 )
-Index(None, owed.c.link)
 
 receipt_chain = Table(
     "receipt_chain",
