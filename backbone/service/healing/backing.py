@@ -88,7 +88,8 @@ def back_up(place: Path, target: Path, now: float) -> About:
 
 
 def _pack(file: BinaryIO, inside: Path, place: Path) -> None:
-    with tarfile.open(fileobj=file, mode="w") as archive:
+    # Dereferenced: of two names of one file, both have its content.
+    with tarfile.open(fileobj=file, mode="w", dereference=True) as archive:
         archive.add(inside / ABOUT, ABOUT)
         archive.add(inside / "store.db", "store.db")
         for path in _parts(place):

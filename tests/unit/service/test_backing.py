@@ -49,6 +49,14 @@ def test_what_was_backed_up_is_there_again(node: Path) -> None:
     assert (restored.kept / "links" / "bob.toml").read_text() == "# spoiled"
 
 
+def test_a_file_with_two_names_is_there_under_both(node: Path) -> None:
+    (node / "links" / "eve.toml").hardlink_to(node / "links" / "bob.toml")
+    backup = node.parents[1] / "another"
+    backing.back_up(node, backup, NOW)
+    backing.restore(backup, node, NOW)
+    assert (node / "links" / "eve.toml").read_text() == (node / "links" / "bob.toml").read_text() == "# bob"
+
+
 @pytest.mark.parametrize(
     "member",
     [
