@@ -7,10 +7,13 @@ from sqlalchemy import ColumnElement, Connection, Insert, Table, and_, delete, f
 
 from backbone.replication.message import Kind
 from backbone.replication.receipt import Became, Outcome, Place
+from backbone.store.codec import pack, unpack
 from backbone.store.engine import upsert
 from backbone.store.prepared import prepared
 from backbone.store.tables import evidence, original, outbox, owed, receipt_chain
 
+OWED_TOGETHER_MAX = 1_000
+"""So many outcomes stand in one row at most: whole rows are told, in a receipt of bounded length."""
 _KEPT = ("link", "ours", "life", "lane", "seq", "at")
 
 
@@ -22,23 +25,13 @@ def _bodies(*which: ColumnElement[bool]) -> Insert:
 
 
 _BECAME = {word.value: word for word in Became}
-_DEBT = prepared(lambda link: select(func.count(), func.coalesce(func.min(owed.c.at), 0.0)).where(owed.c.link == link))
-_OLDEST = prepared(
-    lambda link, limit: (
-        select(owed.c.digest, owed.c.became, owed.c.reason)
-        .where(owed.c.link == link)
-        .order_by(owed.c.at, owed.c.digest)
-        .limit(limit)
+_DEBT = prepared(
+    lambda link: select(func.coalesce(func.sum(owed.c.size), 0), func.coalesce(func.min(owed.c.at), 0.0)).where(
+        owed.c.link == link
     )
 )
-_PAY = prepared(
-    lambda link, limit: delete(owed).where(
-        owed.c.link == link,
-        owed.c.digest.in_(
-            select(owed.c.digest).where(owed.c.link == link).order_by(owed.c.at, owed.c.digest).limit(limit)
-        ),
-    )
-)
+_OLDEST = prepared(lambda link, limit: select(owed).where(owed.c.link == link).order_by(owed.c.id).limit(limit))
+_PAID = prepared(lambda link, last: delete(owed).where(owed.c.link == link, owed.c.id <= last))
 _PLACE = prepared(
     lambda link, ours: select(receipt_chain).where(receipt_chain.c.link == link, receipt_chain.c.ours == ours)
 )
@@ -81,8 +74,9 @@ class Said:
 
 def owe(tx: Connection, link: int, outcomes: Iterable[Outcome], now: float) -> None:
     """The peer is to be told what became of these; the last word on each counts."""
-    rows = [(link, digest, str(became), reason, now) for digest, became, reason in outcomes]
-    upsert(tx, owed, ("link", "digest", "became", "reason", "at"), rows, keys=2)
+    words = [(digest, became.value, reason) for digest, became, reason in outcomes]
+    for some in [words[at : at + OWED_TOGETHER_MAX] for at in range(0, len(words), OWED_TOGETHER_MAX)]:
+        tx.execute(owed.insert(), {"link": link, "at": now, "size": len(some), "outcomes": pack(some)})
 
 
 def debt(tx: Connection, link: int) -> tuple[int, float]:
@@ -93,10 +87,16 @@ def debt(tx: Connection, link: int) -> tuple[int, float]:
 
 def pay(tx: Connection, link: int, limit: int) -> list[Outcome]:
     """The oldest of them; they are owed no longer."""
-    found = [Outcome(digest, _BECAME[became], reason) for digest, became, reason in _OLDEST(tx, link, limit)]
-    if found:
-        _PAY(tx, link, limit)
-    return found
+    found: dict[str, Outcome] = {}
+    last = None
+    for row in _OLDEST(tx, link, limit).all():
+        if last is not None and len(found) + row.size > limit:
+            break
+        found.update({digest: Outcome(digest, _BECAME[became], why) for digest, became, why in unpack(row.outcomes)})
+        last = row.id
+    if last is not None:
+        _PAID(tx, link, last)
+    return list(found.values())
 
 
 # chains

@@ -12,11 +12,12 @@ from sqlalchemy import Connection, and_, select
 from backbone.model import ISSUE, Cell, Position, covers
 from backbone.replication.merge import Register
 from backbone.replication.message import ChangeSet
+from backbone.store import intents
 from backbone.store.codec import pack, pack_change_set, unpack, unpack_change_set, unpack_registers
 from backbone.store.ledger import Provenance, pack_provenance, unpack_provenance
 from backbone.store.parts import FIELDS
 from backbone.store.prepared import among, listed, prepared
-from backbone.store.tables import identity, intent, link, shadow
+from backbone.store.tables import identity, link, shadow
 
 _OWN, _OTHER = link.alias(), link.alias()
 _OF = prepared(
@@ -58,9 +59,6 @@ _CONTENTS = prepared(
         .where(among(shadow.c.link, kin), shadow.c.gid == issue, shadow.c.part != FIELDS)
         .order_by(shadow.c.link)
     )
-)
-_BEGUN = prepared(
-    lambda kin: select(intent.c.key, intent.c.said).where(among(intent.c.link, kin), intent.c.said.is_not(None))
 )
 
 
@@ -131,7 +129,7 @@ def begun(tx: Connection, kin: Sequence[int]) -> dict[str, tuple[ChangeSet, Prov
     """What kin are writing, or were when the process died, by the write's key."""
     if not kin:
         return {}
-    return {row.key: unpack_said(row.said) for row in _BEGUN(tx, listed(kin))}
+    return {key: unpack_said(words) for key, words in intents.said(tx, kin).items()}
 
 
 def said(tx: Connection, row: int) -> dict[str, tuple[ChangeSet, Provenance]]:

@@ -1,8 +1,7 @@
-"""The lists that people read and act on: ``quarantine``, ``held``, ``conflict``, ``request``; and ``intent``."""
+"""The lists that people read and act on: ``quarantine``, ``held``, ``conflict`` and ``request``."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import Connection, Row, func, select
@@ -11,9 +10,8 @@ from backbone.model import Cell, Value
 from backbone.replication.diff import Conflict
 from backbone.replication.message import ChangeSet
 from backbone.store.codec import pack_change_set, unpack_change_set
-from backbone.store.engine import upsert
 from backbone.store.prepared import change, prepared
-from backbone.store.tables import conflict, held, identity, intent, quarantine, request
+from backbone.store.tables import conflict, held, identity, quarantine, request
 
 Item: TypeAlias = Row[Any]
 """A row of ``quarantine``."""
@@ -54,8 +52,6 @@ _HELD_READY = prepared(
 )
 _HELD_GIDS = prepared(lambda link: select(held.c.gid).where(held.c.link == link).distinct())
 _UNHOLD = prepared(lambda link, key: held.delete().where(held.c.link == link, held.c.key == key))
-_BEGUN = prepared(lambda link: select(intent).where(intent.c.link == link))
-_ENDED = prepared(lambda link: intent.delete().where(intent.c.link == link))
 _ASKED = prepared(
     lambda link: select(request).where(request.c.link == link, request.c.state == "open").order_by(request.c.id)
 )
@@ -184,41 +180,6 @@ def holds(tx: Connection, link: int, gid: str) -> int:
 def held_gids(tx: Connection, link: int) -> set[str]:
     """The issues that have something held."""
     return set(_HELD_GIDS(tx, link).scalars())
-
-
-# intents
-
-
-_NONE: Mapping[str, bytes] = MappingProxyType({})
-
-
-class Intent(NamedTuple):
-    """A write that is about to be made, or was begun. ``work`` is ``None`` where the inbox holds it meanwhile."""
-
-    key: str
-    gid: str
-    work: ChangeSet | None = None
-
-
-def begin(tx: Connection, link: int, intents: Iterable[Intent], said: Mapping[str, bytes] = _NONE) -> None:
-    """These writes are about to be made in the tracker; ``said`` is what they say by key, for a link's kin."""
-    rows = [(link, i.key, i.gid, _packed(i.work), said.get(i.key)) for i in intents]
-    upsert(tx, intent, ("link", "key", "gid", "work", "said"), rows, keys=2)
-
-
-def _packed(change_set: ChangeSet | None) -> bytes | None:
-    return None if change_set is None else pack_change_set(change_set)
-
-
-def begun(tx: Connection, link: int) -> list[Intent]:
-    """Writes whose outcome is not recorded."""
-    rows = _BEGUN(tx, link)
-    return [Intent(r.key, r.gid, None if r.work is None else unpack_change_set(r.work)) for r in rows]
-
-
-def ended(tx: Connection, link: int) -> None:
-    """The outcome of all that was begun is recorded, in this transaction."""
-    _ENDED(tx, link)
 
 
 # conflicts

@@ -43,6 +43,11 @@ _CHAIN = prepared(
         _O.link == link, _O.life == life, _O.lane == lane, _O.seq == seq
     )
 )
+_SIZE = prepared(
+    lambda link, life, lane, seq: select(_O.raw_len, _O.change_sets).where(
+        _O.link == link, _O.life == life, _O.lane == lane, _O.seq == seq, _O.change_sets > 0
+    )
+)
 _SENT = prepared(
     lambda link, life, lane, numbers, now: (
         outbox.update()
@@ -185,6 +190,12 @@ def chain_at(tx: Connection, link: int, life: Life, lane: str, seq: int) -> byte
     """Our chain after that message, where it is still kept."""
     row = _CHAIN(tx, link, life[0], lane, seq).one_or_none()
     return None if row is None else bytes(row.chain)
+
+
+def bytes_each(tx: Connection, link: int, state: LinkState) -> float | None:
+    """What a change set of our last message takes, inflated; ``None`` where there was none, or it said none."""
+    row = _SIZE(tx, link, state.life[0], "c", state.out["c"].last).one_or_none()
+    return None if row is None else row.raw_len / row.change_sets
 
 
 def mark_sent(tx: Connection, link: int, life: Life, keys: Sequence[tuple[str, int]], now: float) -> None:

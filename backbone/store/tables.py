@@ -242,11 +242,8 @@ intent = Table(
     "intent",
     metadata,
     _link(primary=True),
-    Column("key", Text, primary_key=True),
-    Column("gid", Text, nullable=False),
-    Column("work", LargeBinary),
-    Column("said", LargeBinary),
-    comment="writes that were begun in the tracker and whose outcome is not recorded yet",
+    Column("writes", LargeBinary, nullable=False),
+    comment="writes that were begun in the tracker and whose outcome is not recorded yet, in one row",
 )
 
 held = Table(
@@ -292,13 +289,14 @@ blob = Table(
 owed = Table(
     "owed",
     metadata,
-    _link(primary=True),
-    Column("digest", Text, primary_key=True),
-    Column("became", Text, nullable=False),
-    Column("reason", Text, nullable=False, server_default=""),
+    Column("id", Integer, primary_key=True),
+    _link(),
     Column("at", Float, nullable=False),
-    comment="what became of the peer's change sets and stands in no receipt yet",
+    Column("size", Integer, nullable=False),
+    Column("outcomes", LargeBinary, nullable=False),
+    comment="what became of the peer's change sets and stands in no receipt yet: a row for what became so together",
 )
+Index(None, owed.c.link)
 
 receipt_chain = Table(
     "receipt_chain",

@@ -19,7 +19,7 @@ from backbone.service.flow.recording import emit, record
 from backbone.service.flow.scoping import Ruling
 from backbone.service.flow.tasks import Task, rounds
 from backbone.store import links, lists, messages, proposals, shadows, twins
-from backbone.store.lists import Intent
+from backbone.store.intents import Intent
 from backbone.store.shadows import Book
 
 Capture = Callable[[Endpoint], Awaitable[int]]
@@ -140,7 +140,7 @@ def cursor_after_population() -> AbstractContextManager[Any]:
 
 def intents_forget() -> AbstractContextManager[Any]:
     """An intent does not say what waited or was released: it is taken for one of a message."""
-    return patch.object(planning, "for_resume", lambda task, key: Intent(key, task.change_set.gid))
+    return patch.object(planning, "for_resume", lambda _task, key: Intent(key))
 
 
 def refusals_forgotten() -> AbstractContextManager[Any]:

@@ -13,7 +13,7 @@ from backbone.replication.merge import EMPTY, NEVER, Register
 from backbone.replication.message import LANES, Operation, decode_change_sets, inflate
 from backbone.replication.proposal import decode_agreed
 from backbone.replication.proposing import Stage
-from backbone.store import evidence, links, lists, messages, proposals, shadows
+from backbone.store import evidence, intents, links, lists, messages, proposals, shadows
 from backbone.store.codec import unpack_registers
 from backbone.store.tables import conflict, identity, outbox, shadow
 from tests.simulation.answered import answered
@@ -274,7 +274,7 @@ def _last_writes(tx: Connection) -> dict[tuple[str, Cell], Operation]:
 
 
 def _leftovers(tx: Connection, node: "Node") -> Iterable[str]:
-    if lists.begun(tx, 1):
+    if intents.begun(tx, 1):
         yield f"{node.name}: intents are left"
     for item in lists.set_aside_items(tx, 1):
         if item.kind != "parcel":

@@ -10,7 +10,7 @@ from backbone.model import ISSUE, Cell, Issue
 from backbone.replication.diff import NOTE
 from backbone.replication.merge import Register
 from backbone.replication.message import LANES
-from backbone.store import evidence, links, lists, messages
+from backbone.store import evidence, intents, links, lists, messages
 from backbone.store.codec import unpack_registers
 from backbone.store.tables import identity, shadow
 from tests.simulation.people import files, rows, texts
@@ -152,7 +152,7 @@ def _description(issue: Issue) -> str:
 
 
 def _leftovers(tx: Connection, site: "Site", half: "Half") -> Iterable[str]:
-    if lists.begun(tx, half.row):
+    if intents.begun(tx, half.row):
         yield f"{site.name}-{half.peer}: intents are left"
     for item in lists.set_aside_items(tx, half.row):
         if item.kind != "parcel":

@@ -44,9 +44,9 @@ from backbone.service.flow.sighting import edits_of, names_made, sighted
 from backbone.service.flow.tasks import Task, as_task, rounds
 from backbone.service.flow.twinning import sight
 from backbone.service.links.agreeing import meet
-from backbone.store import links, lists, messages, shadows
+from backbone.store import intents, links, lists, messages, shadows
 from backbone.store.engine import Connection, Transaction
-from backbone.store.lists import Intent
+from backbone.store.intents import Intent
 from backbone.store.messages import Incoming
 from backbone.store.shadows import Book, Known
 
@@ -57,7 +57,7 @@ HELD_AT_ONCE = 100
 
 async def resume(ep: Endpoint) -> None:
     """Finish what a crash interrupted. Must succeed once before anything is captured or applied."""
-    begun = await ep.store.read(lambda tx: lists.begun(tx, ep.row))
+    begun = await ep.store.read(lambda tx: intents.begun(tx, ep.row))
     if not begun:
         return
     found = await ep.tracker.find([one.key for one in begun])
@@ -69,7 +69,7 @@ async def resume(ep: Endpoint) -> None:
         twinning.load(tx, ep, book, tasks)
         planned = planning.plan_again(tx, ep, book, tasks, found)
         _finish(tx, ep, book, planned, [found[p.write.key] for p in planned])
-        lists.ended(tx, ep.row)
+        intents.ended(tx, ep.row)
 
     await ep.store.run(finish)
     passed("resume: finished")
@@ -279,7 +279,7 @@ def _finish(tx: Connection, ep: Endpoint, book: Book, planned: Sequence[Planned]
         known = book.by_local(ISSUE, edit.local)
         assert known is not None
         book.see(known.gid, edit.position)
-    lists.ended(tx, ep.row)
+    intents.ended(tx, ep.row)
     shadows.arrived(tx, ep.row, born)
     book.flush(ep.clock())
     emit(tx, ep, change_sets)

@@ -32,9 +32,12 @@ from channels.base import Label, Parcel
 from handshake.documents import KeysNow
 from handshake.documents import encode as encode_document
 
-CAPTURED_AT_ONCE = limits.change_sets_per_message
+CAPTURED_AT_ONCE = 1_000
+"""Edits, and issues while nobody knows how large they are."""
 POPULATED_FIRST = 50
 """The first pages of a population are small, so that the partner soon has something to do while we read on."""
+FILLED = 0.9
+"""Of a message, by a page of a population: what stands beyond it would be a message of its own."""
 PATIENT_SECONDS = 1.0
 """Where changes linger so long before they leave, a parcel is dear: pages are as large as a message from the first."""
 KEYS_TOLD = 3
@@ -55,9 +58,8 @@ async def capture(ep: Endpoint) -> int:
     if ep.pairing is not None and (done := await _pairing(ep, row, state.life)) is not None:
         return done
     if not row.populated:
-        patient = ep.channel.limits.linger_seconds >= PATIENT_SECONDS
-        size = CAPTURED_AT_ONCE if patient else max(POPULATED_FIRST, min(row.clock, CAPTURED_AT_ONCE))
-        return await _populate(ep, row.populate_after, row.cursor, size, state.life)
+        each = await ep.store.read(lambda tx: messages.bytes_each(tx, ep.row, state))
+        return await _populate(ep, row.populate_after, row.cursor, _page_size(ep, row, each), state.life)
     touched = await ep.tracker.touched(row.cursor, CAPTURED_AT_ONCE)
     if touched.position == row.cursor:
         return 0
@@ -144,6 +146,14 @@ async def has_edits(ep: Endpoint) -> bool:
 async def numbered(ep: Endpoint) -> int:
     """How many change-set messages were ever made."""
     return await ep.store.read(lambda tx: links.state(tx, ep.row).out["c"].last)
+
+
+def _page_size(ep: Endpoint, row: LinkRow, bytes_each: float | None) -> int:
+    """As many issues as a message holds, going by those before: so many are in memory at a time, however large."""
+    patient = ep.channel.limits.linger_seconds >= PATIENT_SECONDS
+    grown = limits.change_sets_per_message if patient else row.clock
+    fits = CAPTURED_AT_ONCE if bytes_each is None else int(ep.body_bytes * FILLED / bytes_each)
+    return max(POPULATED_FIRST, min(grown, fits, limits.change_sets_per_message))
 
 
 async def _populate(ep: Endpoint, after: str | None, cursor: Position, size: int, life: Life) -> int:

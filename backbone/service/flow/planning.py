@@ -33,7 +33,7 @@ from backbone.service.flow.sighting import Sighted
 from backbone.service.flow.tasks import Task, for_resume
 from backbone.service.flow.tracing import Judged
 from backbone.service.flow.twinning import NOTHING_SEEN, Doubt, Sights
-from backbone.store import blobs, kin, links, lists, shadows, standing
+from backbone.store import blobs, intents, kin, links, lists, shadows, standing
 from backbone.store.engine import Connection
 from backbone.store.kin import pack_said
 from backbone.store.ledger import Provenance, pack_source
@@ -91,7 +91,7 @@ def plan(
     every = [p for task in tasks if (p := _plan_one(tx, ep, book, names, task, about)) is not None]
     planned = [p for p in every if not _is_settled(tx, ep, book, p, change_sets)]
     said = {p.write.key: pack_said(p.task.change_set, p.judged.said) for p in planned if p.judged is not None}
-    lists.begin(tx, ep.row, [for_resume(p.task, p.write.key) for p in planned], said)
+    intents.begin(tx, ep.row, [for_resume(p.task, p.write.key) for p in planned], said)
     book.flush(ep.clock())
     emit(tx, ep, change_sets)
     return planned

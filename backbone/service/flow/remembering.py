@@ -12,7 +12,7 @@ from backbone.replication.link import Phase
 from backbone.service.endpoint import Endpoint
 from backbone.service.healing.renewing import renew_all
 from backbone.service.links.progress import roll_back
-from backbone.store import kin, links, lists
+from backbone.store import intents, kin, links
 from backbone.store.engine import Connection
 from backbone.store.links import LinkRow
 
@@ -78,7 +78,7 @@ def _is_forgotten(tx: Connection, ep: Endpoint, written: Sequence[Applied]) -> b
     rows = [links.get(tx, row) for row in (ep.row, *kin.of(tx, ep.row))]
     joined_at = rows[0].joined_at
     seen = _seen(tx, ep, {one.local for one in written})
-    begun = {intent.key for row in rows for intent in lists.begun(tx, row.id)}
+    begun = {intent.key for row in rows for intent in intents.begun(tx, row.id)}
     return any(
         not _covered(seen.get(one.local), one) and not _covered(joined_at, one) and one.key not in begun
         for one in written

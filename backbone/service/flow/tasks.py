@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from backbone.replication.message import ChangeSet
-from backbone.store.lists import Intent
+from backbone.store.intents import Intent
 
 GENERATIONS_MAX = 8
 """Each that comes in one message costs a round of its own."""
@@ -57,11 +57,10 @@ def for_resume(task: Task, key: str) -> Intent:
     """What came in a message is found there; of all else the intent keeps what it was, in front of the author. ``key``
     is the write's.
     """
-    gid = task.change_set.gid
     if not (task.late or task.held):
-        return Intent(key, gid)
+        return Intent(key)
     said = f"{_LATE if task.late else _HELD}/{task.key}/{task.change_set.author}"
-    return Intent(key, gid, task.change_set._replace(author=said))
+    return Intent(key, task.change_set._replace(author=said))
 
 
 def as_task(work: ChangeSet) -> Task:

@@ -17,7 +17,7 @@ from backbone.replication.link import LinkState
 from backbone.service.endpoint import Endpoint
 from backbone.service.flow.contents import Contents
 from backbone.service.node import Node
-from backbone.store import blobs, evidence, kin, ledger, links, lists, messages, resync
+from backbone.store import blobs, evidence, intents, kin, ledger, links, messages, resync
 from backbone.store.engine import Connection
 from handshake.events import Stage
 
@@ -103,7 +103,7 @@ def _forget(tx: Connection, row: int, horizon: Horizon) -> _Forgotten:
     proofs = evidence.forget(tx, row, horizon.evidence, limits.evidence_bytes_max)
     resync.forget_history(tx, row, horizon.messages)
     _forget_provenance(tx, row)
-    if _rests(state) and not lists.begun(tx, row):
+    if _rests(state) and not intents.begun(tx, row):
         blobs.remove(tx, row, blobs.unneeded(tx, row))
     return _Forgotten(gone, proofs, blobs.every(tx, row))
 
