@@ -19,6 +19,8 @@ from tests.simulation.several import STORY_LINES, Several, Shape, run
 SEEDS = int(os.environ.get("SIMULATION_SEEDS", "300")) // 10
 SEEDS_AT_ONCE = 5
 HUNTED = 40
+RARE = {"nothing_is_met": 113}
+"""A world that cannot do without a rule which hardly any other needs."""
 
 
 def explained(seed: int, broken: list[str], world: Several) -> str:
@@ -168,4 +170,5 @@ MUTANTS: Mapping[str, Any] = {
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_ring_without_this_rule_breaks_a_promise(name: str) -> None:
     with MUTANTS[name](), patch.object(several, "QUIET_ROUNDS", 60):
-        assert any(run(seed, Shape.RING)[0] for seed in range(HUNTED)), f"{HUNTED} seeds do without the rule"
+        seeds = [RARE[name]] if name in RARE else range(HUNTED)
+        assert any(run(seed, Shape.RING)[0] for seed in seeds), f"{len(seeds)} seeds do without the rule"
