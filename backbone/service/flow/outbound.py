@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from backbone.model import ATTACHMENT, ISSUE, Cells, Edit, Issue, Position, covers
+from backbone.model import ATTACHMENT, ISSUE, Cells, Edit, Issue, Position, Touched, covers
 from backbone.points import passed
 from backbone.replication import limits
 from backbone.replication.history import History, only_last
@@ -60,10 +60,9 @@ async def capture(ep: Endpoint) -> int:
     if not row.populated:
         each = await ep.store.read(lambda tx: messages.bytes_each(tx, ep.row, state))
         return await _populate(ep, row.populate_after, row.cursor, _page_size(ep, row, each), state.life)
-    touched = await ep.tracker.touched(row.cursor, CAPTURED_AT_ONCE)
+    touched, edits = await _not_ours(ep, row.cursor)
     if touched.position == row.cursor:
         return 0
-    edits = ep.echoes.without(touched.edits)
     await _fetch_contents(ep, edits)
     asked, seen = await fits(ep, {edit.local for edit in edits}), await sighted(ep, edits)
     passed("capture: contents fetched")
@@ -77,6 +76,18 @@ async def capture(ep: Endpoint) -> int:
     await run_complete(ep, keep)
     passed("capture: recorded")
     return max(len(touched.edits), 1)
+
+
+async def _not_ours(ep: Endpoint, cursor: Position) -> tuple[Touched, list[Edit]]:
+    """A piece of the feed, and what of it may be somebody else's. Pieces that are all ours are passed over at once:
+    left to the next turns, they would fall behind what is written meanwhile, and be forgotten as ours.
+    """
+    while True:
+        touched = await ep.tracker.touched(cursor, CAPTURED_AT_ONCE)
+        edits = ep.echoes.without(touched.edits)
+        if edits or not touched.more:
+            return touched, edits
+        cursor = touched.position
 
 
 def _without(tx: Connection, ep: Endpoint, edits: Sequence[Edit]) -> Sequence[Edit]:

@@ -1,7 +1,9 @@
 """What comes back of our own writes is passed over without asking the store; what people did is not."""
 
+from unittest.mock import patch
+
 from backbone.model import Applied, Cell, Edit, Position, Refused
-from backbone.service.flow import echoes
+from backbone.service.flow import echoes, outbound
 from backbone.service.flow.echoes import Echoes
 from backbone.store import links
 from tests.unit.service.pair import Pair, issue, run
@@ -55,5 +57,29 @@ def test_the_feed_goes_on_past_a_page_of_nothing_but_our_own_writes() -> None:
         issue(pair, "from alice")
         await pair.settle()
         assert pair.bob.store.read_now(lambda tx: links.get(tx, 1)).cursor == await pair.bob.tracker.head()
+
+    run(story)
+
+
+def test_any_number_of_such_pages_is_passed_over_in_one_turn_and_the_page_with_a_persons_edit_is_told() -> None:
+    """Left to later turns they would fall behind what is written meanwhile."""
+
+    async def story(pair: Pair) -> None:
+        for number in range(7):
+            issue(pair, f"issue {number}")
+        with patch.object(outbound, "CAPTURED_AT_ONCE", 2):
+            await pair.settle()
+            pair.bob.store.run_now(lambda tx: links.change(tx, 1, cursor=(0,)))
+            await outbound.capture(pair.bob.ep)
+            assert cursor(pair) == await pair.bob.tracker.head()
+            pair.bob.tracker.edit("6", {Cell("title"): "by bob"}, "bob")
+            pair.bob.store.run_now(lambda tx: links.change(tx, 1, cursor=(0,)))
+            assert await outbound.capture(pair.bob.ep) == 2
+            assert cursor(pair) == await pair.bob.tracker.head()
+            await pair.settle()
+        assert pair.title(pair.alice, 5) == "by bob"
+
+    def cursor(pair: Pair) -> Position | None:
+        return pair.bob.store.read_now(lambda tx: links.get(tx, 1)).cursor
 
     run(story)
