@@ -262,10 +262,10 @@ class Book:
         link = self._link
         names = [
             (link, gid, kind, local, None if seen is None else str(list(seen)))
-            for gid, kind, local, seen in self._dirty_names.values()
+            for gid, kind, local, seen in sorted(self._dirty_names.values())
         ]
         upsert(self._tx, identity, ("link", "gid", "kind", "local", "seen"), names, keys=2)
-        parts = [(link, *key, pack_registers(self._parts[key])) for key in self._dirty_parts]
+        parts = [(link, *key, pack_registers(self._parts[key])) for key in sorted(self._dirty_parts)]
         upsert(self._tx, shadow, ("link", "gid", "part", "registers"), parts, keys=3)
         history = [(link, gid, cell.field, cell.element, digest, now) for gid, cell, digest in sorted(self._former)]
         upsert(self._tx, former, ("link", "gid", "field", "element", "digest", "replaced_at"), history, keys=5)

@@ -9,7 +9,7 @@ def test_the_same_thing_gets_the_same_gid_again() -> None:
     assert (
         gid(ALICE, "main", "issue", "7")
         == gid(ALICE, "main", "issue", "7")
-        == "aaaaaaaa-566795dc2fd4a6c793bfe834fc6420"
+        == "aaaaaaaa-6e07dddc2fd4a6c793bfe834fc6420"
     )
 
 
@@ -24,6 +24,13 @@ def test_a_gid_tells_where_it_was_born_and_not_how_it_is_called_there() -> None:
     assert born_at(name, ALICE)
     assert not born_at(name, BOB)
     assert "secret" not in name
+
+
+def test_what_was_born_one_after_the_other_stands_together_in_an_index() -> None:
+    names = [gid(ALICE, "main", "issue", f"issue{number}") for number in range(1_000, 4_000)]
+    assert len(set(names)) == 3_000
+    assert len({name[:15] for name in names}) == 3
+    assert names[0][9:15] not in {gid(ALICE, "main", "comment", "issue1000")[9:15], gid(BOB, "main", "issue", "issue1000")[9:15]}
 
 
 def test_each_write_has_a_marker_of_its_own_that_trackers_take() -> None:
