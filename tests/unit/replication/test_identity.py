@@ -30,7 +30,10 @@ def test_what_was_born_one_after_the_other_stands_together_in_an_index() -> None
     names = [gid(ALICE, "main", "issue", f"issue{number}") for number in range(1_000, 4_000)]
     assert len(set(names)) == 3_000
     assert len({name[:15] for name in names}) == 3
-    assert names[0][9:15] not in {gid(ALICE, "main", "comment", "issue1000")[9:15], gid(BOB, "main", "issue", "issue1000")[9:15]}
+    assert names[0][9:15] not in {
+        gid(ALICE, "main", "comment", "issue1000")[9:15],
+        gid(BOB, "main", "issue", "issue1000")[9:15],
+    }
 
 
 def test_each_write_has_a_marker_of_its_own_that_trackers_take() -> None:
