@@ -22,8 +22,8 @@ _NUMBERED_TOGETHER = 3
 @lru_cache(maxsize=4_096)
 def gid(node_id: str, tracker: str, kind: str, local: str) -> str:
     """The gid of something born here; ``tracker`` is what this node calls the tracker that it is in."""
-    place = _neighbourhood(f"{node_id}/{tracker}/{kind}/{local[:-_NUMBERED_TOGETHER]}")
-    return f"{node_id[:8]}-{place}{_hashed(f'{node_id}/{tracker}/{kind}/{local}')[_NEIGHBOURHOOD_DIGITS:]}"
+    near = _neighbourhood(f"{node_id}/{tracker}/{kind}/{local[:-_NUMBERED_TOGETHER]}")
+    return f"{node_id[:8]}-{near}{_hashed(f'{node_id}/{tracker}/{kind}/{local}')[_NEIGHBOURHOOD_DIGITS:]}"
 
 
 @lru_cache(maxsize=64)

@@ -16,7 +16,7 @@ class NamedFiles:
 
     def known_to(self, names: Names) -> Names:
         """These names, which know the issue's attachments besides."""
-        return names.with_files(self._gid, self._name)
+        return names._replace(file_named=self._gid, file_name=self._name)
 
     @cached_property
     def _names(self) -> Mapping[str, str]:

@@ -6,7 +6,7 @@ attachment that is shown where it stands is ``![plan.png](backbone:attachment/GI
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -38,13 +38,9 @@ def names_something(text: str) -> bool:
     return _CANONICAL.search(text) is not None
 
 
-def name_a_file(values: Iterable[Value]) -> bool:
-    """Whether one of these agreed values, or a comment's text among them, names an attachment."""
-    for value in values:
-        text = value.get("text") if isinstance(value, dict) else value
-        if isinstance(text, str) and _FILE in text:
-            return True
-    return False
+def names_a_file(value: Value) -> bool:
+    """Whether an agreed value, or a comment's text, names an attachment."""
+    return _FILE in _text(value)
 
 
 def _text(value: Value) -> str:

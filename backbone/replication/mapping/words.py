@@ -86,11 +86,6 @@ class Names(NamedTuple):
     said_elsewhere: Callable[[Cell], Value] = _unsaid
     """What another link on this tracker says of a comment or attachment, by its agreed cell."""
 
-    def with_files(self, named: Callable[[str], str | None], name: Callable[[str], str | None]) -> "Names":
-        """The same, which know an issue's attachments. Done for every issue: ``_replace`` takes five times as long."""
-        gid_of, local_of, born_here, strange, shared, born_elsewhere, _, _, said = self
-        return Names(gid_of, local_of, born_here, strange, shared, born_elsewhere, named, name, said)
-
 
 def written_elsewhere(target: Cell, value: Record, names: Names, user: str) -> Record | None:
     """What another partner said of a comment or attachment, where ``user``, who synchronizes, wrote it here; ``target``

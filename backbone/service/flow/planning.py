@@ -246,8 +246,6 @@ def _join(
 
 
 def _with_one_target(tx: Connection, ep: Endpoint, shadow: Shadow, plan: Plan) -> tuple[Plan, Shadow]:
-    if True not in plan.targets.values():
-        return plan, {}
     words = ep.theirs.translation
 
     def holds_one(name: str) -> bool:
@@ -271,7 +269,7 @@ def _without_taken_out(
             return False
         return is_known or not ep.is_owned(cell)
 
-    if not any(map(is_gone, [cell for cell in plan.targets if cell.element])):
+    if not any(is_gone(cell) for cell in plan.targets):
         return plan, {}
     inc = links.state(tx, ep.row).life[0]
     if inc == 1:  # our store forgot nothing: the partner names what never was
@@ -282,8 +280,7 @@ def _without_taken_out(
 def _files(ep: Endpoint, cells: Cells) -> Mapping[str, str]:
     """Of an attachment that is there already, and gets another name, the content may be gone here."""
     wanted = [str(v["sha256"]) for c, v in cells.items() if c.field == ATTACHMENT and isinstance(v, dict)]
-    here = [sha256 for sha256 in wanted if ep.contents.has(sha256)] if wanted else []
-    return {sha256: str(ep.contents.path(sha256)) for sha256 in here} or NOTHING
+    return {sha256: str(ep.contents.path(sha256)) for sha256 in wanted if ep.contents.has(sha256)} or NOTHING
 
 
 def settle(tx: Connection, ep: Endpoint, book: Book, planned: Planned, local: str | None = None) -> list[ChangeSet]:

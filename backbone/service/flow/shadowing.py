@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from backbone.model import Cell, Cells, Value
-from backbone.replication.mapping.references import name_a_file
+from backbone.replication.mapping.references import names_a_file
 from backbone.replication.merge import Register
 from backbone.service.endpoint import Endpoint
 from backbone.store.shadows import Book
@@ -17,6 +17,6 @@ def shadow_for(
     """
     shadow = book.fields(gid, cells)
     known = [register.value for register in shadow.values()]
-    if ep.theirs.translation.needs_files(local, ep.schema) or name_a_file(said) or name_a_file(known):
+    if ep.theirs.translation.needs_files(local, ep.schema) or any(map(names_a_file, (*said, *known))):
         return book.load_whole(gid)
     return shadow
