@@ -51,10 +51,13 @@ def new_home(folder: Path, name: str) -> tuple[Path, Certificate]:
 
 
 def old_home(folder: Path, name: str, born: str, expires: str) -> tuple[Path, Certificate]:
-    """The same, made at another time (``20230101T000000``) with subkeys that expire."""
+    """The same, made at another time (``20230101T000000``) with subkeys that expire.
+
+    The clock stands still (``!``): a slow first call would make a key that the second finds in its future.
+    """
     home = folder / name
     home.mkdir(mode=0o700)
-    clock = f"--faked-system-time={born}"
+    clock = f"--faked-system-time={born}!"
     silent = ["--passphrase=", "--pinentry-mode=loopback", clock]
     gpg(home, *silent, "--quick-gen-key", name, "ed25519", "cert", "0")
     (primary,) = keyring.listed(home)
