@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+PATIENT_SECONDS = 1.0
 INFORMATION = "For information: "
 """What a sentence of ``check`` begins with when it asks for nothing."""
 
@@ -52,6 +53,11 @@ class Limits:
     """How long a busy sender may gather before it sends: short where a parcel costs little."""
     ack_delay_seconds: float
     resend_floor_seconds: float
+
+    @property
+    def patient(self) -> bool:
+        """Whether changes linger so long before they leave that a parcel must be dear, and so is a look for one."""
+        return self.linger_seconds >= PATIENT_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

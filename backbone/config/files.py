@@ -50,7 +50,7 @@ class NodeTable(_Fixed):
     anchor: Annotated[str, Field(min_length=1)] | None = None
     """The anchor's file, outside the folder; ``None`` for the usual place."""
     poll_seconds: Seconds = 5.0
-    """How often trackers and channels are looked at when nothing wakes us."""
+    """How often trackers and channels are looked at when nothing wakes us; exchange directories twice as often."""
     log_format: Literal["text", "json"] = "text"
     audit_hours: Annotated[float, Field(ge=0, le=10_000, allow_inf_nan=False)] = 24.0
     """How often each link is audited without being asked; 0 for never."""

@@ -22,7 +22,7 @@ name = {name}
 # Without this line: ~/.local/state/backbone/anchors/
 #anchor = "/var/lib/backbone/anchor.json"
 
-# How often trackers and exchange directories are looked at when no event wakes us.
+# How often trackers are looked at when no event wakes us; exchange directories are twice as often.
 #poll_seconds = 5
 
 # How often each link compares both sides by itself (backbone audit does it at once); 0 for never.

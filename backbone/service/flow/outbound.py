@@ -35,11 +35,11 @@ from handshake.documents import encode as encode_document
 CAPTURED_AT_ONCE = 1_000
 """Edits, and issues while nobody knows how large they are."""
 POPULATED_FIRST = 50
-"""The first pages of a population are small, so that the partner soon has something to do while we read on."""
+"""The first pages of a population are small, so that the partner soon has something to do while we read on; not where
+parcels are dear.
+"""
 FILLED = 0.9
 """Of a message, by a page of a population: what stands beyond it would be a message of its own."""
-PATIENT_SECONDS = 1.0
-"""Where changes linger so long before they leave, a parcel is dear: pages are as large as a message from the first."""
 KEYS_TOLD = 3
 """Under so many of our former keys the present one is told: a backup is hardly older than three of them."""
 BACKLOG = limits.window_messages
@@ -161,8 +161,7 @@ async def numbered(ep: Endpoint) -> int:
 
 def _page_size(ep: Endpoint, row: LinkRow, bytes_each: float | None) -> int:
     """As many issues as a message holds, going by those before: so many are in memory at a time, however large."""
-    patient = ep.channel.limits.linger_seconds >= PATIENT_SECONDS
-    grown = limits.change_sets_per_message if patient else row.clock
+    grown = limits.change_sets_per_message if ep.channel.limits.patient else row.clock
     fits = CAPTURED_AT_ONCE if bytes_each is None else int(ep.body_bytes * FILLED / bytes_each)
     return max(POPULATED_FIRST, min(grown, fits, limits.change_sets_per_message))
 
