@@ -13,6 +13,9 @@ change_sets_per_message = 2_000
 operations_per_change_set_max = 5_000
 """One edit of one issue. A first snapshot of an issue with thousands of comments is cut into several."""
 
+message_operations_max = 280_000
+"""Of a body: as many as fit into ``body_bytes`` where each is as short as can be. Each takes 250 bytes of memory."""
+
 operations_per_change_set = 400
 """Where we cut: a small write holds the tracker's lock for a short time only."""
 

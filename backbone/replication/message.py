@@ -2,7 +2,8 @@
 
 Header and body are msgpack in one canonical form: what is decoded is encoded again, and other bytes are
 refused. Decoding bounds everything before it is looked at: sizes, depth, lengths; it refuses duplicate keys,
-floats and extension types. All errors are ``PeerError``.
+floats and extension types. All errors are ``PeerError``. Change sets, of which there are many, are decoded straight
+into their types; a header or a record, of which a message has one, is decoded first and looked at then.
 
 The body is compressed by us (zstd) and never by OpenPGP, so that it can be inflated within a bound.
 ``digest`` covers what a repetition must not change; the volatile part of the header (acknowledgement,
@@ -18,17 +19,10 @@ from functools import lru_cache
 from typing import Annotated, Any, NamedTuple, NoReturn, Protocol, TypeAlias
 
 import msgpack
+import msgspec
 import zstandard
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    FailFast,
-    Field,
-    TypeAdapter,
-    ValidationError,
-)
+from msgspec import Meta
+from pydantic import BaseModel, ConfigDict, FailFast, Field, TypeAdapter, ValidationError
 
 from backbone.errors import PeerError
 from backbone.model import Cell, Record, Value
@@ -268,8 +262,8 @@ def encode_change_set(change_set: ChangeSet) -> bytes:
     operations = [(*o.cell, o.value, o.write, o.known) for o in change_set.operations]
     at = change_set.at if is_moment(change_set.at) else ""
     if change_set.origin is None:
-        return _pack((change_set.gid, change_set.author, at, operations))
-    return _pack((change_set.gid, change_set.author, at, operations, change_set.origin, change_set.path))
+        return _ENCODER.encode((change_set.gid, change_set.author, at, operations))
+    return _ENCODER.encode((change_set.gid, change_set.author, at, operations, change_set.origin, change_set.path))
 
 
 def encode_change_sets(encoded: Sequence[bytes]) -> bytes:
@@ -280,42 +274,53 @@ def encode_change_sets(encoded: Sequence[bytes]) -> bytes:
 
 def decode_change_sets(raw: bytes) -> list[ChangeSet]:
     """The inverse. Checks the form only; whether the peer may say this is ``Agreement.check``'s question."""
-    listed = _unpack(raw)
     try:
-        parsed = _CHANGE_SETS.validate_python(listed)
-    except ValidationError as error:
-        raise PeerError(f"a change set is malformed: {_first(error)}") from error
-    if _pack(listed) != raw:
+        said = _CHANGE_SETS.decode(raw)
+    except (ValueError, RecursionError) as error:
+        raise PeerError(f"a change set is malformed: {error}") from error
+    # What has come over no other node says no origin and no path, and never says that it has none.
+    if _ENCODER.encode([one if one.origin else one[:_PARTS_HERE] for one in said]) != raw:
         raise PeerError("the change sets are not in canonical form")
-    return [
-        ChangeSet(
-            gid,
-            author,
-            at,
-            _operations(operations),
-            None if origin is None else Origin(*origin),
-            path,
-        )
-        for gid, author, at, operations, origin, path in parsed
-    ]
+    if sum([len(one.operations) for one in said]) > limits.message_operations_max:
+        raise PeerError(f"the message has more than {limits.message_operations_max} operations")
+    return [_checked(index, one) for index, one in enumerate(said)]
 
 
-def _operations(said: Sequence[tuple[str, str, Value, _Numbers, _Numbers]]) -> tuple[Operation, ...]:
+def _checked(index: int, said: "_Said") -> ChangeSet:
+    gid, author, at, operations, origin, path = said
+    if "\0" in gid or "\0" in author:
+        raise PeerError(f"a change set is malformed: {index}: {_NO_NAME}")
+    if at and not is_moment(at):
+        raise PeerError(f"a change set is malformed: {index}: the time is no date and time in UTC")
+    if origin is not None and not path:
+        raise PeerError(f"a change set is malformed: {index}: an origin without its path")
+    return ChangeSet(gid, author, at, _operations(operations), None if origin is None else Origin(*origin), path)
+
+
+def _operations(said: "_Operations") -> tuple[Operation, ...]:
     """The writes of an edit mostly have one stamp, and know of nothing but themselves: all these are one object."""
     stamp = NEVER
     operations: list[Operation] = []
     for field, element, value, write, known in said:
         if write != stamp:
             stamp = Stamp(*write)
-        cell = Cell(field, element) if element else _single(field)
+        if "\0" in element or (type(value) is dict and any("\0" in name for name in value)):
+            raise PeerError(f"a change set is malformed: {_NO_NAME}")
+        cell = Cell(_name(field), element) if element else _single(field)
         operations.append(Operation(cell, value, stamp, stamp if known == write else Stamp(*known)))
     return tuple(operations)
+
+
+def _name(name: str) -> str:
+    if "\0" in name:
+        raise PeerError(f"a change set is malformed: {_NO_NAME}")
+    return name
 
 
 @lru_cache(maxsize=1_024)
 def _single(field: str) -> Cell:
     """All issues share the names of their single values."""
-    return Cell(field)
+    return Cell(_name(field))
 
 
 def encode_record(record: dict[str, Any]) -> bytes:
@@ -352,43 +357,43 @@ def _is_plain(value: object, depth: int) -> bool:
     return value is None or isinstance(value, bool | int | str | bytes)
 
 
-def _moment_or_nothing(text: str) -> str:
-    if text and not is_moment(text):
-        raise ValueError("no date and time in UTC")
-    return text
-
-
-def _whole_change_set(said: Any) -> Any:
-    """What has come over no other node says no origin and no path, and never says that it has none."""
-    if not isinstance(said, tuple):
-        return said
-    if len(said) == _PARTS_HERE:
-        return (*said, None, ())
-    if len(said) == _PARTS_AFAR and (said[-2] is None or not said[-1]):
-        raise ValueError("no origin")
-    return said
-
-
-_PARTS_HERE, _PARTS_AFAR = 4, 6
-# FailFast: an error takes a kilobyte, and a small parcel can hold millions.
-_Name = Annotated[str, Field(max_length=limits.name_bytes_max, pattern=r"^[^\x00]*$")]
-_Text = Annotated[str, Field(max_length=limits.text_bytes_max)]
-_Moment = Annotated[str, AfterValidator(_moment_or_nothing)]
-_WireRecord = Annotated[dict[_Name, _Text | Counter], Field(max_length=limits.columns_max)]
-_WireStamp = tuple[Counter, Counter, Counter, Counter]
-_WireOperation = tuple[_Name, _Name, bool | _Text | _WireRecord | None, _WireStamp, _WireStamp]
-_WireOperations = Annotated[
-    tuple[_WireOperation, ...], Field(max_length=limits.operations_per_change_set_max), FailFast()
+_Name: TypeAlias = Annotated[str, Meta(max_length=limits.name_bytes_max)]
+_NO_NAME = "a name that a database would cut short"
+_Text: TypeAlias = Annotated[str, Meta(max_length=limits.text_bytes_max)]
+_Count: TypeAlias = Annotated[int, Meta(ge=0, lt=2**53)]
+_Row: TypeAlias = Annotated[dict[_Name, _Text | _Count], Meta(max_length=limits.columns_max)]
+_Stamp: TypeAlias = tuple[_Count, _Count, _Count, _Count]
+_Operations: TypeAlias = Annotated[
+    tuple[tuple[_Name, _Name, bool | _Text | _Row | None, _Stamp, _Stamp], ...],
+    Meta(max_length=limits.operations_per_change_set_max),
 ]
-_WirePlace = Annotated[str, Field(pattern="^[0-9a-f]{8}$")]
-_WireOrigin = tuple[Counter, _WirePlace, Counter]
-_WirePath = Annotated[tuple[_WirePlace, ...], Field(max_length=limits.hops_max), FailFast()]
-_WireChangeSet = Annotated[
-    tuple[_Name, _Name, _Moment, _WireOperations, _WireOrigin | None, _WirePath], BeforeValidator(_whole_change_set)
-]
-_CHANGE_SETS: TypeAdapter[tuple[_WireChangeSet, ...]] = TypeAdapter(
-    Annotated[tuple[_WireChangeSet, ...], Field(max_length=4 * limits.change_sets_per_message), FailFast()],
-    config=ConfigDict(strict=True),
+_Place: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}\Z")]
+
+
+class _Said(NamedTuple):
+    """A change set as it travels."""
+
+    gid: _Name
+    author: _Name
+    at: str
+    operations: _Operations
+    origin: tuple[_Count, _Place, _Count] | None = None
+    path: Annotated[tuple[_Place, ...], Meta(max_length=limits.hops_max)] = ()
+
+
+_PARTS_HERE = 4
+
+
+def _plain(text: object) -> str:
+    """A tracker's library may have strings of its own."""
+    if not isinstance(text, str):
+        raise TypeError(f"{type(text)} cannot travel")
+    return str.__str__(text)
+
+
+_ENCODER = msgspec.msgpack.Encoder(enc_hook=_plain)
+_CHANGE_SETS = msgspec.msgpack.Decoder(
+    Annotated[tuple[_Said, ...], Meta(max_length=4 * limits.change_sets_per_message)]
 )
 
 

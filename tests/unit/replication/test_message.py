@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from backbone.errors import PeerError
 from backbone.model import Cell
 from backbone.replication import limits
-from backbone.replication.merge import Stamp
+from backbone.replication.merge import NEVER, Stamp
 from backbone.replication.message import (
     MAGIC,
     ChangeSet,
@@ -289,27 +289,41 @@ class TestChangeSets:
             ([1, "00000000", 1], ["0"]),
             ([1, "00000000", 1], ["00000000"] * (limits.hops_max + 1)),
             ([1, "0000000G", 1], ["00000000"]),
+            ([1, "00000000\n", 1], ["00000000"]),
+            ([1, "00000000", 1], ["00000000\n"]),
             ([1, "00000000"], ["00000000"]),
             ([-1, "00000000", 1], ["00000000"]),
         ],
     )
     def test_an_origin_is_whole_or_not_there(self, origin: object, path: object) -> None:
         raw = msgpack.packb([["g", "a", "", [], origin, path]])
-        with pytest.raises(PeerError, match="malformed"):
+        with pytest.raises(PeerError, match="malformed" if origin else "canonical"):
             decode_change_sets(raw)
+        with pytest.raises(PeerError):
+            decode_change_sets(msgpack.packb([["g", "a", "", [], origin]]))
 
     def test_a_change_set_that_is_none_is_refused(self) -> None:
         with pytest.raises(PeerError, match="malformed"):
             decode_change_sets(msgpack.packb(["g"]))
 
-    @pytest.mark.parametrize("change_set", [ChangeSet("g\0g", "a", "", ()), ChangeSet("g", "a\0a", "", ())])
+    @pytest.mark.parametrize(
+        "change_set",
+        [
+            ChangeSet("g\0g", "a", "", ()),
+            ChangeSet("g", "a\0a", "", ()),
+            ChangeSet("g", "a", "", (Operation(Cell("f\0f"), "v", NEVER, NEVER),)),
+            ChangeSet("g", "a", "", (Operation(Cell("f\0f", "e"), "v", NEVER, NEVER),)),
+            ChangeSet("g", "a", "", (Operation(Cell("f", "e\0e"), "v", NEVER, NEVER),)),
+            ChangeSet("g", "a", "", (Operation(Cell("f", "e"), {"c\0c": "v"}, NEVER, NEVER),)),
+        ],
+    )
     def test_a_name_that_a_database_would_cut_short_is_refused(self, change_set: ChangeSet) -> None:
         with pytest.raises(PeerError, match="malformed"):
             decode_change_sets(encode_change_sets([encode_change_set(change_set)]))
 
     @pytest.mark.parametrize("at", ["yesterday", "2026-11-21T04:19:00", "2026-02-30T00:00:00Z", "\0"])
     def test_a_time_that_is_none_is_refused_and_does_not_leave_here(self, at: str) -> None:
-        with pytest.raises(PeerError, match=r"a change set is malformed: 0\.2: .*no date and time in UTC"):
+        with pytest.raises(PeerError, match=r"a change set is malformed: 0: .*no date and time in UTC"):
             decode_change_sets(msgpack.packb([("g", "a", at, ())]))
         (sent,) = decode_change_sets(encode_change_sets([encode_change_set(ChangeSet("g", "a", at, ()))]))
         assert sent.at == ""
@@ -347,6 +361,31 @@ class TestChangeSets:
             decode_change_sets(
                 msgpack.packb([("g", "a", "", (operation,) * (limits.operations_per_change_set_max + 1))])
             )
+
+    def test_more_operations_than_fit_into_memory_are_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        raw = msgpack.packb([("g", "a", "", [("f", "e", "v", NONE, NONE)] * 3)] * 2)
+        monkeypatch.setattr(limits, "message_operations_max", 6)
+        assert len(decode_change_sets(raw)) == 2
+        monkeypatch.setattr(limits, "message_operations_max", 5)
+        with pytest.raises(PeerError, match="more than 5 operations"):
+            decode_change_sets(raw)
+
+    def test_a_string_of_a_trackers_library_travels_as_a_string(self) -> None:
+        class Word(str):
+            def __str__(self) -> str:
+                return "something else"
+
+        (sent,) = decode_change_sets(
+            encode_change_sets(
+                [encode_change_set(ChangeSet("g", "a", "", (Operation(Cell("f"), Word("v"), NEVER, NEVER),)))]
+            )
+        )
+        assert sent.operations[0].value == "v"
+
+    def test_a_value_that_is_none_of_ours_does_not_travel(self) -> None:
+        value: Any = object()
+        with pytest.raises(TypeError, match="cannot travel"):
+            encode_change_set(ChangeSet("g", "a", "", (Operation(Cell("f"), value, NEVER, NEVER),)))
 
     def test_other_bytes_for_the_same_change_sets_are_refused(self) -> None:
         with pytest.raises(PeerError, match="canonical"):
