@@ -26,6 +26,8 @@ class Draft:
     at: dict[Cell, Cell] = field(default_factory=dict)
     waiting: dict[Cell, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    verbatim: int = 0
+    """How many of the cells stand here in the partner's own words, and would leave in them."""
 
     def shows(self, cell: Cell) -> bool:
         """Whether the tracker has this comment or attachment."""
@@ -57,6 +59,6 @@ class Draft:
         if local is not None:
             self.content(cell, local, None)
 
-    def done(self) -> Inward:
+    def done(self, *, verbatim: bool) -> Inward:
         """As a value."""
-        return Inward(self.cells, self.at, self.waiting, tuple(self.problems))
+        return Inward(self.cells, self.at, self.waiting, tuple(self.problems), verbatim)

@@ -64,6 +64,8 @@ def _single_in(
         word, missing = rule.texts.back(value, schema, names)
         if missing is not None:
             draft.waiting[cell] = f"{WANTED}{missing}"
+        elif word == value and word not in rule.empties:
+            draft.verbatim += 1
     else:
         word = rule.value_back(value, known)
     if word is None or not isinstance(word, str) or _exists(rule, known, word):

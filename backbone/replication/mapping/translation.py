@@ -62,6 +62,7 @@ class Translation:
             known = self._by_local.get(rule.local.field, ())
             self._by_local[rule.local.field] = (*known, rule)
         self._numbered = self._by_local.pop(NUMBER, ())
+        is_split = any(len(rules) > 1 for rules in self._by_local.values())
         self._headlines = {n: r.as_comment for n, r in rules.fields.items() if r.as_comment and n in agreement.fields}
         related = [name for name, shared in agreement.fields.items() if shared.type is FieldType.RELATION]
         self._names = {COMMENT: COMMENT, ATTACHMENT: ATTACHMENT, **dict.fromkeys(related, ISSUE)}
@@ -73,6 +74,8 @@ class Translation:
         self._names_authors = bool(rules.people.issue_author_as_comment or rules.people.file_author_as_comment)
         self.entry = Entry(rules.only_if)
         self._noted = frozenset().union(self.entry.sources, *(rule.sources for rule in self.composed.values()))
+        self._says_more = bool(is_split or self._empties or self._numbered or self._noted or self.composed)
+        """What goes out may be more than a word for each local cell."""
         self.every: tuple[Compiled | Composed, ...] = (*self.fields.values(), *self.composed.values())
         self._quiet = self._always_quiet(side)
         self._sometimes = tuple(rule for rule in self.every if rule.sends and rule.only - {Only.WITH_OTHERS})
@@ -263,6 +266,7 @@ class Translation:
             rule = self.fields.get(cell.field)
             if rule is not None and rule.plain:
                 draft.cells[rule.local], draft.at[cell] = value, rule.local
+                draft.verbatim += 1
                 continue
             named = self._names.get(cell.field)
             if named is not None and names.strange(named, cell.element):
@@ -280,7 +284,8 @@ class Translation:
         for name in joined:
             self._joined_in(self.fields[name], cells, draft)
         self._always(cells, draft, occasion)
-        return draft.done()
+        verbatim = draft.verbatim == len(cells) == len(draft.cells) and not self._says_more
+        return draft.done(verbatim=verbatim)
 
     def _content_in(self, cell: Cell, value: Value, names: Names, is_here: Callable[[str], bool], draft: Draft) -> None:
         try:

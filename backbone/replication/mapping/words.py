@@ -39,6 +39,10 @@ class Inward(NamedTuple):
     waiting: Mapping[Cell, str] = MappingProxyType({})
     """What each waits for: an issue's gid, or ``sha256:…`` for an attachment's content."""
     problems: tuple[str, ...] = ()
+    verbatim: bool = False
+    """All of it is said here in the partner's own words: where the tracker shows just these cells, it shows just what
+    was agreed upon, and reading back needs no translation.
+    """
 
     def without(self, missed: Collection[Cell], waiting: Mapping[Cell, str]) -> "Inward":
         """The same, but for these agreed cells."""

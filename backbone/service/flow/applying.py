@@ -303,10 +303,13 @@ def _settled(tx: Connection, ep: Endpoint, book: Book, one: Planned, outcome: Ap
 def _applied(tx: Connection, ep: Endpoint, book: Book, names: Names, one: Planned, outcome: Applied) -> list[Edit]:
     """The images of one write; returns what the tracker changed beyond it, as an edit."""
     gid = one.task.change_set.gid
-    shadow = shadow_for(ep, book, gid, one.inward.at, outcome.cells)
-    book.load_locals(ep.named_in(outcome.cells))
-    agreed = ep.theirs.translation.to_agreed(outcome.cells, ep.schema, names, shadow, number=outcome.local).cells
-    targets = {cell: one.plan.targets[cell] for cell in one.inward.at}
+    targets: Cells = {cell: one.plan.targets[cell] for cell in one.inward.at}
+    if one.inward.verbatim and outcome.cells == one.inward.cells:
+        agreed, shadow = targets, book.fields(gid, targets)
+    else:
+        shadow = shadow_for(ep, book, gid, targets, outcome.cells)
+        book.load_locals(ep.named_in(outcome.cells))
+        agreed = ep.theirs.translation.to_agreed(outcome.cells, ep.schema, names, shadow, number=outcome.local).cells
     registers, beyond = diff.read_back(shadow, targets, agreed)
     before = {cell: value for cell, value in beyond.items() if f"+{cell.element}" in outcome.created}
     book.put(gid, {**registers, **_made_before(book, gid, before)} if before else registers)

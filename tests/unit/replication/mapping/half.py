@@ -122,8 +122,10 @@ class Half:
         answered = {_made(cell, value): _shown(cell, value) for cell, value in cells.items()}
         self.shown.update(answered)
         self.known = True
-        seen = self.words.to_agreed(answered, self.schema, self.names, self.shadow).cells
-        registers, _ = diff.read_back(self.shadow, {c: plan.targets[c] for c in inward.at}, seen)
+        seen = self.words.to_agreed(answered, self.schema, self.names, self.shadow, number=NUMBER).cells
+        targets = {c: plan.targets[c] for c in inward.at}
+        assert not inward.verbatim or answered != inward.cells or seen == targets
+        registers, _ = diff.read_back(self.shadow, targets, seen)
         self.shadow.update(registers)
         return cells
 
