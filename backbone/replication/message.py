@@ -30,6 +30,7 @@ from backbone.replication import limits
 from backbone.replication.merge import NEVER, Stamp
 from backbone.replication.moment import is_moment
 from backbone.replication.origin import Origin
+from backbone.replication.packing import pack
 
 MAGIC = b"BKB1"
 VERSION = 1
@@ -185,7 +186,7 @@ def digest(
 ) -> bytes:
     """What a repetition of a message must not change (32 bytes)."""
     part = None if chunk is None else [chunk.sha256, chunk.total, chunk.offset]
-    stable = _pack([link, sender, [inc[0], inc[1]], lane, seq, kind, part])
+    stable = pack([link, sender, [inc[0], inc[1]], lane, seq, kind, part])
     return hashlib.sha256(stable + body).digest()
 
 
@@ -225,7 +226,7 @@ def inflate(header: Packed, body: bytes) -> bytes:
 
 def encode(message: Message) -> bytes:
     """The bytes that are signed and sealed."""
-    header = _pack(message.header.model_dump(exclude_none=True))
+    header = pack(message.header.model_dump(exclude_none=True))
     return MAGIC + struct.pack(">I", len(header)) + header + message.body
 
 
@@ -243,7 +244,7 @@ def decode(data: bytes) -> Message:
         header = Header.model_validate(_unpack(packed))
     except ValidationError as error:
         raise PeerError(f"the message's header is malformed: {_first(error)}") from error
-    if _pack(header.model_dump(exclude_none=True)) != packed:
+    if pack(header.model_dump(exclude_none=True)) != packed:
         raise PeerError("the message's header is not in canonical form")
     message = Message(header, data[8 + length :])
     if digest_of(message) != header.dig:
@@ -262,8 +263,8 @@ def encode_change_set(change_set: ChangeSet) -> bytes:
     operations = [(*o.cell, o.value, o.write, o.known) for o in change_set.operations]
     at = change_set.at if is_moment(change_set.at) else ""
     if change_set.origin is None:
-        return _ENCODER.encode((change_set.gid, change_set.author, at, operations))
-    return _ENCODER.encode((change_set.gid, change_set.author, at, operations, change_set.origin, change_set.path))
+        return pack((change_set.gid, change_set.author, at, operations))
+    return pack((change_set.gid, change_set.author, at, operations, change_set.origin, change_set.path))
 
 
 def encode_change_sets(encoded: Sequence[bytes]) -> bytes:
@@ -279,7 +280,7 @@ def decode_change_sets(raw: bytes) -> list[ChangeSet]:
     except (ValueError, RecursionError) as error:
         raise PeerError(f"a change set is malformed: {error}") from error
     # What has come over no other node says no origin and no path, and never says that it has none.
-    if _ENCODER.encode([one if one.origin else one[:_PARTS_HERE] for one in said]) != raw:
+    if pack([one if one.origin else one[:_PARTS_HERE] for one in said]) != raw:
         raise PeerError("the change sets are not in canonical form")
     if sum([len(one.operations) for one in said]) > limits.message_operations_max:
         raise PeerError(f"the message has more than {limits.message_operations_max} operations")
@@ -325,7 +326,7 @@ def _single(field: str) -> Cell:
 
 def encode_record(record: dict[str, Any]) -> bytes:
     """The raw body of a message with a single record (control, digests, receipts)."""
-    return _pack(record)
+    return pack(record)
 
 
 def decode_asked(raw: bytes) -> dict[str, tuple[tuple[int, int], ...]]:
@@ -344,7 +345,7 @@ def decode_record(raw: bytes) -> dict[str, Any]:
     record = _unpack(raw)
     if isinstance(record, dict) and len(record) > limits.record_keys_max:
         raise PeerError(f"the record has more than {limits.record_keys_max} keys")
-    if not isinstance(record, dict) or not _is_plain(record, limits.record_depth_max) or _pack(record) != raw:
+    if not isinstance(record, dict) or not _is_plain(record, limits.record_depth_max) or pack(record) != raw:
         raise PeerError("the record is not in canonical form")
     return record
 
@@ -384,14 +385,6 @@ class _Said(NamedTuple):
 _PARTS_HERE = 4
 
 
-def _plain(text: object) -> str:
-    """A tracker's library may have strings of its own."""
-    if not isinstance(text, str):
-        raise TypeError(f"{type(text)} cannot travel")
-    return str.__str__(text)
-
-
-_ENCODER = msgspec.msgpack.Encoder(enc_hook=_plain)
 _CHANGE_SETS = msgspec.msgpack.Decoder(
     Annotated[tuple[_Said, ...], Meta(max_length=4 * limits.change_sets_per_message)]
 )
@@ -400,10 +393,6 @@ _CHANGE_SETS = msgspec.msgpack.Decoder(
 _ASKED: TypeAdapter[dict[str, tuple[tuple[int, int], ...]]] = TypeAdapter(
     dict[str, Ranges], config=ConfigDict(strict=True)
 )
-
-
-def _pack(value: object) -> bytes:
-    return msgpack.packb(value, use_bin_type=True)  # type: ignore[no-any-return]
 
 
 def _unpack(data: bytes) -> Any:

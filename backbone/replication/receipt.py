@@ -16,7 +16,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
-from pydantic import TypeAdapter
+import msgspec
 
 from backbone.errors import PeerError
 from backbone.model import Cell
@@ -31,8 +31,8 @@ _LINE = re.compile(r"([0-9a-f]{64}) (received|applied|superseded|refused)(?: (.{
 _NUMBER = re.compile(r"[1-9][0-9]{0,14}", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _STAMP = b"[%d, %d, %d, %d]"
-_quoted = TypeAdapter(str).serializer.to_json
-"""As ``json.dumps`` with ``ensure_ascii=False``, in a tenth of the time: texts are long, and each is quoted once."""
+_quoted = msgspec.json.Encoder().encode
+"""As ``json.dumps`` with ``ensure_ascii=False``, in a fraction of the time: texts are long, and each is quoted once."""
 _line_of = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": ")).encode
 
 
@@ -47,6 +47,9 @@ class Became(StrEnum):
     APPLIED = "applied"
     SUPERSEDED = "superseded"
     REFUSED = "refused"
+
+
+_BECAME = {str(one): one for one in Became}
 
 
 class Outcome(NamedTuple):
@@ -85,7 +88,7 @@ def _written(change_set: ChangeSet) -> bytes:
     # By hand: the encoder takes far longer for a dictionary than for its strings, and this is done for each edit.
     parts = [b'{"issue": %b, "author": %b, "at": %b}\n' % tuple([_quoted(one) for one in change_set[:3]])]
     for cell, value, write, known in change_set.operations:
-        said = _quoted(value) if isinstance(value, str) else _line_of(value).encode()
+        said = _line_of(value).encode() if isinstance(value, dict) else _quoted(value)
         written = _STAMP % write
         knew = written if known == write else _STAMP % known
         parts += (_named(cell), said, b', "write": %b, "known": %b}\n' % (written, knew))
@@ -180,4 +183,4 @@ def _outcomes(lines: Sequence[str]) -> Iterable[Outcome]:
         match = _LINE.fullmatch(line)
         if match is None:
             raise PeerError("a receipt has a line that the protocol does not know")
-        yield Outcome(match[1], Became(match[2]), match[3] or "")
+        yield Outcome(match[1], _BECAME[match[2]], match[3] or "")

@@ -11,16 +11,12 @@ from backbone.model import Cell
 from backbone.replication.link import LinkState, Phase, Receiving, Sending
 from backbone.replication.merge import Register, Stamp
 from backbone.replication.message import ChangeSet, decode_change_sets, encode_change_set, encode_change_sets
+from backbone.replication.packing import pack
 from backbone.replication.rekeying import Former, Keys, Ours, Stage, Theirs
 
 
-def pack(value: object) -> bytes:
-    """Any plain value."""
-    return msgpack.packb(value)  # type: ignore[no-any-return]
-
-
 def unpack(data: bytes) -> Any:
-    """The inverse; arrays come back as tuples."""
+    """The inverse of ``pack``; arrays come back as tuples."""
     return msgpack.unpackb(data, use_list=False, strict_map_key=False)
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, Insert, Table, and_, delete, func, literal, or_, select
 
 from backbone.replication.message import Kind
+from backbone.replication.packing import pack
 from backbone.replication.receipt import Became, Outcome, Place
-from backbone.store.codec import pack, unpack
+from backbone.store.codec import unpack
 from backbone.store.engine import upsert
 from backbone.store.prepared import prepared
 from backbone.store.tables import evidence, original, outbox, owed, receipt_chain

@@ -10,7 +10,8 @@ from typing import NamedTuple, TypeAlias
 from sqlalchemy import Connection, select
 
 from backbone.replication.message import ChangeSet
-from backbone.store.codec import pack, pack_change_set, unpack, unpack_change_set
+from backbone.replication.packing import pack
+from backbone.store.codec import pack_change_set, unpack, unpack_change_set
 from backbone.store.engine import upsert
 from backbone.store.prepared import among, listed, prepared
 from backbone.store.tables import intent

@@ -12,8 +12,9 @@ from sqlalchemy import Connection, and_, select
 from backbone.model import ISSUE, Cell, Position, covers
 from backbone.replication.merge import Register
 from backbone.replication.message import ChangeSet
+from backbone.replication.packing import pack
 from backbone.store import intents
-from backbone.store.codec import pack, pack_change_set, unpack, unpack_change_set, unpack_registers
+from backbone.store.codec import pack_change_set, unpack, unpack_change_set, unpack_registers
 from backbone.store.ledger import Provenance, pack_provenance, unpack_provenance
 from backbone.store.parts import FIELDS
 from backbone.store.prepared import among, listed, prepared

@@ -8,7 +8,8 @@ from sqlalchemy import Connection, delete, select
 
 from backbone.model import Cell, Position, covers
 from backbone.replication.origin import Origin
-from backbone.store.codec import pack, unpack
+from backbone.replication.packing import pack
+from backbone.store.codec import unpack
 from backbone.store.engine import upsert
 from backbone.store.parts import part_of
 from backbone.store.prepared import among, listed, prepared

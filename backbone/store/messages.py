@@ -8,9 +8,10 @@ from sqlalchemy import Connection, and_, func, literal_column, or_, select
 
 from backbone.replication.link import Life, LinkState, Range
 from backbone.replication.message import Chunk, Header, Kind, Message
+from backbone.replication.packing import pack
 from backbone.replication.sending import Waiting
 from backbone.store import evidence
-from backbone.store.codec import pack, unpack
+from backbone.store.codec import unpack
 from backbone.store.prepared import among, listed, prepared
 from backbone.store.tables import inbox, outbox
 

@@ -4,8 +4,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from backbone.replication.link import Identity, Phase, Started, Timing, step
+from backbone.replication.packing import pack
 from backbone.store import links
-from backbone.store.codec import pack, unpack
+from backbone.store.codec import unpack
 from backbone.store.engine import Connection
 from backbone.store.links import LinkRow
 from handshake import events, pairing
