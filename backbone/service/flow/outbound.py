@@ -38,6 +38,8 @@ POPULATED_FIRST = 50
 """The first pages of a population are small, so that the partner soon has something to do while we read on; not where
 parcels are dear.
 """
+POPULATED_NEXT = 4
+"""Then a page is so many times all those before it: each message costs both sides some 50 ms, whatever it holds."""
 FILLED = 0.9
 """Of a message, by a page of a population: what stands beyond it would be a message of its own."""
 KEYS_TOLD = 3
@@ -161,7 +163,7 @@ async def numbered(ep: Endpoint) -> int:
 
 def _page_size(ep: Endpoint, row: LinkRow, bytes_each: float | None) -> int:
     """As many issues as a message holds, going by those before: so many are in memory at a time, however large."""
-    grown = limits.change_sets_per_message if ep.channel.limits.patient else row.clock
+    grown = limits.change_sets_per_message if ep.channel.limits.patient else POPULATED_NEXT * row.clock
     fits = CAPTURED_AT_ONCE if bytes_each is None else int(ep.body_bytes * FILLED / bytes_each)
     return max(POPULATED_FIRST, min(grown, fits, limits.change_sets_per_message))
 

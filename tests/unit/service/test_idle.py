@@ -47,12 +47,12 @@ def test_a_change_and_its_acknowledgement_are_one_parcel_each_way() -> None:
     run(story, MAIL)
 
 
-@pytest.mark.parametrize(("carrier", "parcels"), [(MAIL, 1), (DIRECTORY, 3)])
-def test_a_population_takes_no_more_mails_than_it_fills(carrier: Carrier, parcels: int) -> None:
+@pytest.mark.parametrize(("carrier", "issues", "parcels"), [(MAIL, 120, 1), (DIRECTORY, 320, 3)])
+def test_a_population_takes_no_more_mails_than_it_fills(carrier: Carrier, issues: int, parcels: int) -> None:
     """Through a directory the first pages are small, so that the partner begins early."""
 
     async def story(pair: Pair) -> None:
-        for number in range(120):
+        for number in range(issues):
             issue(pair, str(number))
         await pair.settle()
         numbers = {parcel.label.number for parcel in pair.world.airs[0].log if parcel.label.lane == "c"}

@@ -37,8 +37,8 @@ def pages(text: str, carrier: Carrier) -> list[int]:
 @pytest.mark.parametrize(
     ("text", "carrier", "expected"),
     [
-        ("short", DIRECTORY, [50, 50, 100, 200, 320]),
-        ("long " * 8_000, DIRECTORY, [50, 50, 94, 94, 94, 94]),
+        ("short", DIRECTORY, [50, 200, 1_000, 1_280]),
+        ("long " * 8_000, DIRECTORY, [50, 94, 94, 94, 94]),
         ("short", MAIL, [CAPTURED_AT_ONCE, 193]),
         ("long " * 8_000, MAIL, [CAPTURED_AT_ONCE, POPULATED_FIRST]),
     ],
