@@ -28,6 +28,7 @@ HOMES = {
     "gnupg": ("handshake",),
     "httpx2": ("backbone.service.watching.webhook",),
     "msgpack": ("backbone.replication.message", "backbone.store", "backbone.trackers.memory"),
+    "msgspec": ("backbone.replication.message", "backbone.replication.packing", "backbone.replication.receipt"),
     "prometheus_client": ("backbone.service.watching.metrics",),
     "pydantic": ("backbone.config", "backbone.replication", "backbone.service", "handshake"),
     "pypandoc": ("backbone.richtext.pandoc",),
