@@ -50,8 +50,8 @@ text_bytes_max = 4 * 2**20
 """One value. The longest comment seen in the wild had 3.27 MB."""
 
 message_values_max = 6_000_000
-"""What a body may hold, lists and maps counting more: above what fits into ``body_bytes`` where every value is as
-short as can be. In memory a value takes up to 60 bytes."""
+"""What a header or a record may hold, lists and maps counting more: above what fits into ``body_bytes`` where every
+value is as short as can be. In memory a value takes up to 60 bytes."""
 
 record_depth_max = 16
 """How deep a control record may nest: ours need four."""
