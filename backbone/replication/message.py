@@ -25,7 +25,7 @@ from msgspec import Meta
 from pydantic import BaseModel, ConfigDict, FailFast, Field, TypeAdapter, ValidationError
 
 from backbone.errors import PeerError
-from backbone.model import Cell, Record, Value
+from backbone.model import Cell, Value
 from backbone.replication import limits
 from backbone.replication.merge import NEVER, Stamp
 from backbone.replication.moment import is_moment
@@ -73,7 +73,6 @@ LANE_OF = {
 }  # fmt: skip
 LANES = ("c", "b", "k")
 
-_Numbers: TypeAlias = tuple[int, int, int, int]
 Digest = Annotated[bytes, Field(min_length=32, max_length=32)]
 Counter = Annotated[int, Field(ge=0, lt=2**53)]
 Hex32 = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
@@ -279,11 +278,11 @@ def decode_change_sets(raw: bytes) -> list[ChangeSet]:
         said = _CHANGE_SETS.decode(raw)
     except (ValueError, RecursionError) as error:
         raise PeerError(f"a change set is malformed: {error}") from error
+    if sum([len(one.operations) for one in said]) > limits.message_operations_max:
+        raise PeerError(f"the message has more than {limits.message_operations_max} operations")
     # What has come over no other node says no origin and no path, and never says that it has none.
     if pack([one if one.origin else one[:_PARTS_HERE] for one in said]) != raw:
         raise PeerError("the change sets are not in canonical form")
-    if sum([len(one.operations) for one in said]) > limits.message_operations_max:
-        raise PeerError(f"the message has more than {limits.message_operations_max} operations")
     return [_checked(index, one) for index, one in enumerate(said)]
 
 
@@ -383,13 +382,9 @@ class _Said(NamedTuple):
 
 
 _PARTS_HERE = 4
-
-
 _CHANGE_SETS = msgspec.msgpack.Decoder(
     Annotated[tuple[_Said, ...], Meta(max_length=4 * limits.change_sets_per_message)]
 )
-
-
 _ASKED: TypeAdapter[dict[str, tuple[tuple[int, int], ...]]] = TypeAdapter(
     dict[str, Ranges], config=ConfigDict(strict=True)
 )
@@ -450,6 +445,6 @@ def _first(error: ValidationError) -> str:
 
 __all__ = [
     "LANES", "LANE_OF", "NUMBERED", "Ack", "ChangeSet", "Chunk", "Header", "Kind", "LaneAck", "Message", "Operation",
-    "Record", "chain", "compress", "decode", "decode_asked", "decode_change_sets", "decode_record", "digest",
+    "chain", "compress", "decode", "decode_asked", "decode_change_sets", "decode_record", "digest",
     "digest_of", "encode", "encode_change_set", "encode_change_sets", "encode_record", "inflate",
 ]  # fmt: skip
